@@ -1,0 +1,27 @@
+"""A server-rendered web dashboard over a job queue."""
+
+import os
+from collections.abc import Mapping
+
+from flask import Flask
+
+from dashboard import api, assets, cli, errors, formats, fragments, health, migrate, models, openapi, pages, security
+from dashboard.config import Settings
+from dashboard.queue import ClaimQueue
+
+
+def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
+    """The application, its database up to date. Raises SettingsError for a setting that cannot be."""
+    settings = Settings.from_environ(environ)
+    app = Flask(__name__, template_folder="../templates", static_folder="../static")
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.url_map.merge_slashes = False
+    app.extensions["claim_queue"] = ClaimQueue()
+    models.init_app(app, settings.database_url)
+    security.init_app(app)
+    errors.init_app(app)
+    for room in (api, openapi, health, pages, fragments, formats, assets, cli):
+        app.register_blueprint(room.bp)
+    with app.app_context():
+        migrate.upgrade()
+    return app

@@ -1,0 +1,84 @@
+"""The JSON endpoints."""
+
+from flask import Blueprint, Response
+
+from dashboard import schemas, service, store
+from dashboard.endpoint import json_response, operation
+from dashboard.jobs import Job
+
+bp = Blueprint("api", __name__, url_prefix="/jobs")
+
+
+@bp.post("", strict_slashes=False)
+@operation(answer=schemas.Job, status=201, body=schemas.JobCreate)
+def create(body: schemas.JobCreate) -> Job:
+    """Create a job. It starts PENDING."""
+    return service.create(body.type, body.payload, body.priority)
+
+
+@bp.get("", strict_slashes=False)
+@operation(answer=list[schemas.Job], query=schemas.ListQuery)
+def jobs(query: schemas.ListQuery) -> list[Job]:
+    """The newest jobs, newest first."""
+    with store.reading() as tx:
+        return store.newest(tx, query.status, query.limit)
+
+
+@bp.post("/claim")
+@operation(answer=schemas.Job, refuses=(404,))
+def claim() -> Job:
+    """Claim the next job: the highest priority first, and of those the oldest. It is RUNNING then."""
+    return service.claim()
+
+
+@bp.get("/queue")
+@operation(
+    answer=list[schemas.QueueEntry],
+    query=schemas.QueueQuery,
+    headers=(("X-Total-Count", "How many entries the queue has"),),
+)
+def queue(query: schemas.QueueQuery) -> Response:
+    """This process's queue, next to be claimed first. Stale entries may be among them."""
+    with store.reading() as tx:
+        entries, total = service.queue_snapshot(tx, query.limit)
+    response = json_response([{"job_id": e.id, "priority": e.priority, "created_at": e.created_at} for e in entries])
+    response.headers["X-Total-Count"] = str(total)
+    return response
+
+
+@bp.get("/summary")
+@operation(answer=schemas.Summary)
+def summary() -> dict[str, int]:
+    """How many jobs there are of each status."""
+    with store.reading() as tx:
+        tally = store.counts(tx)._asdict()
+    return {name: tally[name] for name in schemas.Summary.model_fields}
+
+
+@bp.get("/<job_id>")
+@operation(answer=schemas.Job, refuses=(404,))
+def job(job_id: str) -> Job:
+    """One job."""
+    with store.reading() as tx:
+        return store.get(tx, job_id)
+
+
+@bp.post("/<job_id>/process")
+@operation(answer=schemas.Job, refuses=(400, 404))
+def process(job_id: str) -> Job:
+    """Start this PENDING job. It is RUNNING then."""
+    return service.process(job_id)
+
+
+@bp.post("/<job_id>/complete")
+@operation(answer=schemas.Job, body=schemas.JobComplete, refuses=(400, 404))
+def complete(job_id: str, body: schemas.JobComplete) -> Job:
+    """Complete this RUNNING job. The body may be left out."""
+    return service.complete(job_id, body.result)
+
+
+@bp.post("/<job_id>/fail")
+@operation(answer=schemas.Job, query=schemas.FailQuery, refuses=(400, 404))
+def fail(job_id: str, query: schemas.FailQuery) -> Job:
+    """Fail this RUNNING job, or call this PENDING one off. The reason becomes its result."""
+    return service.fail(job_id, query.reason)

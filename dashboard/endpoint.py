@@ -1,0 +1,124 @@
+"""What a JSON operation takes and gives, said once beside its route: this parses by it, openapi.py describes by it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+from urllib.parse import unquote_to_bytes
+from uuid import UUID
+
+import orjson
+from flask import Response, request
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from werkzeug.exceptions import UnsupportedMediaType
+
+from dashboard.jobs import Job
+from dashboard.schemas import parse_json
+
+_JOB_ID = TypeAdapter(UUID)
+
+Problem = dict[str, Any]  # type, loc, msg, input: as FastAPI and pydantic name them
+
+
+class InvalidRequestError(Exception):
+    """The request is not of the form that the operation takes; `problems` says where and why, all of it at once."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One route of the JSON API. A body is required where its model has a required field."""
+
+    answer: Any
+    status: int = 200
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    refuses: tuple[int, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()  # name and meaning of the answer's own
+
+    @property
+    def body_required(self) -> bool:
+        return self.body is not None and any(field.is_required() for field in self.body.model_fields.values())
+
+
+def operation(**told: Any) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
+    """Make a Flask view of a function that takes parsed arguments and returns a job, a list or a dict.
+
+    The arguments are those of the Operation: `job_id` where the route has one, `body` and `query` where it says so.
+    """
+    op = Operation(**told)
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Response]:
+        @wraps(function)
+        def view(**path: str) -> Response:
+            answer = function(**_arguments(op, path))
+            return answer if isinstance(answer, Response) else json_response(answer, op.status)
+
+        view.operation = op  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(value, default=_job), status, mimetype="application/json")
+
+
+def _job(value: Any) -> dict[str, Any]:
+    """A Job as its nine keys: what is stored as JSON text goes out as it is."""
+    if not isinstance(value, Job):
+        raise TypeError
+    fields = value._asdict()
+    for key in ("payload", "result"):
+        if fields[key] is not None:
+            fields[key] = orjson.Fragment(fields[key])
+    return fields
+
+
+def _arguments(op: Operation, path: dict[str, str]) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    problems: list[Problem] = []
+
+    def take(name: str, loc: tuple[str, ...], parse: Callable[[], Any]) -> None:
+        try:
+            arguments[name] = parse()
+        except ValidationError as error:
+            told = error.errors(include_url=False, include_context=False)
+            problems.extend({**problem, "loc": [*loc, *problem["loc"]]} for problem in told)
+        except ValueError as error:
+            kind = "json_invalid" if loc == ("body",) else "value_error"
+            problems.append({"type": kind, "loc": list(loc), "msg": str(error), "input": None})
+
+    if "job_id" in path:
+        take("job_id", ("path", "job_id"), lambda: str(_JOB_ID.validate_python(path["job_id"])))
+    if (query := op.query) is not None:
+        take("query", ("query",), lambda: query.model_validate(_query(query)))
+    if (body := op.body) is not None:
+        take("body", ("body",), lambda: _body(body, op.body_required))
+    if problems:
+        raise InvalidRequestError(problems)
+    return arguments
+
+
+def _query(model: type[BaseModel]) -> dict[str, str]:
+    """The query's values that the model knows; what it does not know is passed over, as FastAPI does."""
+    unquote_to_bytes(request.query_string).decode()  # raises ValueError: Werkzeug would put U+FFFD instead
+    values = {}
+    for name in model.model_fields:
+        given = request.args.getlist(name)
+        if len(given) > 1:
+            raise ValueError(f"{name} is given more than once")
+        if given:
+            values[name] = given[0]
+    return values
+
+
+def _body(model: type[BaseModel], required: bool) -> BaseModel:
+    data = request.get_data(cache=False)
+    if data and request.mimetype and not request.is_json:
+        raise UnsupportedMediaType("The body must be application/json")
+    value = parse_json(data) if data else None
+    return model() if value is None and not required else model.model_validate(value)

@@ -1,0 +1,66 @@
+"""Exceptions become HTTP here, once: JSON under the API's paths, a toast in a fragment's place, a page elsewhere."""
+
+from flask import Flask, Response, current_app, render_template, request
+from pydantic_core import to_json
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from dashboard.endpoint import InvalidRequestError
+from dashboard.fragments import toast
+from dashboard.jobs import ActionRefusedError, JobError
+
+RETRY_AFTER = "2"  # seconds
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(JobError, _job_error)
+    app.register_error_handler(InvalidRequestError, _invalid_request)
+    app.register_error_handler(OperationalError, _database_unavailable)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _bug)
+
+
+def _job_error(error: JobError) -> Response:
+    return _refusal(400 if isinstance(error, ActionRefusedError) else 404, str(error))
+
+
+def _invalid_request(error: InvalidRequestError) -> Response:
+    return _json({"detail": error.problems}, 422)
+
+
+def _database_unavailable(error: OperationalError) -> Response:
+    current_app.logger.error("The database refused: %s", error.orig)
+    response = _refusal(503, "The database is busy or cannot be reached. Nothing was changed; try again.")
+    response.headers["Retry-After"] = RETRY_AFTER
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    code = error.code or 500
+    response = _refusal(code, error.name if code in (404, 405) else error.description or error.name)
+    if "Location" in (headers := dict(error.get_headers())):
+        return error.get_response()  # type: ignore[return-value]  # a redirect of the router's
+    for name in ("Allow", "Retry-After"):
+        if name in headers:
+            response.headers[name] = headers[name]
+    return response
+
+
+def _bug(error: Exception) -> Response:
+    current_app.logger.exception("Unhandled error", exc_info=error)
+    return _refusal(500, "Something went wrong on our side; the server's log has it.")
+
+
+def _refusal(status: int, sentence: str) -> Response:
+    path = request.path
+    if path == "/jobs" or path.startswith("/jobs/") or path == "/openapi.json":
+        return _json({"detail": sentence}, status)
+    template = "_toast.html" if path.startswith("/dashboard/fragments/") else "error.html"
+    response = Response(render_template(template, kind="error", sentence=sentence, status=status), status)
+    return toast(response) if template == "_toast.html" else response
+
+
+def _json(body: object, status: int) -> Response:
+    # What was sent is told back: to_json takes any number that can be in it.
+    data = to_json(body, inf_nan_mode="null", serialize_unknown=True)
+    return Response(data, status, mimetype="application/json")

@@ -1,0 +1,54 @@
+"""How values look on a page: template filters. app.js has the same age and clock, to let them tick."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from flask import Blueprint
+
+bp = Blueprint("formats", __name__)
+
+AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))  # seconds, unit
+
+
+@bp.app_template_filter()
+def age(span: timedelta) -> str:
+    """In its largest unit: 5 s, 3 min, 2 h, 9 d."""
+    seconds = max(0, int(span.total_seconds()))
+    return next((f"{seconds // size} {unit}" for size, unit in AGES if seconds >= size), f"{seconds} s")
+
+
+@bp.app_template_filter()
+def clock(span: timedelta) -> str:
+    """mm:ss, with hours before them where there are any."""
+    minutes, seconds = divmod(max(0, int(span.total_seconds())), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+
+
+@bp.app_template_filter()
+def utc(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
+@bp.app_template_filter()
+def machine(time: datetime) -> str:
+    """For <time datetime>: ISO 8601 with its zone."""
+    return f"{time.isoformat(timespec='milliseconds')}Z"
+
+
+@bp.app_template_global()
+def server_time() -> str:
+    """Now, for the browser to tell ages by."""
+    return machine(datetime.now(UTC).replace(tzinfo=None))
+
+
+@bp.app_template_filter()
+def short(job_id: str) -> str:
+    """The end of an id: a UUIDv7 begins with the time, so neighbours share their first characters."""
+    return job_id[-8:]
+
+
+@bp.app_template_filter()
+def pretty(text: str) -> str:
+    """JSON text, indented."""
+    return json.dumps(json.loads(text), ensure_ascii=False, indent=2)

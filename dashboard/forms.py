@@ -1,0 +1,76 @@
+"""WTForms: what people type. Limits are those of the schemas; JSON is parsed by the same parser as a script's."""
+
+from typing import Any
+
+from wtforms import Field, Form, IntegerField, SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
+
+from dashboard.jobs import PRIORITY_MAX, TYPE_MAX, JobStatus, json_text
+from dashboard.schemas import parse_json
+
+SEQ_MAX = 2**63 - 1
+JSON_HINT = 'A JSON object, as {"key": "value"}, or nothing'
+JSON_ATTRIBUTES = {"rows": 6, "spellcheck": "false", "data-json": True}
+
+
+class JsonObjectField(TextAreaField):
+    """A JSON object or nothing; `data` is its compact text, or None."""
+
+    def _value(self) -> str:
+        return str(self.raw_data[0]) if self.raw_data else ""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        self.data = None
+        if not valuelist or not valuelist[0].strip():
+            return
+        try:
+            value = parse_json(valuelist[0].encode())
+            self.data = json_text(value)
+        except ValueError as error:
+            raise ValueError(f"This is no JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise ValueError('This must be a JSON object, as {"key": "value"}, or nothing')
+
+
+def _no_nul(_form: Form, field: Field) -> None:
+    if "\x00" in (field.data or ""):
+        raise ValidationError("A NUL character cannot be stored")
+
+
+class NewJobForm(Form):
+    type = StringField(
+        "Type",
+        [InputRequired("A job needs a type"), Length(max=TYPE_MAX), _no_nul],
+        description=f"1 to {TYPE_MAX} characters",
+        render_kw={"list": "types", "autocomplete": "off", "autofocus": True},
+    )
+    payload = JsonObjectField("Payload", description=JSON_HINT, render_kw=JSON_ATTRIBUTES)
+    priority = IntegerField(
+        "Priority",
+        [NumberRange(0, PRIORITY_MAX)],
+        default=0,
+        description="0 or more; a larger number is more urgent",
+        render_kw={"inputmode": "numeric", "autocomplete": "off"},
+    )
+
+
+class CompleteForm(Form):
+    result = JsonObjectField("Result", description=JSON_HINT, render_kw=JSON_ATTRIBUTES)
+
+
+class FailForm(Form):
+    reason = StringField(
+        "Reason",
+        description="What went wrong, for whoever looks at it later; may be left out",
+        render_kw={"autocomplete": "off", "autofocus": True},
+    )
+
+
+class FilterForm(Form):
+    """The jobs page's query: a status, and the place in the list as a seq before or after which it begins."""
+
+    status = SelectField(
+        "Status", [Optional()], choices=[("", "Any status"), *((s, s.capitalize()) for s in JobStatus)]
+    )
+    before = IntegerField(validators=[Optional(), NumberRange(1, SEQ_MAX)])
+    after = IntegerField(validators=[Optional(), NumberRange(1, SEQ_MAX)])

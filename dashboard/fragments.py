@@ -1,0 +1,87 @@
+"""One URL for each element that refreshes or changes; htmx asks for them.
+
+A refresh sends the tag of what it has as If-None-Match and gets a 304 without a body when nothing changed. A post
+answers with a toast, and its HX-Trigger has every live element ask for itself at once.
+"""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from flask import Blueprint, Response, make_response, render_template, request
+from sqlalchemy import Connection
+
+from dashboard import loaders, pages, service, store
+from dashboard.forms import NewJobForm
+from dashboard.jobs import Job
+
+bp = Blueprint("fragments", __name__, url_prefix="/dashboard/fragments")
+
+
+@bp.get("/board")
+def board() -> Response:
+    return _refresh("_board.html", loaders.board)
+
+
+@bp.get("/jobs/<uuid:job_id>")
+def job(job_id: UUID) -> Response:
+    return _refresh("_job.html", lambda tx: loaders.job(tx, str(job_id)))
+
+
+@bp.get("/queue")
+def queue() -> Response:
+    return _refresh("_queue.html", loaders.queue)
+
+
+@bp.get("/new")
+def new() -> str:
+    return render_template("_ask.html", **pages.asked("new"))
+
+
+@bp.post("/new")
+def create() -> Response | tuple[str, int]:
+    form = NewJobForm(request.form)
+    if not form.validate():
+        return render_template("_ask.html", **pages.asked("new", form=form)), 422
+    return _done("Created", pages.submit_new(form))
+
+
+@bp.post("/claim")
+def claim() -> Response:
+    return _done("Claimed", service.claim())
+
+
+@bp.post("/jobs/<uuid:job_id>/process")
+def process(job_id: UUID) -> Response:
+    return _done("Started", service.process(str(job_id)))
+
+
+@bp.get("/jobs/<uuid:job_id>/<any(complete, fail):action>")
+def ask(job_id: UUID, action: str) -> str:
+    return render_template("_ask.html", **pages.asked(action, job_id))
+
+
+@bp.post("/jobs/<uuid:job_id>/<any(complete, fail):action>")
+def act(job_id: UUID, action: str) -> Response | tuple[str, int]:
+    form = pages.ACTION_FORMS[action](request.form)
+    if not form.validate():
+        return render_template("_ask.html", **pages.asked(action, job_id, form)), 422
+    return _done({"complete": "Completed", "fail": "Failed"}[action], pages.submit_action(action, job_id, form))
+
+
+def _refresh(template: str, load: Callable[[Connection], loaders.Context]) -> Response:
+    with store.reading() as tx:
+        context = load(tx)
+    response = make_response(render_template(template, **context))
+    response.set_etag(context["live"].tag)
+    response.make_conditional(request)
+    return response
+
+
+def _done(verb: str, job: Job) -> Response:
+    return toast(make_response(render_template("_toast.html", kind="done", verb=verb, job=job)))
+
+
+def toast(response: Response) -> Response:
+    """Have htmx put this into the list of toasts, and everything live ask for itself."""
+    response.headers.update({"HX-Retarget": "#toasts", "HX-Reswap": "beforeend", "HX-Trigger": "jobs-changed"})
+    return response

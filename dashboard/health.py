@@ -1,0 +1,22 @@
+"""What a load balancer asks."""
+
+from flask import Blueprint, Response
+
+from dashboard import migrate
+from dashboard.endpoint import json_response
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/healthz")
+def healthz() -> Response:
+    """The process lives."""
+    return json_response({"status": "ok"})
+
+
+@bp.get("/readyz")
+def readyz() -> Response:
+    """The process can serve: the database answers, and its schema is ours."""
+    if migrate.is_current():
+        return json_response({"status": "ready"})
+    return json_response({"detail": "The database's schema is of another version"}, 503)

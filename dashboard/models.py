@@ -1,0 +1,101 @@
+"""The tables, their constraints and indexes, and how a connection to them is set up.
+
+migrations/ makes what stands here; a test compares the two.
+"""
+
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    DateTime,
+    Engine,
+    Index,
+    Integer,
+    String,
+    Text,
+    event,
+    text,
+)
+
+from dashboard.jobs import TYPE_MAX, JobStatus
+
+try:
+    sqlite: ModuleType = import_module("pysqlite3.dbapi2")
+except ImportError:  # no wheel of it for this platform
+    sqlite = import_module("sqlite3")
+
+PREVIEW = 120  # characters of a payload that lists show
+BUSY_TIMEOUT = 5_000  # milliseconds that a writer waits for SQLite's one write lock
+
+db = SQLAlchemy()
+
+jobs = db.Table(
+    "jobs",
+    # The key and the age order: AUTOINCREMENT never hands a number out twice, and in SQLite they commit in order.
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("type", String(TYPE_MAX), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("status", String(9), nullable=False),
+    Column("created_at", DateTime, nullable=False),
+    Column("started_at", DateTime),
+    Column("completed_at", DateTime),
+    Column("preview", String(PREVIEW)),
+    # JSON as text, so that it reads back as it was sent in any database; last, so that lists need not read past it.
+    Column("payload", Text),
+    Column("result", Text),
+    CheckConstraint(f"status IN ({', '.join(repr(s.value) for s in JobStatus)})", name="jobs_status_is_known"),
+    CheckConstraint("priority >= 0", name="jobs_priority_is_natural"),
+    sqlite_autoincrement=True,
+)
+
+# Partial ones only: beside an index on (status, seq) SQLite sorts all PENDING rows for a claim.
+_is_pending = text(f"status = '{JobStatus.PENDING}'")
+Index("jobs_next", jobs.c.priority.desc(), jobs.c.seq, sqlite_where=_is_pending, postgresql_where=_is_pending)
+for _status in JobStatus:
+    _has_status = text(f"status = '{_status}'")
+    Index(f"jobs_{_status.lower()}", jobs.c.seq, sqlite_where=_has_status, postgresql_where=_has_status)
+
+# How many jobs there are of each status, and how often that changed: kept by triggers, so both cost nothing to ask.
+# SQLite has one row. PostgreSQL has several, and a connection always writes the same one, so that writers do not
+# queue for a single row; the truth is the sum.
+tally = db.Table(
+    "tally",
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    *(Column(status.lower(), BigInteger, nullable=False) for status in JobStatus),
+    Column("revision", BigInteger, nullable=False),
+)
+
+
+def init_app(app: Flask, url: str) -> None:
+    """Bind db to the database at this URL."""
+    is_sqlite = url.startswith("sqlite")
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"module": sqlite} if is_sqlite else {}
+    db.init_app(app)
+    if is_sqlite:
+        with app.app_context():
+            _set_up_sqlite(db.engine)
+
+
+def _set_up_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself; "begin" below does
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")  # first: the next line may have to wait
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that will write takes the write lock at once: one that reads first and then wants it, fails.
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

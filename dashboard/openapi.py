@@ -1,0 +1,113 @@
+"""The OpenAPI 3.1 document, made from the routes and their operations, and the page to read and try it."""
+
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, render_template
+from pydantic import BaseModel, TypeAdapter
+from werkzeug.routing import Rule
+
+from dashboard import schemas
+from dashboard.endpoint import Operation, json_response
+
+VERSION = "0.1.0"
+REFS = "#/components/schemas/{model}"
+REFUSALS = {
+    400: ("The job's status forbids it", schemas.Refusal),
+    404: ("No such job, or none to claim", schemas.Refusal),
+    422: ("The request is not of the form above", schemas.InvalidRequest),
+}
+
+bp = Blueprint("openapi", __name__)
+
+
+@bp.get("/openapi.json")
+def openapi() -> Response:
+    return json_response(document(current_app))
+
+
+@bp.get("/docs")
+def docs() -> str:
+    return render_template("docs.html")
+
+
+def document(app: Flask) -> dict[str, Any]:
+    """The whole document as JSON-ready values."""
+    operations = [
+        (rule, method, view.operation, view.__doc__ or "")
+        for rule in app.url_map.iter_rules()
+        if hasattr(view := app.view_functions[rule.endpoint], "operation")
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+    types: list[Any] = [schemas.Refusal, schemas.InvalidRequest]
+    types += [kind for _, _, op, _ in operations for kind in (op.answer, op.body) if kind]
+    refs, definitions = TypeAdapter.json_schemas(
+        [(repr(kind), "validation", TypeAdapter(kind)) for kind in types], ref_template=REFS
+    )
+    schema = {name: value for (name, _), value in refs.items()}
+    paths: dict[str, dict[str, Any]] = {}
+    for rule, method, op, doc in operations:
+        path = rule.rule.replace("<", "{").replace(">", "}")
+        paths.setdefault(path, {})[method.lower()] = _operation(rule, op, doc, schema)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Job queue",
+            "version": VERSION,
+            "description": "Jobs are PENDING, then RUNNING, then COMPLETED or FAILED.",
+        },
+        "paths": paths,
+        "components": {"schemas": definitions["$defs"]},
+    }
+
+
+def _operation(rule: Rule, op: Operation, doc: str, schema: dict[str, Any]) -> dict[str, Any]:
+    summary, _, more = " ".join(doc.split()).partition(". ")
+    parsed = bool(op.body or op.query or rule.arguments)
+    refuses = sorted({*op.refuses, 422} if parsed else op.refuses)
+    success: dict[str, Any] = {"description": "Done", "content": _json(schema[repr(op.answer)])}
+    if op.headers:
+        success["headers"] = {
+            name: {"description": meaning, "schema": {"type": "integer"}} for name, meaning in op.headers
+        }
+    told: dict[str, Any] = {
+        "operationId": rule.endpoint.rpartition(".")[2],
+        "summary": summary.removesuffix("."),
+        "description": more,
+        "parameters": [*map(_path_parameter, sorted(rule.arguments)), *_query_parameters(op.query)],
+        "responses": {
+            str(op.status): success,
+            **{
+                str(code): {"description": REFUSALS[code][0], "content": _json(schema[repr(REFUSALS[code][1])])}
+                for code in refuses
+            },
+            "default": {"description": "Refused, as HTTP says", "content": _json(schema[repr(schemas.Refusal)])},
+        },
+    }
+    if op.body:
+        told["requestBody"] = {"required": op.body_required, "content": _json(schema[repr(op.body)])}
+    return told
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+
+
+def _query_parameters(model: type[BaseModel] | None) -> list[dict[str, Any]]:
+    if model is None:
+        return []
+    whole = TypeAdapter(model).json_schema(ref_template=REFS)
+    return [
+        {"name": name, "in": "query", "required": False, "schema": _given(schema, whole.get("$defs", {}))}
+        for name, schema in whole["properties"].items()
+    ]
+
+
+def _given(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """What a value may be when it is there: a query has no null, it leaves out."""
+    kind = next((kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"), schema)
+    name = kind.get("$ref", "").rpartition("/")[2]
+    return {**definitions.get(name, kind), "title": schema.get("title", name)}

@@ -1,0 +1,109 @@
+"""The pages, and the forms on them as they work without JavaScript: a post answers 303, or the page with its errors."""
+
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug import Response
+
+from dashboard import loaders, service, store
+from dashboard.forms import CompleteForm, FailForm, NewJobForm
+from dashboard.jobs import Action, ActionRefusedError, Job, allowed
+
+bp = Blueprint("pages", __name__)
+
+Answer = str | Response | tuple[str, int]
+
+
+@bp.get("/")
+def home() -> Response:
+    return redirect(url_for("pages.jobs"))
+
+
+@bp.get("/dashboard/")
+def jobs() -> Answer:
+    with store.reading() as tx:
+        return render_template("jobs.html", **loaders.board(tx))
+
+
+@bp.get("/dashboard/jobs/<uuid:job_id>")
+def job(job_id: UUID) -> Answer:
+    with store.reading() as tx:
+        return render_template("job.html", **loaders.job(tx, str(job_id)))
+
+
+@bp.get("/dashboard/queue")
+def queue() -> Answer:
+    with store.reading() as tx:
+        return render_template("queue.html", **loaders.queue(tx))
+
+
+@bp.get("/dashboard/jobs/new")
+def new() -> Answer:
+    return render_template("ask.html", **asked("new"))
+
+
+@bp.post("/dashboard/jobs/new")
+def create() -> Answer:
+    form = NewJobForm(request.form)
+    if not form.validate():
+        return render_template("ask.html", **asked("new", form=form)), 422
+    return redirect(url_for("pages.job", job_id=submit_new(form).id), 303)
+
+
+@bp.post("/dashboard/claim")
+def claim() -> Answer:
+    return redirect(url_for("pages.job", job_id=service.claim().id), 303)
+
+
+@bp.post("/dashboard/jobs/<uuid:job_id>/process")
+def process(job_id: UUID) -> Answer:
+    service.process(str(job_id))
+    return redirect(_back(job_id), 303)
+
+
+@bp.get("/dashboard/jobs/<uuid:job_id>/<any(complete, fail):action>")
+def ask(job_id: UUID, action: str) -> Answer:
+    return render_template("ask.html", **asked(action, job_id))
+
+
+@bp.post("/dashboard/jobs/<uuid:job_id>/<any(complete, fail):action>")
+def act(job_id: UUID, action: str) -> Answer:
+    form = ACTION_FORMS[action](request.form)
+    if not form.validate():
+        return render_template("ask.html", **asked(action, job_id, form)), 422
+    submit_action(action, job_id, form)
+    return redirect(url_for("pages.job", job_id=job_id), 303)
+
+
+ACTION_FORMS: dict[str, Any] = {Action.COMPLETE: CompleteForm, Action.FAIL: FailForm}
+
+
+def asked(what: str, job_id: UUID | None = None, form: Any = None) -> loaders.Context:
+    """What the form needs that asks before a job is made, completed or failed."""
+    with store.reading() as tx:
+        if job_id is None:
+            return {"what": what, "form": form or NewJobForm(), "types": store.recent_types(tx)}
+        job = store.get(tx, str(job_id))
+    if what not in allowed(job.status):
+        raise ActionRefusedError(Action(what), job.status)
+    return {"what": what, "form": form or ACTION_FORMS[what](), "job": job}
+
+
+def submit_new(form: NewJobForm) -> Job:
+    return service.create(form.type.data or "", form.payload.data, form.priority.data or 0)
+
+
+def submit_action(action: str, job_id: UUID, form: Any) -> Job:
+    if action == Action.COMPLETE:
+        return service.complete(str(job_id), form.result.data)
+    return service.fail(str(job_id), form.reason.data)
+
+
+def _back(job_id: UUID) -> str:
+    """The page the form was on, at the job's row: path and query only of what the browser says, so on this site."""
+    came_from = urlsplit(request.referrer or "")
+    if not came_from.path.startswith("/dashboard/"):
+        return url_for("pages.job", job_id=job_id)
+    return f"{came_from.path}{came_from.query and '?' + came_from.query}#job-{job_id}"

@@ -1,0 +1,97 @@
+"""The process-local priority queue: a heap of candidates for the next claim, behind a lock.
+
+It is an index over the PENDING rows, never the truth. An entry may be stale (its job was claimed elsewhere, or
+called off); whoever pops it finds out by the guarded UPDATE and pops the next.
+
+It need not hold more than it will hand out soon. The heap is a window on the whole order: every candidate that comes
+before the `_floor` is in it, and those behind are only counted until a refill brings them nearer. So a process that
+starts on a million jobs is ready at once, and the order stays exact.
+"""
+
+from collections.abc import Iterable, Sequence
+from heapq import heapify, heappop, heappush, nsmallest
+from threading import Lock
+from typing import NamedTuple
+
+WINDOW = 2_000  # entries that a refill asks for; the heap may grow to twice that
+
+
+class Entry(NamedTuple):
+    """A candidate: sorts by priority, the largest first, then by age, the oldest first."""
+
+    rank: int  # the priority, negated
+    seq: int  # the job's key, which grows with every job
+
+
+class ClaimQueue:
+    """Safe to share between threads; each process has its own.
+
+    `cursor` is the largest seq that has been taken in, or None before the first refill.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        """Start over: the next user refills it."""
+        with self._lock:
+            self.cursor: int | None = None
+            self._heap: list[Entry] = []
+            self._floor: Entry | None = None  # the last entry of the window; None when the window is everything
+            self._behind = 0  # candidates behind the floor
+
+    def __len__(self) -> int:
+        return len(self._heap) + self._behind
+
+    def reaches(self, count: int) -> bool:
+        """Whether a snapshot of this many entries would leave none out."""
+        return self.cursor is not None and (not self._behind or len(self._heap) >= count)
+
+    def refill(self, rows: Iterable[tuple[int, int]], cursor: int, total: int) -> None:
+        """Take in the first (seq, priority) in claim order of `total` PENDING rows, and forget the rest.
+
+        `cursor` is the largest seq there is. One that lies behind what is known already comes of an older look at
+        the table, and changes nothing.
+        """
+        with self._lock:
+            if self.cursor is not None and cursor < self.cursor:
+                return
+            self._heap = [Entry(-priority, seq) for seq, priority in rows]
+            heapify(self._heap)
+            self._behind = max(0, total - len(self._heap))
+            self._floor = max(self._heap, default=None) if self._behind else None
+            self.cursor = cursor
+
+    def catch_up(self, after: int, rows: Sequence[tuple[int, int]]) -> None:
+        """Take in (seq, priority) of all PENDING rows with a seq past `after`, oldest first.
+
+        Two threads may have read the same rows: what is behind the cursor by now is passed over.
+        """
+        with self._lock:
+            if self.cursor is None or self.cursor < after:
+                return  # somebody had it forget meanwhile: these rows alone would leave a gap
+            for seq, priority in rows:
+                if seq > self.cursor:
+                    self._add(Entry(-priority, seq))
+                    self.cursor = seq
+            if len(self._heap) > 2 * WINDOW:
+                self._behind += len(self._heap) - WINDOW
+                self._heap = nsmallest(WINDOW, self._heap)  # a sorted list is a heap
+                self._floor = self._heap[-1]
+
+    def _add(self, entry: Entry) -> None:
+        if self._floor is None or entry < self._floor:
+            heappush(self._heap, entry)
+        else:
+            self._behind += 1
+
+    def pop(self) -> int | None:
+        """Take out the seq of the candidate that is next; None when a refill has to say whether there is one."""
+        with self._lock:
+            return heappop(self._heap).seq if self._heap else None
+
+    def snapshot(self, limit: int) -> list[Entry]:
+        """The first `limit` entries in claim order, stale ones among them."""
+        with self._lock:
+            return nsmallest(limit, self._heap)

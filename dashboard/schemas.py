@@ -1,0 +1,140 @@
+"""What the JSON API takes and gives, checked by pydantic, and described by it in the OpenAPI document."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import jiter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
+from pydantic_core import PydanticKnownError
+
+from dashboard.jobs import PRIORITY_MAX, TYPE_MAX, JobStatus, json_text
+
+LIMIT_DEFAULT = 100
+LIMIT_MAX = 1_000
+
+
+def parse_json(text: bytes) -> Any:
+    """Parse one JSON text, and nothing looser.
+
+    Raises ValueError, which says where, for what is no JSON: NaN, a lone surrogate, bytes that are not UTF-8, an
+    object that has a key twice, nesting deeper than 200, a number with more than 4,300 digits.
+    """
+    return jiter.from_json(text, allow_inf_nan=False, catch_duplicate_keys=True)
+
+
+def _object_text(value: Any) -> str | None:
+    if value is not None and not isinstance(value, dict):
+        raise PydanticKnownError("dict_type")
+    return json_text(value)
+
+
+def _without_nul(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("a NUL character cannot be stored")
+    return value
+
+
+# A JSON object in, its text out: that is what is stored.
+JsonObject = Annotated[
+    str | None, BeforeValidator(_object_text), WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]})
+]
+JobType = Annotated[str, Strict(), Field(min_length=1, max_length=TYPE_MAX), AfterValidator(_without_nul)]
+Priority = Annotated[int, Strict(), Field(ge=0, le=PRIORITY_MAX)]
+
+
+class Input(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class JobCreate(Input):
+    """A job to enqueue. `type` is required; a larger `priority` is more urgent."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "image_resize",
+                "payload": {"image_url": "https://example.com/image.png", "width": 300, "height": 300},
+                "priority": 5,
+            }
+        }
+    )
+    type: JobType
+    payload: JsonObject = None
+    priority: Priority = 0
+
+
+class JobComplete(Input):
+    """How it went."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"result": {"message": "ok"}}})
+    result: JsonObject = None
+
+
+class ListQuery(BaseModel):
+    status: JobStatus | None = None
+    limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX)
+
+
+class QueueQuery(BaseModel):
+    limit: int = Field(LIMIT_MAX, ge=1, le=LIMIT_MAX)
+
+
+class FailQuery(BaseModel):
+    reason: str | None = None
+
+
+_Time = Annotated[
+    datetime,
+    WithJsonSchema({"type": "string", "examples": ["2026-01-01T12:00:00.123456"], "description": "UTC, ISO 8601"}),
+]
+
+
+class Job(BaseModel):
+    """A job."""
+
+    id: UUID
+    type: str
+    payload: dict[str, Any] | None
+    priority: int
+    status: JobStatus
+    result: dict[str, Any] | None
+    created_at: _Time
+    started_at: _Time | None
+    completed_at: _Time | None
+
+
+class QueueEntry(BaseModel):
+    """One of the process-local queue's entries; it may be stale."""
+
+    job_id: UUID
+    priority: int
+    created_at: _Time
+
+
+class Summary(BaseModel):
+    """How many jobs there are of each status."""
+
+    pending: int
+    running: int
+    completed: int
+    failed: int
+
+
+class Refusal(BaseModel):
+    """Why not, in a sentence."""
+
+    detail: str
+
+
+class Problem(BaseModel):
+    type: str
+    loc: list[Literal["body", "query", "path"] | str | int]
+    msg: str
+    input: Any
+
+
+class InvalidRequest(BaseModel):
+    """What in the request is not of the form above."""
+
+    detail: list[Problem]

@@ -1,0 +1,112 @@
+"""One function a use case. Everyone who changes a job goes through here.
+
+Payloads and results come in as JSON text. Each function raises the JobError that
+says why it refused, and then nothing has changed.
+"""
+
+from datetime import UTC, datetime
+
+from flask import current_app
+from sqlalchemy import Connection
+from uuid_utils import uuid7
+
+from dashboard import store
+from dashboard.jobs import Action, ActionRefusedError, Job, JobNotFoundError, NoPendingJobsError, json_text
+from dashboard.queue import WINDOW, ClaimQueue
+
+
+def create(type: str, payload: str | None, priority: int) -> Job:  # noqa: A002
+    """Enqueue a job, PENDING."""
+    with store.writing() as tx:
+        return store.insert(tx, id=str(uuid7()), type=type, payload=payload, priority=priority, now=_now())
+
+
+def claim() -> Job:
+    """Take the next job, now RUNNING: the highest priority first, and of those the oldest."""
+    queue = claim_queue()
+    try:
+        with store.writing() as tx:
+            job = _claim_next(tx, queue)
+    except BaseException:
+        queue.forget()  # what was popped is still PENDING
+        raise
+    if job is None:
+        raise NoPendingJobsError
+    return job
+
+
+def process(job_id: str) -> Job:
+    """Take this job, now RUNNING."""
+    return _act(Action.PROCESS, job_id)
+
+
+def complete(job_id: str, result: str | None) -> Job:
+    """End a RUNNING job well; the result is a JSON object's text."""
+    return _act(Action.COMPLETE, job_id, result)
+
+
+def fail(job_id: str, reason: str | None) -> Job:
+    """End a RUNNING job badly, or call a PENDING one off; a reason becomes its result."""
+    return _act(Action.FAIL, job_id, json_text({"reason": reason}) if reason else None)
+
+
+def claim_queue() -> ClaimQueue:
+    """This process's queue."""
+    queue: ClaimQueue = current_app.extensions["claim_queue"]
+    return queue
+
+
+def queue_snapshot(tx: Connection, limit: int) -> tuple[list[store.QueuedJob], int]:
+    """The first `limit` entries of this process's queue with the jobs they point at, and how many entries it has."""
+    queue = caught_up_queue(tx, reach=limit)
+    return store.queued(tx, [entry.seq for entry in queue.snapshot(limit)]), len(queue)
+
+
+def caught_up_queue(tx: Connection, reach: int = 1) -> ClaimQueue:
+    """This process's queue, knowing every job that this transaction sees, and the first `reach` of them by name.
+
+    A new job enters the queue here and nowhere else: read from the table, so after its commit, whichever process
+    created it.
+    """
+    queue = claim_queue()
+    if (cursor := queue.cursor) is not None:
+        rows = store.pending_after(tx, cursor, limit=WINDOW + 1)
+        if len(rows) <= WINDOW:
+            queue.catch_up(cursor, rows)
+            if queue.reaches(reach):
+                return queue
+    _refill(tx, queue)
+    return queue
+
+
+def _refill(tx: Connection, queue: ClaimQueue) -> None:
+    rows = [(job.seq, job.priority) for job in store.next_pending(tx, WINDOW)]
+    queue.refill(rows, cursor=store.last_seq(tx), total=store.counts(tx).pending)
+
+
+def _claim_next(tx: Connection, queue: ClaimQueue) -> Job | None:
+    caught_up_queue(tx)
+    if job := _pop(tx, queue):
+        return job
+    _refill(tx, queue)  # ask the table itself before saying that there is none
+    return _pop(tx, queue)
+
+
+def _pop(tx: Connection, queue: ClaimQueue) -> Job | None:
+    while (seq := queue.pop()) is not None:
+        if job := store.act(tx, Action.CLAIM, seq, _now()):
+            return job
+    return None
+
+
+def _act(action: Action, job_id: str, result: str | None = None) -> Job:
+    with store.writing() as tx:
+        job = store.act(tx, action, job_id, _now(), result)
+        if job is None:
+            status = store.status_of(tx, job_id)
+            raise ActionRefusedError(action, status) if status else JobNotFoundError
+        return job
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

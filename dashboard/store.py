@@ -1,0 +1,220 @@
+"""Every SQL statement there is. The only room that touches the database.
+
+Statements are Core and built once. A status stands in them as a literal, because neither database uses a partial
+index for a parameter. Each function takes the connection of a transaction that reading() or writing() opened.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select, update
+
+from dashboard.jobs import TRANSITIONS, Action, Job, JobNotFoundError, JobStatus
+from dashboard.models import PREVIEW, db, jobs, tally
+
+_JOB = [jobs.c[name] for name in Job._fields]
+
+
+class JobLine(NamedTuple):
+    """A job as a row of a list: the payload's first characters instead of all of it, and no result."""
+
+    seq: int
+    id: str
+    type: str
+    preview: str | None
+    priority: int
+    status: str
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+class Tally(NamedTuple):
+    """How many jobs of each status there are, and a number that every change of a job raises."""
+
+    pending: int
+    running: int
+    completed: int
+    failed: int
+    revision: int
+
+
+class QueuedJob(NamedTuple):
+    """What a queue's entry points at."""
+
+    seq: int
+    id: str
+    type: str
+    priority: int
+    status: str
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+_LINE = [jobs.c[name] for name in JobLine._fields]
+_QUEUED = [jobs.c[name] for name in QueuedJob._fields]
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """A transaction that sees one state of the database throughout."""
+    with db.engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing() -> Iterator[Connection]:
+    """A transaction that may write; on SQLite it holds the one write lock from its first moment."""
+    with db.engine.connect() as connection:
+        connection.execution_options(writes=True)
+        with connection.begin():
+            yield connection
+
+
+def _is(*statuses: JobStatus) -> ColumnElement[bool]:
+    literals: list[ColumnElement[str]] = [literal_column(f"'{status}'") for status in statuses]
+    return jobs.c.status == literals[0] if len(literals) == 1 else jobs.c.status.in_(literals)
+
+
+def insert(tx: Connection, *, id: str, type: str, payload: str | None, priority: int, now: datetime) -> Job:  # noqa: A002
+    """Store a new job, PENDING."""
+    values = {"id": id, "type": type, "payload": payload, "priority": priority, "created_at": now}
+    tx.execute(_INSERT, values | {"preview": payload and payload[:PREVIEW]})
+    return Job(id, type, payload, priority, JobStatus.PENDING, None, now, None, None)
+
+
+_INSERT = jobs.insert().values(status=literal_column(f"'{JobStatus.PENDING}'"))
+
+
+def _guarded(action: Action, key: ColumnElement[Any]) -> Any:
+    """The action as one statement: the rule is its WHERE clause, and a row comes back only where it held."""
+    rule = TRANSITIONS[action]
+    values: dict[str, Any] = {"status": literal_column(f"'{rule.target}'")}
+    if rule.target is JobStatus.RUNNING:
+        values["started_at"] = bindparam("now")
+    else:
+        values |= {"completed_at": bindparam("now"), "result": bindparam("new_result")}
+    return update(jobs).where(key == bindparam("key"), _is(*rule.sources)).values(values).returning(*_JOB)
+
+
+_ACT = {action: _guarded(action, jobs.c.seq if action is Action.CLAIM else jobs.c.id) for action in Action}
+
+
+def act(tx: Connection, action: Action, key: str | int, now: datetime, result: str | None = None) -> Job | None:
+    """Move the job with this id (for a claim: this seq) along; None when there is none, or its status forbids it."""
+    values = {"key": key, "now": now, "new_result": result}
+    row = tx.execute(_ACT[action], values).one_or_none()
+    return Job._make(row) if row else None
+
+
+def status_of(tx: Connection, job_id: str) -> str | None:
+    status: str | None = tx.execute(_STATUS_OF, {"id": job_id}).scalar_one_or_none()
+    return status
+
+
+_STATUS_OF = select(jobs.c.status).where(jobs.c.id == bindparam("id"))
+
+
+def get(tx: Connection, job_id: str) -> Job:
+    """The job, whole; raises JobNotFoundError."""
+    row = tx.execute(_GET, {"id": job_id}).one_or_none()
+    if row is None:
+        raise JobNotFoundError
+    return Job._make(row)
+
+
+_GET = select(*_JOB).where(jobs.c.id == bindparam("id"))
+
+
+def newest(tx: Connection, status: JobStatus | None, limit: int) -> list[Job]:
+    """The newest jobs, whole."""
+    return [Job._make(row) for row in tx.execute(_NEWEST[status], {"limit": limit})]
+
+
+_NEWEST = {
+    status: (select(*_JOB).where(_is(status)) if status else select(*_JOB))
+    .order_by(jobs.c.seq.desc())
+    .limit(bindparam("limit"))
+    for status in (None, *JobStatus)
+}
+
+
+def lines(
+    tx: Connection,
+    status: JobStatus | None,
+    limit: int,
+    before: int | None = None,
+    after: int | None = None,
+) -> list[JobLine]:
+    """Up to `limit` lines, newest first, of the jobs before or after a seq (keyset paging: both are exclusive)."""
+    query = select(*_LINE).limit(limit)
+    if status:
+        query = query.where(_is(status))
+    if after is not None:  # the nearest ones after it are the oldest of them
+        found = tx.execute(query.where(jobs.c.seq > after).order_by(jobs.c.seq)).all()[::-1]
+    else:
+        older = query if before is None else query.where(jobs.c.seq < before)
+        found = list(tx.execute(older.order_by(jobs.c.seq.desc())))
+    return [JobLine._make(row) for row in found]
+
+
+def counts(tx: Connection) -> Tally:
+    return Tally._make(int(number) for number in tx.execute(_COUNTS).one())
+
+
+_COUNTS = select(*(func.sum(tally.c[name]) for name in Tally._fields))
+
+
+def last_seq(tx: Connection) -> int:
+    """The seq of the newest job; 0 when there is none."""
+    return tx.execute(_LAST_SEQ).scalar_one() or 0
+
+
+_LAST_SEQ = select(func.max(jobs.c.seq))
+
+
+def pending_after(tx: Connection, seq: int, limit: int) -> Sequence[Any]:
+    """(seq, priority) of the PENDING jobs created after this one, oldest first."""
+    return tx.execute(_PENDING_AFTER, {"after": seq, "limit": limit}).all()
+
+
+_PENDING_AFTER = (
+    select(jobs.c.seq, jobs.c.priority)
+    .where(_is(JobStatus.PENDING), jobs.c.seq > bindparam("after"))
+    .order_by(jobs.c.seq)
+    .limit(bindparam("limit"))
+)
+
+
+def next_pending(tx: Connection, limit: int) -> list[QueuedJob]:
+    """The PENDING jobs in claim order, as the database has it."""
+    return [QueuedJob._make(row) for row in tx.execute(_NEXT_PENDING, {"limit": limit})]
+
+
+_NEXT_PENDING = (
+    select(*_QUEUED)
+    .where(_is(JobStatus.PENDING))
+    .order_by(jobs.c.priority.desc(), jobs.c.seq)
+    .limit(bindparam("limit"))
+)
+
+
+def queued(tx: Connection, seqs: list[int]) -> list[QueuedJob]:
+    """The jobs with these seqs, in the order of the list; one that is gone is left out."""
+    found = {row.seq: QueuedJob._make(row) for row in tx.execute(_QUEUED_BY_SEQ, {"seqs": seqs})}
+    return [found[seq] for seq in seqs if seq in found]
+
+
+_QUEUED_BY_SEQ = select(*_QUEUED).where(jobs.c.seq.in_(bindparam("seqs", expanding=True)))
+
+
+def recent_types(tx: Connection) -> list[str]:
+    """The types among the newest jobs, sorted."""
+    return list(tx.execute(_RECENT_TYPES).scalars())
+
+
+_RECENT = select(jobs.c.type).order_by(jobs.c.seq.desc()).limit(500).subquery()
+_RECENT_TYPES = select(_RECENT.c.type).distinct().order_by(_RECENT.c.type)

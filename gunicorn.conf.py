@@ -1,0 +1,25 @@
+"""How gunicorn serves us. HOST, PORT and WEB_CONCURRENCY are read here, other settings in dashboard/config.py."""
+
+import os
+from pathlib import Path
+
+bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8080')}"
+wsgi_app = "wsgi:app"
+
+# Threads share a process's queue; more processes use more cores. The order of claims is the same with any number.
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY") or min(4, os.cpu_count() or 1))
+threads = 8
+
+# A stop or a reload lets each request that has begun be answered.
+graceful_timeout = 30
+keepalive = 5
+
+# A worker's heartbeat file must not wait for a disk, and the root file system may be read-only.
+if Path("/dev/shm").is_dir():  # noqa: S108
+    worker_tmp_dir = "/dev/shm"  # noqa: S108
+control_socket_disable = True
+
+
+def when_ready(server):
+    server.log.info("The dashboard is at http://%s/dashboard/", bind)
