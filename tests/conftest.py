@@ -1,0 +1,165 @@
+"""Real parts: a SQLite file, a PostgreSQL, a gunicorn, a Chromium. Nothing of ours is faked."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from postgres import Postgres
+from support import Server
+
+from dashboard import create_app
+from dashboard.models import db
+
+SPEED = ("browser", "start_server", "postgres", "database_url")  # the slowest fixture of a test decides when it runs
+_numbers = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast ones first."""
+
+    def slowness(item: pytest.Item) -> int:
+        names = getattr(item, "fixturenames", ())
+        return next((len(SPEED) - place for place, name in enumerate(SPEED) if name in names), 0)
+
+    items.sort(key=slowness)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    # The folder must be reachable by PostgreSQL's user: pytest's own is closed to others.
+    base = Path(os.environ.get("TMPDIR", "/tmp")) / f"jobs-postgres-{os.getpid()}"
+    server = Postgres(base)
+    try:
+        server.start()
+        dispose(create_app({"DATABASE_URL": server.create("migrated")}))
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(base)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    dispose(create_app({"DATABASE_URL": f"sqlite:///{path}"}))
+    return path
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, migrated_sqlite: Path) -> str:
+    shutil.copy(migrated_sqlite, tmp_path / "jobs.db")
+    return f"sqlite:///{tmp_path / 'jobs.db'}"
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    name = f"test-{next(_numbers)}"
+    yield postgres.create(name, template="migrated")
+    postgres.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database of each kind in turn."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+MakeApp = Callable[..., Flask]
+
+
+@pytest.fixture
+def make_app() -> Iterator[MakeApp]:
+    """Applications as the environment makes them; each is what one process is."""
+    made: list[Flask] = []
+
+    def make(url: str, **environ: str) -> Flask:
+        made.append(create_app({"DATABASE_URL": url, **environ}))
+        return made[-1]
+
+    yield make
+    for app in made:
+        dispose(app)
+
+
+@pytest.fixture
+def app(make_app: MakeApp, database_url: str) -> Iterator[Flask]:
+    app = make_app(database_url)
+    with app.app_context():
+        yield app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Real gunicorn processes; those still running at the end of the test are stopped."""
+    started: list[Server] = []
+
+    def start(url: str, **environ: str) -> Server:
+        started.append(Server(tmp_path / f"gunicorn-{len(started)}.log", {"DATABASE_URL": url, **environ}))
+        return started[-1].start()
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def server(start_server: Callable[..., Server], sqlite_url: str) -> Server:
+    return start_server(sqlite_url)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    flags = "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-background-networking "
+    flags += "--disable-component-update --no-first-run"
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        if path is None and not Path(playwright.chromium.executable_path).exists():
+            pytest.fail("no Chromium: ./run test brings one, or: playwright install chromium")
+        browser = playwright.chromium.launch(executable_path=path, args=flags.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
+    """Pages in contexts of their own; what their console complains of fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_page(path: str = "/dashboard/", **options: object) -> Page:
+        context = browser.new_context(base_url=server.url, **options)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    # A refusal that a test asks for is told by the browser, too.
+    assert [text for text in complaints if "status of 4" not in text] == []
+
+
+def dispose(app: Flask) -> None:
+    with app.app_context():
+        db.engine.dispose()

@@ -1,0 +1,85 @@
+"""What several test files need: waiting for a condition, and a real server."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+
+ROOT = Path(__file__).parent.parent
+T = TypeVar("T")
+
+
+def eventually(check: Callable[[], T], what: str, within: float = 30) -> T:
+    """Wait until check() is true and return what it says; fail with `what` after `within` seconds."""
+    end = time.monotonic() + within
+    while not (value := check()):
+        assert time.monotonic() < end, f"waited {within} s in vain: {what}"
+        time.sleep(0.02)
+    return value
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """A real gunicorn with the project's own configuration, on loopback, in a process group of its own."""
+
+    def __init__(self, log: Path, env: Mapping[str, str]) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = log
+        self.env = {**os.environ, "PORT": str(self.port), "WEB_CONCURRENCY": "1", **env}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, ready: str = "/readyz") -> "Server":
+        command = [sys.executable, "-m", "gunicorn"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
+            )
+        eventually(lambda: self._answers(ready), f"{self.url}{ready} answers; the log is in {self.log}")
+        return self
+
+    def _answers(self, path: str) -> bool:
+        assert self.process
+        assert self.process.poll() is None, f"gunicorn ended by itself:\n{self.log.read_text()}"
+        try:
+            return httpx.get(self.url + path).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def signal(self, number: int) -> None:
+        assert self.process
+        self.process.send_signal(number)
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        if self.process is None:
+            return 0
+        self.signal(signal.SIGTERM)
+        code = self.process.wait(40)
+        self.process = None
+        return code
+
+    def kill(self) -> None:
+        """kill -9 of every process of it at once."""
+        assert self.process
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
+        self.process = None
+
+    def workers(self) -> list[int]:
+        assert self.process
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]

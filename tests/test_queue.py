@@ -1,0 +1,103 @@
+"""The claim queue against a sorted list."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from dashboard import queue as queue_module
+from dashboard.queue import ClaimQueue
+
+Row = tuple[int, int]  # seq, priority
+
+
+def in_order(rows: list[Row]) -> list[int]:
+    return [seq for seq, priority in sorted(rows, key=lambda row: (-row[1], row[0]))]
+
+
+def drained(queue: ClaimQueue) -> list[int]:
+    seqs = []
+    while (seq := queue.pop()) is not None:
+        seqs.append(seq)
+    return seqs
+
+
+@given(st.lists(st.integers(0, 5), max_size=60))
+def test_it_pops_the_highest_priority_first_and_of_those_the_oldest(priorities: list[int]) -> None:
+    rows = list(enumerate(priorities, start=1))
+    queue = ClaimQueue()
+    queue.refill([], cursor=0, total=0)
+    queue.catch_up(0, rows)
+    assert [entry.seq for entry in queue.snapshot(100)] == in_order(rows)
+    assert len(queue) == len(rows)
+    assert drained(queue) == in_order(rows)
+
+
+def test_rows_that_two_threads_have_read_enter_once() -> None:
+    queue = ClaimQueue()
+    queue.refill([], cursor=0, total=0)
+    queue.catch_up(0, [(1, 0), (2, 0)])
+    queue.catch_up(0, [(1, 0), (2, 0), (3, 0)])
+    assert drained(queue) == [1, 2, 3]
+
+
+def test_rows_read_behind_a_cursor_that_was_forgotten_leave_no_gap() -> None:
+    queue = ClaimQueue()
+    queue.refill([(1, 0)], cursor=1, total=1)
+    queue.forget()
+    queue.catch_up(1, [(2, 0)])
+    assert queue.cursor is None
+    assert drained(queue) == []
+
+
+def test_a_refill_from_an_older_look_at_the_table_changes_nothing() -> None:
+    queue = ClaimQueue()
+    queue.refill([(1, 0), (2, 9)], cursor=2, total=2)
+    queue.refill([(1, 0)], cursor=1, total=1)
+    assert drained(queue) == [2, 1]
+
+
+class Window(RuleBasedStateMachine):
+    """The queue beside the whole table of PENDING rows, with a window small enough to matter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size, queue_module.WINDOW = queue_module.WINDOW, 3
+        self.queue = ClaimQueue()
+        self.queue.refill([], cursor=0, total=0)
+        self.rows: list[Row] = []
+        self.seq = 0
+
+    def teardown(self) -> None:
+        queue_module.WINDOW = self.size
+
+    @rule(priorities=st.lists(st.integers(0, 3), min_size=1, max_size=9))
+    def create(self, priorities: list[int]) -> None:
+        after = self.seq
+        new = list(enumerate(priorities, start=after + 1))
+        self.seq += len(new)
+        self.rows += new
+        self.queue.catch_up(after, new)
+
+    @rule()
+    def claim(self) -> None:
+        seq = self.queue.pop()
+        if seq is None:
+            first = in_order(self.rows)[:3]
+            self.queue.refill([row for row in self.rows if row[0] in first], self.seq, len(self.rows))
+            seq = self.queue.pop()
+        assert seq == next(iter(in_order(self.rows)), None)
+        self.rows = [row for row in self.rows if row[0] != seq]
+
+    @invariant()
+    def it_counts_all(self) -> None:
+        assert len(self.queue) == len(self.rows)
+
+    @invariant()
+    def what_it_holds_is_the_beginning_of_the_order(self) -> None:
+        held = [entry.seq for entry in self.queue.snapshot(1_000)]
+        assert held == in_order(self.rows)[: len(held)]
+        assert len(held) <= 6
+
+
+TestWindow = Window.TestCase
+TestWindow.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
