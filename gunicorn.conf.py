@@ -1,7 +1,12 @@
 """How gunicorn serves us. HOST, PORT and WEB_CONCURRENCY are read here, other settings in dashboard/config.py."""
 
+import ctypes
 import os
+import signal
+import sys
 from pathlib import Path
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8080')}"
 wsgi_app = "wsgi:app"
@@ -19,6 +24,12 @@ keepalive = 5
 if Path("/dev/shm").is_dir():  # noqa: S108
     worker_tmp_dir = "/dev/shm"  # noqa: S108
 control_socket_disable = True
+
+
+def post_fork(server, worker):
+    """A worker must not outlive a master that was killed: it would go on holding the port."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def when_ready(server):

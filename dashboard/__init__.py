@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from flask import Flask
 
 from dashboard import api, assets, cli, errors, formats, fragments, health, migrate, models, openapi, pages, security
-from dashboard.config import Settings
+from dashboard.config import ClaimFrom, Settings
 from dashboard.queue import ClaimQueue
 
 
@@ -16,12 +16,11 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app = Flask(__name__, template_folder="../templates", static_folder="../static")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False
-    app.extensions["claim_queue"] = ClaimQueue()
-    models.init_app(app, settings.database_url)
+    app.extensions["claim_queue"] = ClaimQueue() if settings.claim_from is ClaimFrom.QUEUE else None
+    models.init_app(app, settings.database_url, settings.durability)
     security.init_app(app)
     errors.init_app(app)
     for room in (api, openapi, health, pages, fragments, formats, assets, cli):
         app.register_blueprint(room.bp)
-    with app.app_context():
-        migrate.upgrade()
+    migrate.init_app(app)
     return app

@@ -2,20 +2,24 @@
 
 from flask import Flask, Response, current_app, render_template, request
 from pydantic_core import to_json
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from dashboard.endpoint import InvalidRequestError
 from dashboard.fragments import toast
 from dashboard.jobs import ActionRefusedError, JobError
+from dashboard.store import DatabaseBusyError
 
 RETRY_AFTER = "2"  # seconds
+JSON_PATHS = ("/jobs/", "/openapi.json/", "/healthz/", "/readyz/")
 
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(JobError, _job_error)
     app.register_error_handler(InvalidRequestError, _invalid_request)
-    app.register_error_handler(OperationalError, _database_unavailable)
+    for error in (OperationalError, InterfaceError, InternalError, PoolTimeoutError, DatabaseBusyError):
+        app.register_error_handler(error, _database_unavailable)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _bug)
 
@@ -28,8 +32,9 @@ def _invalid_request(error: InvalidRequestError) -> Response:
     return _json({"detail": error.problems}, 422)
 
 
-def _database_unavailable(error: OperationalError) -> Response:
-    current_app.logger.error("The database refused: %s", error.orig)
+def _database_unavailable(error: Exception) -> Response:
+    """It is locked, full, read-only, down or out of connections: the transaction is undone, and one may try again."""
+    current_app.logger.error("The database refused: %s", getattr(error, "orig", None) or type(error).__name__)
     response = _refusal(503, "The database is busy or cannot be reached. Nothing was changed; try again.")
     response.headers["Retry-After"] = RETRY_AFTER
     return response
@@ -52,10 +57,9 @@ def _bug(error: Exception) -> Response:
 
 
 def _refusal(status: int, sentence: str) -> Response:
-    path = request.path
-    if path == "/jobs" or path.startswith("/jobs/") or path == "/openapi.json":
+    if f"{request.path}/".startswith(JSON_PATHS):
         return _json({"detail": sentence}, status)
-    template = "_toast.html" if path.startswith("/dashboard/fragments/") else "error.html"
+    template = "_toast.html" if request.path.startswith("/dashboard/fragments/") else "error.html"
     response = Response(render_template(template, kind="error", sentence=sentence, status=status), status)
     return toast(response) if template == "_toast.html" else response
 

@@ -6,30 +6,51 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from flask import Flask, current_app, request
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from dashboard import store
 
 ADVISORY_LOCK = 0x6A6F6273  # "jobs": PostgreSQL's key for the one process that migrates
+NEEDS_NO_DATABASE = ("static", "health.healthz")
 
 
-def upgrade() -> None:
-    """Apply what is missing, in one transaction that only one process at a time can hold."""
-    config = _config()
-    with store.reading() as tx:
-        if _is_current(tx, config):
-            return
-    with store.writing() as tx:
-        if tx.dialect.name == "postgresql":
-            tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
-        config.attributes["connection"] = tx
-        command.upgrade(config, "head")
+def init_app(app: Flask) -> None:
+    """Migrate now; where the database cannot be reached yet, before the first request that needs it."""
+    app.before_request(_migrate_first)
+    with app.app_context():
+        try:
+            _upgrade()
+        except (DBAPIError, store.DatabaseBusyError) as error:
+            app.logger.warning("Started without the database, which will be tried again: %s", error)
 
 
 def is_current() -> bool:
     """Whether the schema is the one that this code was written for."""
     with store.reading() as tx:
         return _is_current(tx, _config())
+
+
+def _migrate_first() -> None:
+    if not current_app.extensions.get("migrated") and request.endpoint not in NEEDS_NO_DATABASE:
+        _upgrade()
+
+
+def _upgrade() -> None:
+    """Apply what is missing, in one transaction that only one process at a time can hold."""
+    config = _config()
+    with store.reading() as tx:
+        current = _is_current(tx, config)
+    if not current:
+        with store.writing() as tx:
+            if tx.dialect.name == "postgresql":
+                tx.execute(text("SET LOCAL statement_timeout = 0"))
+                tx.execute(text("SET LOCAL lock_timeout = 0"))
+                tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+            config.attributes["connection"] = tx
+            command.upgrade(config, "head")
+    current_app.extensions["migrated"] = True
 
 
 def _is_current(tx: Connection, config: Config) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Engine,
+    ExceptionContext,
     Index,
     Integer,
     String,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     text,
 )
 
+from dashboard.config import Durability
 from dashboard.jobs import TYPE_MAX, JobStatus
 
 try:
@@ -33,6 +35,16 @@ except ImportError:  # no wheel of it for this platform
 
 PREVIEW = 120  # characters of a payload that lists show
 BUSY_TIMEOUT = 5_000  # milliseconds that a writer waits for SQLite's one write lock
+POOL_SIZE = 16  # connections a process; more than it has threads, so that none waits
+POOL_TIMEOUT = 5  # seconds to wait for one of them, and for PostgreSQL to take a new one
+
+# Nobody waits without end, and a transaction that somebody left open does not slow every claim.
+POSTGRESQL_SETTINGS = {
+    "lock_timeout": "5s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "10s",
+    "timezone": "UTC",
+}
 
 db = SQLAlchemy()
 
@@ -74,24 +86,33 @@ tally = db.Table(
 )
 
 
-def init_app(app: Flask, url: str) -> None:
+def init_app(app: Flask, url: str, durability: Durability) -> None:
     """Bind db to the database at this URL."""
-    is_sqlite = url.startswith("sqlite")
+    options: dict[str, Any] = {"pool_size": POOL_SIZE, "pool_timeout": POOL_TIMEOUT}
+    if url.startswith("sqlite"):
+        options["module"] = sqlite
+    else:
+        settings = POSTGRESQL_SETTINGS | {"synchronous_commit": "on" if durability is Durability.FULL else "off"}
+        options["pool_pre_ping"] = True  # a connection that was lost heals before it is used
+        options["connect_args"] = {
+            "connect_timeout": POOL_TIMEOUT,
+            "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+        }
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"module": sqlite} if is_sqlite else {}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     db.init_app(app)
-    if is_sqlite:
+    if "module" in options:
         with app.app_context():
-            _set_up_sqlite(db.engine)
+            _set_up_sqlite(db.engine, synchronous="FULL" if durability is Durability.FULL else "NORMAL")
 
 
-def _set_up_sqlite(engine: Engine) -> None:
+def _set_up_sqlite(engine: Engine, synchronous: str) -> None:
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself; "begin" below does
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")  # first: the next line may have to wait
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")
@@ -99,3 +120,10 @@ def _set_up_sqlite(engine: Engine) -> None:
         # A transaction that will write takes the write lock at once: one that reads first and then wants it, fails.
         writes = connection.get_execution_options().get("writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    @event.listens_for(engine, "handle_error")
+    def handle_error(context: ExceptionContext) -> None:
+        # A connection that met a full disk or a read-only file stays as it is: the next request gets a new one.
+        error = context.original_exception
+        if isinstance(error, sqlite.OperationalError) and "locked" not in str(error):
+            context.is_disconnect = True

@@ -11,6 +11,7 @@ starts on a million jobs is ready at once, and the order stays exact.
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush, nsmallest
 from threading import Lock
+from time import monotonic
 from typing import NamedTuple
 
 WINDOW = 2_000  # entries that a refill asks for; the heap may grow to twice that
@@ -40,6 +41,7 @@ class ClaimQueue:
             self._heap: list[Entry] = []
             self._floor: Entry | None = None  # the last entry of the window; None when the window is everything
             self._behind = 0  # candidates behind the floor
+            self._refilled = monotonic()
 
     def __len__(self) -> int:
         return len(self._heap) + self._behind
@@ -47,6 +49,9 @@ class ClaimQueue:
     def reaches(self, count: int) -> bool:
         """Whether a snapshot of this many entries would leave none out."""
         return self.cursor is not None and (not self._behind or len(self._heap) >= count)
+
+    def seconds_since_refill(self) -> float:
+        return monotonic() - self._refilled
 
     def refill(self, rows: Iterable[tuple[int, int]], cursor: int, total: int) -> None:
         """Take in the first (seq, priority) in claim order of `total` PENDING rows, and forget the rest.
@@ -59,6 +64,7 @@ class ClaimQueue:
                 return
             self._heap = [Entry(-priority, seq) for seq, priority in rows]
             heapify(self._heap)
+            self._refilled = monotonic()
             self._behind = max(0, total - len(self._heap))
             self._floor = max(self._heap, default=None) if self._behind else None
             self.cursor = cursor

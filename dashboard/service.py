@@ -14,6 +14,8 @@ from dashboard import store
 from dashboard.jobs import Action, ActionRefusedError, Job, JobNotFoundError, NoPendingJobsError, json_text
 from dashboard.queue import WINDOW, ClaimQueue
 
+REFILL_AFTER = 1.0  # seconds that a queue over PostgreSQL may not know of a job
+
 
 def create(type: str, payload: str | None, priority: int) -> Job:  # noqa: A002
     """Enqueue a job, PENDING."""
@@ -26,9 +28,10 @@ def claim() -> Job:
     queue = claim_queue()
     try:
         with store.writing() as tx:
-            job = _claim_next(tx, queue)
+            job = _claim_next(tx, queue) if queue else store.claim_next(tx, _now())
     except BaseException:
-        queue.forget()  # what was popped is still PENDING
+        if queue:
+            queue.forget()  # what was popped is still PENDING
         raise
     if job is None:
         raise NoPendingJobsError
@@ -50,33 +53,36 @@ def fail(job_id: str, reason: str | None) -> Job:
     return _act(Action.FAIL, job_id, json_text({"reason": reason}) if reason else None)
 
 
-def claim_queue() -> ClaimQueue:
-    """This process's queue."""
-    queue: ClaimQueue = current_app.extensions["claim_queue"]
+def claim_queue() -> ClaimQueue | None:
+    """This process's queue; None where the database says what is next."""
+    queue: ClaimQueue | None = current_app.extensions["claim_queue"]
     return queue
 
 
 def queue_snapshot(tx: Connection, limit: int) -> tuple[list[store.QueuedJob], int]:
-    """The first `limit` entries of this process's queue with the jobs they point at, and how many entries it has."""
-    queue = caught_up_queue(tx, reach=limit)
+    """The first `limit` entries of the queue with the jobs they point at, and how many entries it has."""
+    queue = claim_queue()
+    if queue is None:
+        return store.next_pending(tx, limit), store.counts(tx).pending
+    _catch_up(tx, queue, reach=limit)
     return store.queued(tx, [entry.seq for entry in queue.snapshot(limit)]), len(queue)
 
 
-def caught_up_queue(tx: Connection, reach: int = 1) -> ClaimQueue:
-    """This process's queue, knowing every job that this transaction sees, and the first `reach` of them by name.
+def _catch_up(tx: Connection, queue: ClaimQueue, reach: int = 1) -> None:
+    """Have the queue know every job that this transaction sees, and the first `reach` of them by name.
 
     A new job enters the queue here and nowhere else: read from the table, so after its commit, whichever process
-    created it.
+    created it. In SQLite seqs commit in order, so nothing can appear behind the cursor. In PostgreSQL they do not:
+    there a refill now and then finds what a cursor has passed.
     """
-    queue = claim_queue()
-    if (cursor := queue.cursor) is not None:
+    exact = tx.dialect.name == "sqlite"
+    if (cursor := queue.cursor) is not None and (exact or queue.seconds_since_refill() < REFILL_AFTER):
         rows = store.pending_after(tx, cursor, limit=WINDOW + 1)
         if len(rows) <= WINDOW:
             queue.catch_up(cursor, rows)
             if queue.reaches(reach):
-                return queue
+                return
     _refill(tx, queue)
-    return queue
 
 
 def _refill(tx: Connection, queue: ClaimQueue) -> None:
@@ -85,7 +91,7 @@ def _refill(tx: Connection, queue: ClaimQueue) -> None:
 
 
 def _claim_next(tx: Connection, queue: ClaimQueue) -> Job | None:
-    caught_up_queue(tx)
+    _catch_up(tx, queue)
     if job := _pop(tx, queue):
         return job
     _refill(tx, queue)  # ask the table itself before saying that there is none

@@ -7,6 +7,7 @@ index for a parameter. Each function takes the connection of a transaction that 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from threading import BoundedSemaphore
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select, update
@@ -67,11 +68,36 @@ def reading() -> Iterator[Connection]:
 
 @contextmanager
 def writing() -> Iterator[Connection]:
-    """A transaction that may write; on SQLite it holds the one write lock from its first moment."""
-    with db.engine.connect() as connection:
+    """A transaction that may write; on SQLite it holds the one write lock from its first moment.
+
+    Raises DatabaseBusyError when too many wait for that lock already: they must not hold every thread.
+    """
+    with _turn(), db.engine.connect() as connection:
         connection.execution_options(writes=True)
         with connection.begin():
             yield connection
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if db.engine.dialect.name != "sqlite":
+        yield
+        return
+    if not _turns.acquire(timeout=TURN_TIMEOUT):
+        raise DatabaseBusyError
+    try:
+        yield
+    finally:
+        _turns.release()
+
+
+WAITING_WRITERS = 4  # threads of a process that may wait for SQLite's write lock at once; the others go on reading
+TURN_TIMEOUT = 0.5  # seconds that a further one waits to be among them
+_turns = BoundedSemaphore(WAITING_WRITERS)
+
+
+class DatabaseBusyError(Exception):
+    """Too many writers wait already; nothing was begun."""
 
 
 def _is(*statuses: JobStatus) -> ColumnElement[bool]:
@@ -108,6 +134,32 @@ def act(tx: Connection, action: Action, key: str | int, now: datetime, result: s
     values = {"key": key, "now": now, "new_result": result}
     row = tx.execute(_ACT[action], values).one_or_none()
     return Job._make(row) if row else None
+
+
+def claim_next(tx: Connection, now: datetime) -> Job | None:
+    """Claim the job that the database says is next, in one statement; None when there is none.
+
+    On PostgreSQL claims do not wait for each other: a row that another one has locked is passed over.
+    """
+    row = tx.execute(_CLAIM_NEXT, {"now": now}).one_or_none()
+    return Job._make(row) if row else None
+
+
+_CLAIM_NEXT = (
+    update(jobs)
+    .where(
+        jobs.c.seq
+        == select(jobs.c.seq)
+        .where(_is(*TRANSITIONS[Action.CLAIM].sources))
+        .order_by(jobs.c.priority.desc(), jobs.c.seq)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery(),
+        _is(*TRANSITIONS[Action.CLAIM].sources),
+    )
+    .values(status=literal_column(f"'{TRANSITIONS[Action.CLAIM].target}'"), started_at=bindparam("now"))
+    .returning(*_JOB)
+)
 
 
 def status_of(tx: Connection, job_id: str) -> str | None:
