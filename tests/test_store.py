@@ -1,0 +1,137 @@
+"""The tables: what they refuse, what the triggers count, and what a statement reads."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from flask import Flask
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import IntegrityError
+
+from dashboard import service, store
+from dashboard.jobs import JobStatus
+from dashboard.models import db, jobs
+
+NOW = datetime(2026, 1, 1, 12)
+
+
+def row(seq: int, status: str = "PENDING", priority: int = 0) -> dict[str, object]:
+    return {"id": f"id-{seq}", "type": "t", "status": status, "priority": priority, "created_at": NOW}
+
+
+Statement = tuple[str, Any]  # with its parameters
+
+
+def statements_of(tx: Connection, function: Callable[..., object], *arguments: object) -> list[Statement]:
+    """What a function of the store runs."""
+    found: list[Statement] = []
+
+    def note(_c: object, _k: object, statement: str, parameters: object, _x: object, _m: object) -> None:
+        found.append((statement, parameters))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    function(tx, *arguments)
+    event.remove(db.engine, "before_cursor_execute", note)
+    return found
+
+
+def plan(tx: Connection, statement: Statement) -> str:
+    """How the database will run it."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(text("SET LOCAL enable_seqscan = off"))  # on a small table a scan is right; can the index serve?
+    explain = "EXPLAIN QUERY PLAN" if tx.dialect.name == "sqlite" else "EXPLAIN"
+    return "\n".join(line[-1] for line in tx.exec_driver_sql(f"{explain} {statement[0]}", statement[1]))
+
+
+def test_the_migrations_make_what_the_models_say(app: Flask) -> None:
+    with store.reading() as tx:
+        assert compare_metadata(MigrationContext.configure(tx), db.metadata) == []
+
+
+@pytest.mark.parametrize("bad", [{"status": "LOST"}, {"priority": -1}, {"id": "id-1"}, {"type": None}])
+def test_the_table_itself_refuses_what_cannot_be(app: Flask, bad: dict[str, object]) -> None:
+    with store.writing() as tx:
+        tx.execute(jobs.insert(), row(1))
+    with pytest.raises(IntegrityError), store.writing() as tx:
+        tx.execute(jobs.insert(), row(2) | bad)
+
+
+def test_the_tally_equals_the_table_after_every_kind_of_write(app: Flask) -> None:
+    revisions = [-1]
+
+    def check() -> None:
+        with store.reading() as tx:
+            table = Counter(tx.execute(text("SELECT status FROM jobs")).scalars())
+            tally = store.counts(tx)
+        assert tally[:4] == tuple(table[status] for status in JobStatus)
+        assert tally.revision > revisions[-1]
+        revisions.append(tally.revision)
+
+    check()
+    first, second, third = [service.create("t", None, 0).id for _ in range(3)]
+    check()
+    service.claim()
+    check()
+    service.complete(first, None)
+    check()
+    service.fail(second, None)
+    check()
+    service.process(third)
+    check()
+    for statement in (
+        "INSERT INTO jobs (id, type, status, priority, created_at) "
+        "SELECT 'copy' || substr(id, 5), type, status, priority, created_at FROM jobs",
+        "UPDATE jobs SET status = 'FAILED' WHERE id LIKE 'copy%'",
+        "DELETE FROM jobs WHERE status = 'FAILED'",
+        "DELETE FROM jobs",
+    ):
+        with store.writing() as tx:
+            tx.execute(text(statement))
+        check()
+
+
+def test_a_write_that_is_undone_leaves_the_tally_as_it_was(app: Flask) -> None:
+    with store.reading() as tx:
+        before = store.counts(tx)
+    with pytest.raises(IntegrityError), store.writing() as tx:
+        tx.execute(jobs.insert(), [row(1), row(1)])
+    with store.reading() as tx:
+        assert store.counts(tx) == before
+
+
+PLANS = {
+    "the next ones in claim order": (store.next_pending, (10,), "jobs_next"),
+    "those behind the cursor": (store.pending_after, (5, 10), "jobs_pending"),
+    "the newest of a status": (store.newest, (JobStatus.FAILED, 10), "jobs_failed"),
+    "a page of a status": (store.lines, (JobStatus.RUNNING, 50, 90), "jobs_running"),
+    "the newest": (store.newest, (None, 10), "(jobs_pkey|SCAN jobs)"),
+    "a job by its id": (store.status_of, ("id-7",), "(jobs_id_key|sqlite_autoindex_jobs_1)"),
+    "the claim by the database": (store.claim_next, (NOW,), "jobs_next"),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_each_read_goes_by_its_index_and_sorts_nothing(app: Flask, name: str) -> None:
+    function, arguments, index = PLANS[name]
+    with store.writing() as tx:
+        tx.execute(jobs.insert(), [row(seq, list(JobStatus)[seq % 4], seq % 3) for seq in range(400)])
+    with store.writing() as tx:
+        for statement in statements_of(tx, function, *arguments):
+            found = plan(tx, statement)
+            assert re.search(index, found), found
+            assert not re.search("sort|temp b-tree", found, re.IGNORECASE), found
+
+
+def test_a_list_of_jobs_reads_a_preview_and_not_the_payload(app: Flask) -> None:
+    service.create("t", '{"long":"' + "x" * 1_000_000 + '"}', 0)
+    with store.reading() as tx:
+        (statement,) = statements_of(tx, store.lines, None, 50)
+        (line,) = store.lines(tx, None, 50)
+    assert "jobs.payload" not in statement[0]
+    assert line.preview is not None
+    assert len(line.preview) == 120
