@@ -36,7 +36,8 @@ def board(tx: Connection) -> Context:
     filters = _filters()
     status = filters.get("status")
     tally = store.counts(tx)
-    lines, newer, older = _page(tx, JobStatus(status) if status else None, filters.get("before"), filters.get("after"))
+    sought = store.Sought(JobStatus(status) if status else None)
+    lines, newer, older = store.lines(tx, sought, PAGE_SIZE, filters.get("before"), filters.get("after"))
     counters = [
         (each, getattr(tally, each.lower()), _jobs_url(status=None if each == status else each)) for each in JobStatus
     ]
@@ -46,8 +47,8 @@ def board(tx: Connection) -> Context:
         "status": status,
         "total": sum(tally[:4]),
         "lines": lines,
-        "newer": newer and _jobs_url(status=status, after=lines[0].seq if lines else None),
-        "older": older and _jobs_url(status=status, before=lines[-1].seq),
+        "newer": newer and _jobs_url(status=status, after=newer),
+        "older": older and _jobs_url(status=status, before=older),
         "allowed": allowed,
         "now": _now(),
     }
@@ -89,17 +90,6 @@ def _filters() -> dict[str, Any]:
         field = next(field for field in form if field.errors)
         raise UnprocessableEntity(f"The {field.name} in the address is not valid: {field.errors[0]}")
     return {name: value for name, value in form.data.items() if value}
-
-
-def _page(
-    tx: Connection, status: JobStatus | None, before: int | None, after: int | None
-) -> tuple[list[store.JobLine], bool, bool]:
-    """A page of lines, and whether there are newer and older ones."""
-    lines = store.lines(tx, status, PAGE_SIZE + 1, before, after)
-    more = len(lines) > PAGE_SIZE
-    if after is not None:
-        return (lines[1:], True, True) if more else _page(tx, status, None, None)
-    return lines[:PAGE_SIZE], before is not None, more
 
 
 def _jobs_url(**query: Any) -> str:

@@ -75,6 +75,8 @@ for _status in JobStatus:
     _has_status = text(f"status = '{_status}'")
     Index(f"jobs_{_status.lower()}", jobs.c.seq, sqlite_where=_has_status, postgresql_where=_has_status)
 
+Index("jobs_started", jobs.c.started_at)  # the pace of the last minutes
+
 # How many jobs there are of each status, and how often that changed: kept by triggers, so both cost nothing to ask.
 # SQLite has one row. PostgreSQL has several, and a connection always writes the same one, so that writers do not
 # queue for a single row; the truth is the sum.

@@ -33,6 +33,8 @@ def upgrade() -> None:
     for status in STATUSES:
         op.execute(f"CREATE INDEX jobs_{status.lower()} ON jobs (seq) WHERE status = '{status}'")
 
+    op.execute("CREATE INDEX jobs_started ON jobs (started_at)")
+
     columns = [status.lower() for status in STATUSES]
     op.create_table(
         "tally",
