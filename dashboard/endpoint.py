@@ -10,13 +10,14 @@ from uuid import UUID
 import orjson
 from flask import Response, request
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from dashboard.jobs import Job
 from dashboard.schemas import parse_json
 
 _JOB_ID = TypeAdapter(UUID)
 
+PROBLEMS_MAX = 100  # that one refusal tells: it must not be many times as long as the request
 Problem = dict[str, Any]  # type, loc, msg, input: as FastAPI and pydantic name them
 
 
@@ -99,7 +100,7 @@ def _arguments(op: Operation, path: dict[str, str]) -> dict[str, Any]:
     if (body := op.body) is not None:
         take("body", ("body",), lambda: _body(body, op.body_required))
     if problems:
-        raise InvalidRequestError(problems)
+        raise InvalidRequestError(problems[:PROBLEMS_MAX])
     return arguments
 
 
@@ -117,8 +118,14 @@ def _query(model: type[BaseModel]) -> dict[str, str]:
 
 
 def _body(model: type[BaseModel], required: bool) -> BaseModel:
+    limit = request.max_content_length or 0
+    request.max_content_length = limit + 1  # of a body sent in chunks Werkzeug reads that much and says nothing
     data = request.get_data(cache=False)
+    if len(data) > limit:
+        raise RequestEntityTooLarge
     if data and request.mimetype and not request.is_json:
         raise UnsupportedMediaType("The body must be application/json")
     value = parse_json(data) if data else None
-    return model() if value is None and not required else model.model_validate(value)
+    if value is None and required:
+        raise ValidationError.from_exception_data(model.__name__, [{"type": "missing", "loc": (), "input": None}])
+    return model() if value is None else model.model_validate(value)

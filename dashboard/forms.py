@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from wtforms import Field, Form, IntegerField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms import Field, Form, IntegerField, SearchField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are of 3.2
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
 from dashboard.jobs import PRIORITY_MAX, TYPE_MAX, JobStatus, json_text
 from dashboard.schemas import parse_json
 
 SEQ_MAX = 2**63 - 1
+SEARCH_MAX = 200  # characters
+STATUSES = [SelectChoice("", "Any"), *(SelectChoice(status, status.capitalize()) for status in JobStatus)]
 JSON_HINT = 'A JSON object, as {"key": "value"}, or nothing'
 JSON_ATTRIBUTES = {"rows": 6, "spellcheck": "false", "data-json": True}
 
@@ -42,7 +45,7 @@ class NewJobForm(Form):
         "Type",
         [InputRequired("A job needs a type"), Length(max=TYPE_MAX), _no_nul],
         description=f"1 to {TYPE_MAX} characters",
-        render_kw={"list": "types", "autocomplete": "off", "autofocus": True},
+        render_kw={"list": "known-types", "autocomplete": "off", "autofocus": True},
     )
     payload = JsonObjectField("Payload", description=JSON_HINT, render_kw=JSON_ATTRIBUTES)
     priority = IntegerField(
@@ -67,10 +70,25 @@ class FailForm(Form):
 
 
 class FilterForm(Form):
-    """The jobs page's query: a status, and the place in the list as a seq before or after which it begins."""
+    """The jobs page's query: what to look for, and the place in the list as a seq before or after which it begins.
 
-    status = SelectField(
-        "Status", [Optional()], choices=[("", "Any status"), *((s, s.capitalize()) for s in JobStatus)]
+    `hold` and `since` are a refresh's: see loaders.board.
+    """
+
+    status = SelectField("Status", [Optional()], id="filter-status", choices=STATUSES)
+    type = StringField(
+        "Type",
+        [Length(max=TYPE_MAX), _no_nul],
+        id="filter-type",
+        render_kw={"list": "types", "autocomplete": "off"},
+    )
+    q = SearchField(
+        "Search",
+        [Length(max=SEARCH_MAX), _no_nul],
+        id="filter-q",
+        render_kw={"autocomplete": "off", "data-key": "/", "placeholder": "type, id or payload"},
     )
     before = IntegerField(validators=[Optional(), NumberRange(1, SEQ_MAX)])
-    after = IntegerField(validators=[Optional(), NumberRange(1, SEQ_MAX)])
+    after = IntegerField(validators=[Optional(), NumberRange(0, SEQ_MAX)])
+    hold = StringField(validators=[Optional(), Regexp(r"[0-9]{1,18}(,[0-9]{1,18}){0,99}\Z")])
+    since = IntegerField(validators=[Optional(), NumberRange(0, SEQ_MAX)])

@@ -19,17 +19,17 @@ bp = Blueprint("fragments", __name__, url_prefix="/dashboard/fragments")
 
 @bp.get("/board")
 def board() -> Response:
-    return _refresh("_board.html", loaders.board)
+    return _refresh("_board.html", loaders.board_tag, loaders.board)
 
 
 @bp.get("/jobs/<uuid:job_id>")
 def job(job_id: UUID) -> Response:
-    return _refresh("_job.html", lambda tx: loaders.job(tx, str(job_id)))
+    return _refresh("_job.html", loaders.revision, lambda tx: loaders.job(tx, str(job_id)))
 
 
 @bp.get("/queue")
 def queue() -> Response:
-    return _refresh("_queue.html", loaders.queue)
+    return _refresh("_queue.html", loaders.queue_tag, loaders.queue)
 
 
 @bp.get("/new")
@@ -42,7 +42,9 @@ def create() -> Response | tuple[str, int]:
     form = NewJobForm(request.form)
     if not form.validate():
         return render_template("_ask.html", **pages.asked("new", form=form)), 422
-    return _done("Created", pages.submit_new(form))
+    response = _done("Created", pages.submit_new(form))
+    response.headers["HX-Trigger"] = "job-created, jobs-changed"
+    return response
 
 
 @bp.post("/claim")
@@ -68,12 +70,16 @@ def act(job_id: UUID, action: str) -> Response | tuple[str, int]:
     return _done({"complete": "Completed", "fail": "Failed"}[action], pages.submit_action(action, job_id, form))
 
 
-def _refresh(template: str, load: Callable[[Connection], loaders.Context]) -> Response:
+def _refresh(
+    template: str, tag: Callable[[Connection], str], load: Callable[[Connection], loaders.Context]
+) -> Response:
     with store.reading() as tx:
-        context = load(tx)
-    response = make_response(render_template(template, **context))
-    response.set_etag(context["live"].tag)
-    response.make_conditional(request)
+        current = tag(tx)
+        if request.if_none_match.contains(current):
+            response = Response(status=304)
+        else:
+            response = make_response(render_template(template, **load(tx)))
+    response.set_etag(current)
     return response
 
 

@@ -86,8 +86,11 @@ class NoPendingJobsError(JobError):
 
 
 class ActionRefusedError(JobError):
-    """The job's status forbids the action."""
+    """The job's status forbids the action; the sentence says what came first, and when."""
 
-    def __init__(self, action: Action, status: str) -> None:
+    def __init__(self, action: Action, status: str, since: datetime) -> None:
         needed = " or ".join(TRANSITIONS[action].sources)
-        super().__init__(f"Cannot {action} the job: it is {status}, not {needed}")
+        done = {"PENDING": "created", "RUNNING": "started", "COMPLETED": "completed", "FAILED": "failed"}[status]
+        super().__init__(
+            f"Cannot {action} the job: it is {status}, not {needed} ({done} {since:%Y-%m-%d %H:%M:%S} UTC)"
+        )

@@ -5,19 +5,26 @@ element's refresh needs: its URL, and a tag that changes when its content may ha
 """
 
 import os
-from datetime import UTC, datetime
+import shlex
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from flask import request, url_for
 from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
 from dashboard import service, store
+from dashboard.formats import age
 from dashboard.forms import FilterForm
-from dashboard.jobs import JobStatus, allowed
+from dashboard.jobs import Action, Job, JobStatus, allowed
 
 PAGE_SIZE = 50
 QUEUE_SIZE = 100
+ARRIVED_MAX = 100  # newer jobs are counted up to this
+AHEAD_MAX = 1_000  # jobs ahead of one are counted up to this, or a little more
+PACE_MINUTES = 5
+STARTED_MAX = 10_000  # jobs started in that time are counted up to this
 Context = dict[str, Any]
 
 
@@ -27,42 +34,67 @@ class Live(NamedTuple):
 
 
 def revision(tx: Connection) -> str:
-    """The tag of everything that only a change of a job can change."""
+    """The tag of what only a change of a job can change."""
     return str(store.counts(tx).revision)
 
 
+def board_tag(tx: Connection) -> str:
+    asked = _asked()
+    held = f"{asked.get('hold')}-{asked.get('since')}" if "hold" in asked else ""
+    return f"{revision(tx)}.{crc32(held.encode())}"
+
+
 def board(tx: Connection) -> Context:
-    """The counters and the table, from one look at the database, so they never disagree."""
-    filters = _filters()
-    status = filters.get("status")
+    """The counters and the table, from one look at the database, so they never disagree.
+
+    `hold` asks for just these rows again, whatever has become of them, so that none moves under somebody's mouse; what
+    came after the job `since` is then only counted.
+    """
+    asked = _asked()
+    query: Context = {name: asked[name] for name in ("status", "type", "q") if name in asked}
+    place: Context = {name: asked[name] for name in ("before", "after") if name in asked}
+    sought = store.Sought(JobStatus(query["status"]) if "status" in query else None, query.get("type"), query.get("q"))
+    held = [int(seq) for seq in asked.get("hold", "").split(",") if seq]
+    since = asked.get("since", store.last_seq(tx))
     tally = store.counts(tx)
-    sought = store.Sought(JobStatus(status) if status else None)
-    lines, newer, older = store.lines(tx, sought, PAGE_SIZE, filters.get("before"), filters.get("after"))
-    counters = [
-        (each, getattr(tally, each.lower()), _jobs_url(status=None if each == status else each)) for each in JobStatus
-    ]
+    page = _held(tx, sought, held, place) if held else store.lines(tx, sought, PAGE_SIZE, **place)
     return {
-        "live": Live(url_for("fragments.board", **filters), str(tally.revision)),
-        "counters": counters,
-        "status": status,
+        "live": Live(url_for("fragments.board", **query, **place), board_tag(tx)),
+        "counters": [
+            (each, getattr(tally, each.lower()), _jobs_url(query | {"status": "" if each == sought.status else each}))
+            for each in JobStatus
+        ],
+        "query": query,
+        "since": since,
+        "arrived": store.count_after(tx, sought, since, ARRIVED_MAX),
         "total": sum(tally[:4]),
-        "lines": lines,
-        "newer": newer and _jobs_url(status=status, after=newer),
-        "older": older and _jobs_url(status=status, before=older),
+        "lines": page.lines,
+        "newest": _jobs_url(query),
+        "newer": page.newer and _jobs_url(query | {"after": page.newer}),
+        "older": page.older and _jobs_url(query | {"before": page.older}),
+        "window": store.SEARCH_WINDOW,
         "allowed": allowed,
         "now": _now(),
     }
 
 
 def job(tx: Connection, job_id: str) -> Context:
-    """One job: facts, timeline, payload, result, actions."""
+    """One job: facts, timeline, payload, result, actions, and why it is waiting."""
     found = store.get(tx, job_id)
+    url = url_for("api.job", job_id=job_id, _external=True)
     return {
         "live": Live(url_for("fragments.job", job_id=job_id), revision(tx)),
         "job": found,
+        "waiting": _waiting(tx, found) if found.status == JobStatus.PENDING else None,
+        "curls": {action: _curl(url, action) for action in allowed(found.status)},
         "allowed": allowed,
         "now": _now(),
     }
+
+
+def queue_tag(tx: Connection) -> str:
+    queue = service.claim_queue()
+    return f"{revision(tx)}.{os.getpid()}.{len(queue) if queue else 0}"
 
 
 def queue(tx: Connection) -> Context:
@@ -70,9 +102,8 @@ def queue(tx: Connection) -> Context:
     entries, total = service.queue_snapshot(tx, QUEUE_SIZE)
     pending = store.next_pending(tx, QUEUE_SIZE)
     live = [entry.id for entry in entries if entry.status == JobStatus.PENDING]
-    tag = f"{revision(tx)}.{os.getpid()}.{total}"
     return {
-        "live": Live(url_for("fragments.queue"), tag),
+        "live": Live(url_for("fragments.queue"), queue_tag(tx)),
         "entries": entries,
         "total": total,
         "pending": pending,
@@ -83,16 +114,44 @@ def queue(tx: Connection) -> Context:
     }
 
 
-def _filters() -> dict[str, Any]:
+def _asked() -> Context:
     """The query's filter and place, without what is empty."""
     form = FilterForm(request.args)
     if not form.validate():
         field = next(field for field in form if field.errors)
         raise UnprocessableEntity(f"The {field.name} in the address is not valid: {field.errors[0]}")
-    return {name: value for name, value in form.data.items() if value}
+    return {name: value for name, value in form.data.items() if value not in (None, "")}
 
 
-def _jobs_url(**query: Any) -> str:
+def _held(tx: Connection, sought: store.Sought, held: list[int], place: Context) -> store.Lines:
+    below = store.lines(tx, sought, 1, before=min(held))
+    more = below.lines or below.older
+    return store.Lines(store.lines_of(tx, held), max(held) if place else None, min(held) if more else None)
+
+
+def _waiting(tx: Connection, job: Job) -> str:
+    """Why a PENDING job is waiting, in words."""
+    ahead = store.ahead_of(tx, job, AHEAD_MAX)
+    started = store.started_since(tx, _now() - timedelta(minutes=PACE_MINUTES), STARTED_MAX)
+    place = {0: "It is next.", 1: "1 job is ahead of it."}.get(ahead, f"{ahead:,} jobs are ahead of it.")
+    if ahead >= AHEAD_MAX:
+        place = f"At least {AHEAD_MAX:,} jobs are ahead of it."
+    if not started:
+        return f"{place} No job was started in the last {PACE_MINUTES} minutes: is anybody claiming?"
+    pace = f"{'At least ' if started == STARTED_MAX else ''}{started:,} {'job was' if started == 1 else 'jobs were'}"
+    turn = age(timedelta(minutes=PACE_MINUTES * (ahead + 1) / started))
+    return f"{place} {pace} started in the last {PACE_MINUTES} minutes; at that pace its turn comes in about {turn}."
+
+
+def _curl(url: str, action: Action) -> str:
+    """The line that does it from a shell."""
+    words = ["curl", "-X", "POST"]
+    if action is Action.COMPLETE:
+        words += ["-H", "Content-Type: application/json", "-d", '{"result": {"message": "ok"}}']
+    return shlex.join([*words, f"{url}/{action}{'?reason=broken' if action is Action.FAIL else ''}"])
+
+
+def _jobs_url(query: Context) -> str:
     return url_for("pages.jobs", **{name: value for name, value in query.items() if value})
 
 

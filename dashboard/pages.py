@@ -1,15 +1,14 @@
 """The pages, and the forms on them as they work without JavaScript: a post answers 303, or the page with its errors."""
 
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from dashboard import loaders, service, store
-from dashboard.forms import CompleteForm, FailForm, NewJobForm
-from dashboard.jobs import Action, ActionRefusedError, Job, allowed
+from dashboard.forms import CompleteForm, FailForm, FilterForm, NewJobForm
+from dashboard.jobs import Action, Job, allowed
 
 bp = Blueprint("pages", __name__)
 
@@ -24,7 +23,8 @@ def home() -> Response:
 @bp.get("/dashboard/")
 def jobs() -> Answer:
     with store.reading() as tx:
-        return render_template("jobs.html", **loaders.board(tx))
+        context = loaders.board(tx) | {"form": FilterForm(request.args), "types": store.recent_types(tx)}
+        return render_template("jobs.html", **context)
 
 
 @bp.get("/dashboard/jobs/<uuid:job_id>")
@@ -87,7 +87,7 @@ def asked(what: str, job_id: UUID | None = None, form: Any = None) -> loaders.Co
             return {"what": what, "form": form or NewJobForm(), "types": store.recent_types(tx)}
         job = store.get(tx, str(job_id))
     if what not in allowed(job.status):
-        raise ActionRefusedError(Action(what), job.status)
+        service.refuse(Action(what), job)
     return {"what": what, "form": form or ACTION_FORMS[what](), "job": job}
 
 
@@ -103,7 +103,7 @@ def submit_action(action: str, job_id: UUID, form: Any) -> Job:
 
 def _back(job_id: UUID) -> str:
     """The page the form was on, at the job's row: path and query only of what the browser says, so on this site."""
-    came_from = urlsplit(request.referrer or "")
-    if not came_from.path.startswith("/dashboard/"):
+    _, _, place = (request.referrer or "").partition("://")[2].partition("/")
+    if not f"/{place}".startswith(url_for("pages.jobs")):
         return url_for("pages.job", job_id=job_id)
-    return f"{came_from.path}{came_from.query and '?' + came_from.query}#job-{job_id}"
+    return f"/{place.partition('#')[0]}#job-{job_id}"

@@ -1,9 +1,7 @@
 """Response headers, and the cross-site guard: what a browser may be made to do."""
 
-from urllib.parse import urlsplit
-
 from flask import Flask, Response, request
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import Forbidden, LengthRequired
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -20,6 +18,7 @@ HEADERS = {
 
 def init_app(app: Flask) -> None:
     app.before_request(_refuse_other_sites)
+    app.before_request(_refuse_forms_without_length)
     app.after_request(_add_headers)
 
 
@@ -31,15 +30,21 @@ def _refuse_other_sites() -> None:
     if site is not None:
         allowed = site in ("same-origin", "none")
     else:
-        allowed = origin is None or urlsplit(origin).netloc == request.host
+        allowed = origin is None or origin.partition("://")[2] == request.host
     if not allowed:
         raise Forbidden("This came from a page of another site")
+
+
+def _refuse_forms_without_length() -> None:
+    """No browser sends a form in chunks, and Werkzeug would cut one at the limit and take what it has."""
+    if request.blueprint in ("pages", "fragments") and "Transfer-Encoding" in request.headers:
+        raise LengthRequired
 
 
 def _add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    if request.endpoint == "static":
+    if request.endpoint == "static" and "v" in request.args and response.status_code in (200, 304):
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"  # the version is in its URL
     else:
         response.headers.setdefault("Cache-Control", "no-store")

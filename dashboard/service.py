@@ -5,13 +5,14 @@ says why it refused, and then nothing has changed.
 """
 
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from flask import current_app
 from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 from dashboard import store
-from dashboard.jobs import Action, ActionRefusedError, Job, JobNotFoundError, NoPendingJobsError, json_text
+from dashboard.jobs import Action, ActionRefusedError, Job, NoPendingJobsError, json_text
 from dashboard.queue import WINDOW, ClaimQueue
 
 REFILL_AFTER = 1.0  # seconds that a queue over PostgreSQL may not know of a job
@@ -108,10 +109,12 @@ def _pop(tx: Connection, queue: ClaimQueue) -> Job | None:
 def _act(action: Action, job_id: str, result: str | None = None) -> Job:
     with store.writing() as tx:
         job = store.act(tx, action, job_id, _now(), result)
-        if job is None:
-            status = store.status_of(tx, job_id)
-            raise ActionRefusedError(action, status) if status else JobNotFoundError
-        return job
+        return job or refuse(action, store.get(tx, job_id))
+
+
+def refuse(action: Action, job: Job) -> NoReturn:
+    """Say that the job's status forbids the action."""
+    raise ActionRefusedError(action, job.status, job.completed_at or job.started_at or job.created_at)
 
 
 def _now() -> datetime:

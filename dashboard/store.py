@@ -176,14 +176,6 @@ _CLAIM_NEXT = (
 )
 
 
-def status_of(tx: Connection, job_id: str) -> str | None:
-    status: str | None = tx.execute(_STATUS_OF, {"id": job_id}).scalar_one_or_none()
-    return status
-
-
-_STATUS_OF = select(jobs.c.status).where(jobs.c.id == bindparam("id"))
-
-
 def get(tx: Connection, job_id: str) -> Job:
     """The job, whole; raises JobNotFoundError."""
     row = tx.execute(_GET, {"id": job_id}).one_or_none()

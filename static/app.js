@@ -6,85 +6,146 @@ root.classList.add("js");
 if (localStorage.getItem("theme")) root.dataset.theme = localStorage.getItem("theme");
 
 document.addEventListener("DOMContentLoaded", () => {
-  const dialog = document.getElementById("dialog");
-  const toasts = document.getElementById("toasts");
-  let paused = false;
+  const byId = (id) => document.getElementById(id);
+  const on = (event, handle, target = document) => target.addEventListener(event, handle);
+  const [dialog, keys, toasts, live, theme, help] = ["dialog", "keys", "toasts", "live", "theme", "help"].map(byId);
 
   // ---- Theme: the system's, or what was chosen
-  const theme = document.getElementById("theme");
-  theme.hidden = false;
-  theme.addEventListener("click", () => {
+  theme.hidden = help.hidden = false;
+  on("click", () => {
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     localStorage.setItem("theme", (root.dataset.theme = dark ? "light" : "dark"));
-  });
+  }, theme);
 
-  // ---- Polling: what refreshes says which version it has, and rests while nobody looks
-  const live = document.getElementById("live");
-  const isPoll = (ctx) => ctx.sourceElement.matches(".live");
+  // ---- Polling: what refreshes says which version it has, rests while nobody looks, and never gets in the way
+  let paused = false;
+  let fresh = false; // the next refresh may move rows: one's own new job is to be seen
+  const isPoll = (ctx) => ctx?.sourceElement.matches(".live");
   const showLive = (state) => {
     live.hidden = !document.querySelector(".live[data-hx-trigger]");
     live.dataset.state = paused ? "paused" : state;
-    live.firstElementChild.textContent = { paused: "Paused", live: "Live, 2 s", lost: "Connection lost, retrying" }[live.dataset.state];
+    const word = { paused: "Paused", live: "Live, 2 s", lost: "Connection lost, retrying" }[live.dataset.state];
+    if (live.firstElementChild.textContent !== word) live.firstElementChild.textContent = word;
     live.setAttribute("aria-pressed", paused);
   };
+  const refresh = () => document.dispatchEvent(new CustomEvent("jobs-changed"));
   showLive("live");
-  live.addEventListener("click", () => {
+  on("click", () => {
     paused = !paused;
     showLive("live");
     if (!paused) refresh();
+  }, live);
+  on("visibilitychange", () => document.hidden || paused || refresh());
+  on("job-created", () => (fresh = true));
+
+  // Somebody points at a row, is in one, has marked text, or has scrolled: the rows stay, and new jobs are announced.
+  const isBusy = (board) =>
+    !fresh &&
+    (/[?&](before|after)=/.test(location.search) ||
+      board.querySelector("tbody:hover, tbody :focus") ||
+      board.getBoundingClientRect().top < 0 ||
+      (!getSelection().isCollapsed && board.contains(getSelection().anchorNode)));
+
+  on("htmx:config:request", ({ detail: { ctx } }) => {
+    const element = ctx.sourceElement;
+    const { headers, body } = ctx.request;
+    if (element.matches(".filter")) for (const [name, value] of [...body]) if (!value) body.delete(name);
+    if (!isPoll(ctx)) return;
+    ctx.asked = element.dataset.hxGet;
+    headers["If-None-Match"] = `"${element.dataset.tag}"`;
+    const rows = [...element.querySelectorAll("[data-seq]")].map((row) => row.dataset.seq);
+    if (rows.length && isBusy(element)) {
+      body.set("hold", rows.join());
+      body.set("since", element.dataset.since);
+    }
+    fresh = false;
   });
-  const refresh = () => document.dispatchEvent(new CustomEvent("jobs-changed"));
-  document.addEventListener("visibilitychange", () => document.hidden || paused || refresh());
-  document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
-    if (isPoll(ctx)) ctx.request.headers["If-None-Match"] = `"${ctx.sourceElement.dataset.tag}"`;
-  });
-  document.addEventListener("htmx:before:request", (event) => {
+  on("htmx:before:request", (event) => {
     const { ctx } = event.detail;
     if (!isPoll(ctx)) return;
     const resting = ctx.sourceEvent.type === "every" && (document.hidden || paused);
-    const outdated = ctx.request.action !== ctx.sourceElement.dataset.hxGet; // the filter changed while it waited
+    const outdated = ctx.asked !== ctx.sourceElement.dataset.hxGet; // the filter changed while this waited
     if (resting || outdated) event.preventDefault();
   });
-  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
+  on("htmx:after:request", ({ detail: { ctx } }) => {
     if (isPoll(ctx)) showLive(ctx.response.status < 400 ? "live" : "lost");
-    else if (ctx.response.status >= 500) toast(`The server answered ${ctx.response.status}. Nothing was changed; try again.`);
+    else if (ctx.response.status >= 500) say(`The server answered ${ctx.response.status}. Nothing was changed; try again.`);
   });
-  document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
-    if (ctx && isPoll(ctx)) showLive("lost");
-    else if (ctx) toast("The server cannot be reached. Nothing was changed; try again.");
+  on("htmx:error", ({ detail: { ctx } }) => {
+    if (isPoll(ctx)) showLive("lost");
+    else if (ctx) say("The server cannot be reached. Try again, and look whether it was done.");
   });
-  document.addEventListener("htmx:after:swap", () => showLive("live"));
+
+  // ---- Focus is never lost: it goes to the row's or the page's first link when its button is gone
+  let focused = null;
+  on("focusin", ({ target }) => (focused = target.closest("tr[id], #job")?.id));
+  on("htmx:after:swap", () => {
+    showLive("live");
+    if (document.activeElement === document.body && focused && !dialog.open) byId(focused)?.querySelector("a, button")?.focus();
+  });
+
+  // What one has folded stays folded.
+  htmx.registerExtension("folds", {
+    htmx_before_morph_attr: (element, { attrName }) => !(element.matches("details") && attrName === "open"),
+  });
 
   // ---- Toasts
-  const toast = (sentence) => {
+  const say = (sentence, kind = "error") => {
     const box = document.createElement("div");
-    box.className = "toast error";
-    box.append(document.createElement("p"));
-    box.firstChild.textContent = sentence;
+    box.className = `toast ${kind}`;
+    box.append(Object.assign(document.createElement("p"), { textContent: sentence }));
     toasts.append(box);
   };
   new MutationObserver((changes) => {
     for (const { addedNodes } of changes)
-      for (const node of addedNodes) if (node.nodeType === 1) setTimeout(() => node.remove(), 8000);
+      for (const node of addedNodes) if (node.nodeType === 1) expire(node);
   }).observe(toasts, { childList: true });
+  const expire = (node) =>
+    setTimeout(() => (node.matches(":hover, :focus-within") ? expire(node) : node.remove()), 8000);
 
   // ---- The dialog: what htmx puts into it is shown; a change of the jobs, or Cancel, closes it
   new MutationObserver(() => {
     if (dialog.firstElementChild && !dialog.open) dialog.showModal();
   }).observe(dialog, { childList: true });
-  document.addEventListener("jobs-changed", () => dialog.open && dialog.close());
-  dialog.addEventListener("close", () => dialog.replaceChildren());
-  document.addEventListener("click", (event) => {
+  on("jobs-changed", () => dialog.open && dialog.close());
+  on("close", () => dialog.replaceChildren(), dialog);
+  on("click", async (event) => {
     const close = event.target.closest(".close");
-    if (!close) return;
-    if (close.closest("dialog")) {
+    if (close?.closest("dialog")) {
       event.preventDefault();
       dialog.close();
-    } else close.closest(".toast")?.remove();
+    } else close?.closest(".toast")?.remove();
+    const copy = event.target.closest("[data-copy]");
+    if (copy) await copyText(byId(copy.dataset.copy));
+  });
+  const copyText = async (element) => {
+    try {
+      await navigator.clipboard.writeText(element.textContent);
+      say("Copied", "done");
+    } catch {
+      getSelection().selectAllChildren(element); // no clipboard without TLS: one key is left to press
+      say("Marked: copy it with the keyboard", "done");
+    }
+  };
+
+  // ---- Keys, off while one types
+  on("click", () => keys.showModal(), help);
+  on("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.target.matches("input, select, textarea")) return;
+    const step = { j: 1, k: -1 }[event.key];
+    const links = [...document.querySelectorAll(".jobs .what a")];
+    const target = step
+      ? links[Math.max(0, links.findIndex((link) => link.closest("tr").contains(document.activeElement)) + step)]
+      : document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    if (!target) return;
+    event.preventDefault();
+    if (step || target.matches("input")) target.focus();
+    else target.click();
   });
 
   // ---- JSON is checked while one types; the server checks it again
-  document.addEventListener("input", ({ target }) => {
+  on("input", ({ target }) => {
     if (!target.matches("[data-json]")) return;
     let sentence = "";
     try {
@@ -92,8 +153,9 @@ document.addEventListener("DOMContentLoaded", () => {
     } catch (error) {
       sentence = `This is no JSON: ${error.message}`;
     }
-    document.getElementById(`${target.id}-error`).textContent = sentence;
-    target.toggleAttribute("aria-invalid", Boolean(sentence));
+    byId(`${target.id}-error`).textContent = sentence;
+    if (sentence) target.setAttribute("aria-invalid", "true");
+    else target.removeAttribute("aria-invalid");
   });
 
   // ---- Ages and clocks tick, by the server's time; formats.py has the same two functions
@@ -108,12 +170,12 @@ document.addEventListener("DOMContentLoaded", () => {
     const minutes = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
     return seconds >= 3600 ? `${Math.floor(seconds / 3600)}:${minutes}` : minutes;
   };
+  const write = (element, text) => {
+    if (element.textContent !== text) element.firstChild.data = text; // untouched text keeps a selection
+  };
   setInterval(() => {
     const seconds = (time) => Math.max(0, Math.floor((Date.now() + ahead - new Date(time)) / 1000));
     for (const element of document.querySelectorAll("[data-age]")) write(element, age(seconds(element.dateTime)));
-    for (const element of document.querySelectorAll("[data-since]")) write(element, clock(seconds(element.dataset.since)));
+    for (const element of document.querySelectorAll("span[data-since]")) write(element, clock(seconds(element.dataset.since)));
   }, 1000);
-  const write = (element, text) => {
-    if (element.textContent !== text) element.textContent = text; // untouched text keeps a selection
-  };
 });

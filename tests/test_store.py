@@ -114,7 +114,7 @@ PLANS = {
     "those ahead": (store.ahead_of, (JOB, 9), "jobs_(next|pending|id_key)|sqlite_autoindex_jobs_1"),
     "the pace": (store.started_since, (NOW, 9), "jobs_started"),
     "the newest": (store.newest, (None, 10), "(jobs_pkey|SCAN jobs)"),
-    "a job by its id": (store.status_of, ("id-7",), "(jobs_id_key|sqlite_autoindex_jobs_1)"),
+    "a job by its id": (store.get, ("id-7",), "(jobs_id_key|sqlite_autoindex_jobs_1)"),
     "the claim by the database": (store.claim_next, (NOW,), "jobs_next"),
 }
 

@@ -86,3 +86,12 @@ def _postgresql_triggers() -> None:
             f"CREATE TRIGGER {name} AFTER {event} ON jobs REFERENCING {tables} "
             f"FOR EACH STATEMENT EXECUTE FUNCTION {name}()"
         )
+    zeros = ", ".join(f"{s.lower()} = 0" for s in STATUSES)
+    op.execute(
+        "CREATE FUNCTION jobs_tally_truncate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"UPDATE tally SET {zeros}, revision = revision + 1; RETURN NULL; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER jobs_tally_truncate AFTER TRUNCATE ON jobs "
+        "FOR EACH STATEMENT EXECUTE FUNCTION jobs_tally_truncate()"
+    )
