@@ -6,6 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
+from dashboard.config import Settings, SettingsError
+
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8080')}"
@@ -25,11 +27,24 @@ if Path("/dev/shm").is_dir():  # noqa: S108
     worker_tmp_dir = "/dev/shm"  # noqa: S108
 control_socket_disable = True
 
+# Who stands in front of us is TRUSTED_PROXIES' business, not gunicorn's.
+forwarded_allow_ips = ""
+
 
 def post_fork(server, worker):
     """A worker must not outlive a master that was killed: it would go on holding the port."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def on_starting(server):
+    """Refuse to start where others could reach us and nobody would be asked who he is."""
+    try:
+        settings = Settings.from_environ(os.environ)
+        for address in server.cfg.address:
+            settings.check_address(address if isinstance(address, str) else address[0])
+    except SettingsError as error:
+        sys.exit(f"Cannot start: {error}")
 
 
 def when_ready(server):

@@ -5,7 +5,21 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from dashboard import api, assets, cli, errors, formats, fragments, health, migrate, models, openapi, pages, security
+from dashboard import (
+    access,
+    api,
+    assets,
+    cli,
+    errors,
+    formats,
+    fragments,
+    health,
+    migrate,
+    models,
+    openapi,
+    pages,
+    security,
+)
 from dashboard.config import ClaimFrom, Settings
 from dashboard.queue import ClaimQueue
 
@@ -18,9 +32,10 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.url_map.merge_slashes = False
     app.extensions["claim_queue"] = ClaimQueue() if settings.claim_from is ClaimFrom.QUEUE else None
     models.init_app(app, settings.database_url, settings.durability)
-    security.init_app(app)
+    security.init_app(app, settings)
     errors.init_app(app)
-    for room in (api, openapi, health, pages, fragments, formats, assets, cli):
+    for room in (access, api, openapi, health, pages, fragments, formats, assets, cli):
         app.register_blueprint(room.bp)
     migrate.init_app(app)
+    access.init_app(app, settings)
     return app

@@ -1,9 +1,12 @@
 """Typed settings from the environment. A bad value stops the start with a sentence that names it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from hashlib import sha256
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 
 class SettingsError(Exception):
@@ -24,6 +27,21 @@ class Durability(StrEnum):
     RELAXED = "relaxed"  # the last moments before it; a crash of the process alone costs nothing
 
 
+class Role(StrEnum):
+    """What somebody may do."""
+
+    VIEWER = "viewer"  # reads
+    OPERATOR = "operator"  # acts, too
+
+
+class Credential(NamedTuple):
+    """A person's name, or a token's, with its role and its secret."""
+
+    name: str
+    role: Role
+    secret: str
+
+
 @dataclass(frozen=True)
 class Settings:
     """What the application reads of its environment; gunicorn.conf.py has the server's own."""
@@ -32,19 +50,85 @@ class Settings:
     claim_from: ClaimFrom
     durability: Durability
     max_body_bytes: int
+    users: tuple[Credential, ...] = field(repr=False)
+    tokens: tuple[Credential, ...] = field(repr=False)
+    secret_key: str = field(repr=False)
+    dashboard_open: bool
+    allowed_hosts: tuple[str, ...]
+    trusted_proxies: int
+    tls: bool
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Read every setting, or raise SettingsError."""
-        url = _database_url(environ.get("DATABASE_URL") or "sqlite:///jobs.db")
+        url = _database_url(_text(environ, "DATABASE_URL") or "sqlite:///jobs.db")
+        users = _credentials("USERS", _text(environ, "USERS"), PASSWORD_MIN)
+        tokens = _credentials("TOKENS", _text(environ, "TOKENS"), TOKEN_MIN)
+        host = environ.get("HOST") or "127.0.0.1"
         return cls(
             database_url=url,
             claim_from=_choice(
                 environ, "CLAIM_FROM", ClaimFrom.QUEUE if url.startswith("sqlite") else ClaimFrom.DATABASE
             ),
             durability=_choice(environ, "DURABILITY", Durability.FULL),
-            max_body_bytes=_natural(environ, "MAX_BODY_BYTES", 1_000_000),
+            max_body_bytes=_natural(environ, "MAX_BODY_BYTES", 1_000_000, least=1),
+            users=users,
+            tokens=tokens,
+            # The same in every process; when a password changes, everybody signs in again.
+            secret_key=_text(environ, "SECRET_KEY") or sha256(repr(("session", users)).encode()).hexdigest(),
+            dashboard_open=_switch(environ, "DASHBOARD_OPEN"),
+            allowed_hosts=tuple(environ.get("ALLOWED_HOSTS", "").split()) or (*LOOPBACK_NAMES, host),
+            trusted_proxies=_natural(environ, "TRUSTED_PROXIES", 0, least=0),
+            tls=_switch(environ, "TLS"),
         )
+
+    def check_address(self, host: str) -> None:
+        """Raise SettingsError when we would listen where others can reach us, and ask nobody who he is."""
+        if not (self.users or self.tokens or self.dashboard_open or _is_loopback(host)):
+            raise SettingsError(
+                f"{host} can be reached from elsewhere, and nobody would be asked who he is: set USERS or TOKENS, "
+                "or DASHBOARD_OPEN=1 if everybody may do everything"
+            )
+
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+PASSWORD_MIN = 8  # characters
+TOKEN_MIN = 16
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.startswith(("unix:", "/"))  # a socket file, which has an owner and a mode
+
+
+def _text(environ: Mapping[str, str], name: str) -> str:
+    """The variable, or what is in the file that NAME_FILE names."""
+    file = environ.get(f"{name}_FILE")
+    if not file:
+        return environ.get(name, "")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{name}_FILE cannot be read: {error}") from None
+
+
+def _credentials(name: str, text: str, least: int) -> tuple[Credential, ...]:
+    """NAME:ROLE:SECRET, separated by white space."""
+    found = []
+    for place, entry in enumerate(text.split(), start=1):
+        who, _, rest = entry.partition(":")
+        role, _, secret = rest.partition(":")
+        if not who or role not in tuple(Role) or len(secret) < least:  # the entry itself must not be told: it is secret
+            raise SettingsError(
+                f"{name}: entry {place} must be name:role:secret, with the role {' or '.join(Role)} and a secret of "
+                f"{least} characters or more"
+            )
+        found.append(Credential(who, Role(role), secret))
+    if len({credential.name for credential in found}) < len(found):
+        raise SettingsError(f"{name} must name each only once")
+    return tuple(found)
 
 
 def _database_url(url: str) -> str:
@@ -69,8 +153,15 @@ def _choice(environ: Mapping[str, str], name: str, default: Choice) -> Choice:
         raise SettingsError(f"{name} must be {' or '.join(kind)}, not {environ[name]!r}") from None
 
 
-def _natural(environ: Mapping[str, str], name: str, default: int) -> int:
+def _natural(environ: Mapping[str, str], name: str, default: int, least: int) -> int:
     value = environ.get(name) or str(default)
-    if not (value.isascii() and value.isdigit() and int(value) > 0):
-        raise SettingsError(f"{name} must be a whole number above 0, not {value!r}")
+    if not (value.isascii() and value.isdigit() and int(value) >= least):
+        raise SettingsError(f"{name} must be a whole number from {least} on, not {value!r}")
     return int(value)
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(name) or "0"
+    if value not in ("0", "1"):
+        raise SettingsError(f"{name} must be 1 or 0, not {value!r}")
+    return value == "1"

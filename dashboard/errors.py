@@ -1,10 +1,10 @@
 """Exceptions become HTTP here, once: JSON under the API's paths, a toast in a fragment's place, a page elsewhere."""
 
-from flask import Flask, Response, current_app, render_template, request
+from flask import Flask, Response, current_app, redirect, render_template, request, url_for
 from pydantic_core import to_json
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, Unauthorized
 
 from dashboard.endpoint import InvalidRequestError
 from dashboard.fragments import toast
@@ -42,13 +42,29 @@ def _database_unavailable(error: Exception) -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     code = error.code or 500
+    if isinstance(error, Unauthorized) and (page := _page_that_needs_sign_in()):
+        return page
     response = _refusal(code, error.name if code in (404, 405) else error.description or error.name)
-    if "Location" in (headers := dict(error.get_headers())):
+    headers = dict(error.get_headers())
+    if "Location" in headers:
         return error.get_response()  # type: ignore[return-value]  # a redirect of the router's
     for name in ("Allow", "Retry-After"):
         if name in headers:
             response.headers[name] = headers[name]
+    if code == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _page_that_needs_sign_in() -> Response | None:
+    """For a person: the way to sign in and back to where he was."""
+    if f"{request.path}/".startswith(JSON_PATHS):
+        return None
+    if request.blueprint != "fragments":
+        place = request.full_path.removesuffix("?") if request.method == "GET" else url_for("pages.jobs")
+        return redirect(url_for("access.sign_in", next=place))  # type: ignore[return-value]
+    shown = "/" + request.headers.get("HX-Current-URL", "").partition("://")[2].partition("/")[2]
+    return Response(status=401, headers={"HX-Redirect": url_for("access.sign_in", next=shown)})
 
 
 def _bug(error: Exception) -> Response:

@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from wtforms import Field, Form, IntegerField, SearchField, SelectField, StringField, TextAreaField
+from wtforms import (
+    Field,
+    Form,
+    HiddenField,
+    IntegerField,
+    PasswordField,
+    SearchField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are of 3.2
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
@@ -11,6 +21,7 @@ from dashboard.schemas import parse_json
 
 SEQ_MAX = 2**63 - 1
 SEARCH_MAX = 200  # characters
+NAME_MAX, PASSWORD_MAX = 100, 1_000  # characters
 STATUSES = [SelectChoice("", "Any"), *(SelectChoice(status, status.capitalize()) for status in JobStatus)]
 JSON_HINT = 'A JSON object, as {"key": "value"}, or nothing'
 JSON_ATTRIBUTES = {"rows": 6, "spellcheck": "false", "data-json": True}
@@ -67,6 +78,20 @@ class FailForm(Form):
         description="What went wrong, for whoever looks at it later; may be left out",
         render_kw={"autocomplete": "off", "autofocus": True},
     )
+
+
+class SignInForm(Form):
+    name = StringField(
+        "Name",
+        [InputRequired("Who are you?"), Length(max=NAME_MAX), _no_nul],
+        render_kw={"autocomplete": "username", "autofocus": True},
+    )
+    password = PasswordField(
+        "Password",
+        [InputRequired("A password is needed"), Length(max=PASSWORD_MAX)],
+        render_kw={"autocomplete": "current-password"},
+    )
+    next = HiddenField()
 
 
 class FilterForm(Form):

@@ -14,7 +14,7 @@ from flask import request, url_for
 from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
-from dashboard import service, store
+from dashboard import access, service, store
 from dashboard.formats import age
 from dashboard.forms import FilterForm
 from dashboard.jobs import Action, Job, JobStatus, allowed
@@ -34,8 +34,8 @@ class Live(NamedTuple):
 
 
 def revision(tx: Connection) -> str:
-    """The tag of what only a change of a job can change."""
-    return str(store.counts(tx).revision)
+    """The tag of what only a change of a job can change, and of who looks."""
+    return f"{store.counts(tx).revision}{'' if access.may_act() else 'v'}"
 
 
 def board_tag(tx: Connection) -> str:
@@ -73,7 +73,7 @@ def board(tx: Connection) -> Context:
         "newer": page.newer and _jobs_url(query | {"after": page.newer}),
         "older": page.older and _jobs_url(query | {"before": page.older}),
         "window": store.SEARCH_WINDOW,
-        "allowed": allowed,
+        "allowed": _allowed,
         "now": _now(),
     }
 
@@ -86,8 +86,8 @@ def job(tx: Connection, job_id: str) -> Context:
         "live": Live(url_for("fragments.job", job_id=job_id), revision(tx)),
         "job": found,
         "waiting": _waiting(tx, found) if found.status == JobStatus.PENDING else None,
-        "curls": {action: _curl(url, action) for action in allowed(found.status)},
-        "allowed": allowed,
+        "curls": {action: _curl(url, action) for action in _allowed(found.status)},
+        "allowed": _allowed,
         "now": _now(),
     }
 
@@ -121,6 +121,11 @@ def _asked() -> Context:
         field = next(field for field in form if field.errors)
         raise UnprocessableEntity(f"The {field.name} in the address is not valid: {field.errors[0]}")
     return {name: value for name, value in form.data.items() if value not in (None, "")}
+
+
+def _allowed(status: str) -> list[Action]:
+    """What whoever looks may do to a job in this status."""
+    return allowed(status) if access.may_act() else []
 
 
 def _held(tx: Connection, sought: store.Sought, held: list[int], place: Context) -> store.Lines:

@@ -87,6 +87,14 @@ tally = db.Table(
     Column("revision", BigInteger, nullable=False),
 )
 
+# Sign-ins that went wrong: the key is a hash of a name or an address.
+attempts = db.Table(
+    "attempts",
+    Column("key", String(64), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("next_at", DateTime, nullable=False),
+)
+
 
 def init_app(app: Flask, url: str, durability: Durability) -> None:
     """Bind db to the database at this URL."""

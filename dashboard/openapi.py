@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, render_template
+from flask import Blueprint, Flask, Response, current_app, render_template, request
 from pydantic import BaseModel, TypeAdapter
 from werkzeug.routing import Rule
 
@@ -22,7 +22,7 @@ bp = Blueprint("openapi", __name__)
 
 @bp.get("/openapi.json")
 def openapi() -> Response:
-    return json_response(document(current_app))
+    return json_response(document(current_app, request.script_root or "/"))
 
 
 @bp.get("/docs")
@@ -30,8 +30,8 @@ def docs() -> str:
     return render_template("docs.html")
 
 
-def document(app: Flask) -> dict[str, Any]:
-    """The whole document as JSON-ready values."""
+def document(app: Flask, root: str = "/") -> dict[str, Any]:
+    """The whole document as JSON-ready values; the root is where the service is mounted."""
     operations = [
         (rule, method, view.operation, view.__doc__ or "")
         for rule in app.url_map.iter_rules()
@@ -55,6 +55,7 @@ def document(app: Flask) -> dict[str, Any]:
             "version": VERSION,
             "description": "Jobs are PENDING, then RUNNING, then COMPLETED or FAILED.",
         },
+        "servers": [{"url": root}],
         "paths": paths,
         "components": {"schemas": definitions["$defs"]},
     }

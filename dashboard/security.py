@@ -1,8 +1,13 @@
 """Response headers, and the cross-site guard: what a browser may be made to do."""
 
-from flask import Flask, Response, request
-from werkzeug.exceptions import Forbidden, LengthRequired
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import BadRequest, Forbidden, LengthRequired
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.sansio.utils import host_is_trusted
 
+from dashboard.config import Settings
+
+HSTS = "max-age=31536000"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 HEADERS = {
@@ -16,10 +21,21 @@ HEADERS = {
 }
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: Flask, settings: Settings) -> None:
+    app.extensions["allowed_hosts"] = settings.allowed_hosts
+    app.extensions["headers"] = HEADERS | ({"Strict-Transport-Security": HSTS} if settings.tls else {})
+    app.before_request(_refuse_other_hosts)
     app.before_request(_refuse_other_sites)
     app.before_request(_refuse_forms_without_length)
     app.after_request(_add_headers)
+    if hops := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, 0, hops)  # type: ignore[method-assign]
+
+
+def _refuse_other_hosts() -> None:
+    """A name that somebody else made point at us must get no data: DNS rebinding."""
+    if not host_is_trusted(request.host, current_app.extensions["allowed_hosts"]):
+        raise BadRequest("This server does not answer to that host name; ALLOWED_HOSTS says to which it does")
 
 
 def _refuse_other_sites() -> None:
@@ -42,7 +58,7 @@ def _refuse_forms_without_length() -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    for name, value in HEADERS.items():
+    for name, value in current_app.extensions["headers"].items():
         response.headers.setdefault(name, value)
     if request.endpoint == "static" and "v" in request.args and response.status_code in (200, 304):
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"  # the version is in its URL

@@ -45,6 +45,12 @@ def upgrade() -> None:
     sqlite = op.get_bind().dialect.name == "sqlite"
     for slot in range(1 if sqlite else POSTGRESQL_SLOTS):
         op.execute(f"INSERT INTO tally VALUES ({slot}, 0, 0, 0, 0, 0)")
+    op.create_table(
+        "attempts",
+        sa.Column("key", sa.String(64), primary_key=True),
+        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("next_at", sa.DateTime, nullable=False),
+    )
     (_sqlite_triggers if sqlite else _postgresql_triggers)()
 
 

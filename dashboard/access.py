@@ -1,0 +1,131 @@
+"""Who may do what: viewers read, operators act. Without any credential everybody is an operator.
+
+Scripts send `Authorization: Bearer TOKEN`; people sign in, and a signed cookie says for some hours who they are. What
+somebody may do is looked up at each request, so a setting that changed counts at once.
+"""
+
+from datetime import timedelta
+from hashlib import sha256
+from hmac import compare_digest
+from typing import NamedTuple
+
+from flask import Blueprint, Flask, current_app, g, redirect, render_template, request, session, url_for
+from werkzeug import Response
+from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from dashboard import attempts
+from dashboard.config import Credential, Role, Settings
+from dashboard.forms import SignInForm
+from dashboard.security import SAFE_METHODS
+
+SESSION_HOURS = 12
+OPEN_TO_ALL = {"static", "health.healthz", "health.readyz", "access.sign_in", "access.sign_out"}
+ASKS_TO_ACT = {"pages.new", "pages.ask", "fragments.new", "fragments.ask"}  # reads that only lead to an act
+HASHES = ("scrypt:", "pbkdf2:")
+NOBODY = generate_password_hash("nobody")  # so that an unknown name takes as long as a known one
+
+bp = Blueprint("access", __name__)
+
+
+class Access(NamedTuple):
+    users: dict[str, Credential]
+    tokens: tuple[Credential, ...]
+
+    @property
+    def is_open(self) -> bool:
+        return not (self.users or self.tokens)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    app.extensions["access"] = Access({user.name: user for user in settings.users}, settings.tokens)
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.tls,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=SESSION_HOURS),
+        SESSION_REFRESH_EACH_REQUEST=False,
+    )
+    app.before_request(_guard)
+    app.add_template_global(may_act)
+    app.add_template_global(signed_in_as)
+
+
+def may_act() -> bool:
+    return getattr(g, "role", None) is Role.OPERATOR
+
+
+def signed_in_as() -> str | None:
+    """The name of who signed in with a password; None for a token, and where all is open."""
+    name: str | None = getattr(g, "user", None)
+    return name
+
+
+def _guard() -> None:
+    g.role = _role()
+    if request.endpoint in OPEN_TO_ALL:
+        return
+    if g.role is None:
+        raise Unauthorized("Sign in, or send a token: Authorization: Bearer …")
+    acts = request.method not in SAFE_METHODS or request.endpoint in ASKS_TO_ACT
+    if acts and g.role is not Role.OPERATOR:
+        raise Forbidden("A viewer may look at the jobs, and change nothing")
+
+
+def _role() -> Role | None:
+    access = _access()
+    if access.is_open:
+        return Role.OPERATOR
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        sent = sha256(token.strip().encode()).digest()
+        matches = [each for each in access.tokens if compare_digest(sent, sha256(each.secret.encode()).digest())]
+        return matches[0].role if matches else None
+    user = access.users.get(session.get("user", ""))
+    g.user = user and user.name
+    return user.role if user else None
+
+
+def _access() -> Access:
+    access: Access = current_app.extensions["access"]
+    return access
+
+
+@bp.route("/sign-in", methods=["GET", "POST"])
+def sign_in() -> str | Response | tuple[str, int]:
+    form = SignInForm(request.form, next=request.args.get("next", ""))
+    if request.method == "POST" and form.validate():
+        name = form.name.data or ""
+        wait = attempts.begin(name, request.remote_addr or "")
+        if wait:
+            raise TooManyRequests(f"Too many wrong passwords: try again in {wait} s", retry_after=wait)
+        if _password_is_right(name, form.password.data or ""):
+            attempts.succeeded(name, request.remote_addr or "")
+            session.clear()
+            session["user"] = name
+            session.permanent = True
+            return redirect(_on_this_site(form.next.data or ""), 303)
+        form.password.errors = ["The name or the password is wrong"]
+    if request.method == "POST":
+        return render_template("sign_in.html", form=form), 422
+    return render_template("sign_in.html", form=form)
+
+
+@bp.post("/sign-out")
+def sign_out() -> Response:
+    session.clear()
+    return redirect(url_for("access.sign_in"), 303)
+
+
+def _password_is_right(name: str, password: str) -> bool:
+    user = _access().users.get(name)
+    secret = user.secret if user else NOBODY
+    if secret.startswith(HASHES):
+        return check_password_hash(secret, password) and user is not None
+    return compare_digest(sha256(password.encode()).digest(), sha256(secret.encode()).digest())
+
+
+def _on_this_site(place: str) -> str:
+    """Where one was, if it is a path of ours: `//host` and `/\\host` are another site to a browser."""
+    is_path = place.startswith("/") and not place.startswith(("//", "/\\")) and place.isprintable()
+    return place if is_path else url_for("pages.jobs")

@@ -1,0 +1,50 @@
+"""Wrong passwords are slowed down, per name and per address, in every process alike: the database counts them.
+
+An attempt counts as wrong from its beginning until it has succeeded, so that a hundred at once gain nothing.
+"""
+
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from math import ceil
+
+from sqlalchemy import bindparam, delete, select
+
+from dashboard import store
+from dashboard.models import attempts
+
+FREE = 5  # attempts before one has to wait
+WAIT_MAX = 300  # seconds
+FORGET_AFTER = timedelta(days=1)
+
+
+def begin(name: str, address: str) -> int:
+    """Count an attempt, or say how many seconds the next one has to wait; then nothing was counted."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    keys = _keys(name, address)
+    with store.writing() as tx:
+        tx.execute(_FORGET, {"before": now - FORGET_AFTER})
+        counted = {row.key: row for row in tx.execute(_FIND, {"keys": keys})}
+        wait = max((row.next_at - now for row in counted.values()), default=timedelta())
+        if wait > timedelta():
+            return ceil(wait.total_seconds())
+        for key in keys:
+            number = counted[key].number + 1 if key in counted else 1
+            seconds = min(2 ** (number - FREE), WAIT_MAX) if number >= FREE else 0
+            tx.execute(delete(attempts).where(attempts.c.key == key))
+            tx.execute(attempts.insert(), {"key": key, "number": number, "next_at": now + timedelta(seconds=seconds)})
+    return 0
+
+
+def succeeded(name: str, address: str) -> None:
+    """Forget the attempts of this name and this address."""
+    with store.writing() as tx:
+        tx.execute(_CLEAR, {"keys": _keys(name, address)})
+
+
+def _keys(name: str, address: str) -> list[str]:
+    return [sha256(f"{kind}:{value}".encode()).hexdigest() for kind, value in (("name", name), ("address", address))]
+
+
+_FIND = select(attempts).where(attempts.c.key.in_(bindparam("keys", expanding=True)))
+_CLEAR = delete(attempts).where(attempts.c.key.in_(bindparam("keys", expanding=True)))
+_FORGET = delete(attempts).where(attempts.c.next_at < bindparam("before"))
