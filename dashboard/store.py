@@ -7,7 +7,7 @@ index for a parameter. Each function takes the connection of a transaction that 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from threading import BoundedSemaphore
+from threading import Lock
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -84,7 +84,7 @@ def reading() -> Iterator[Connection]:
 def writing() -> Iterator[Connection]:
     """A transaction that may write; on SQLite it holds the one write lock from its first moment.
 
-    Raises DatabaseBusyError when too many wait for that lock already: they must not hold every thread.
+    Raises DatabaseBusyError when there is no getting it: waiting writers must not hold every thread.
     """
     with _turn(), db.engine.connect() as connection:
         connection.execution_options(writes=True)
@@ -97,21 +97,23 @@ def _turn() -> Iterator[None]:
     if db.engine.dialect.name != "sqlite":
         yield
         return
-    if not _turns.acquire(timeout=TURN_TIMEOUT):
+    if not _write_turn.acquire(timeout=TURN_TIMEOUT):
         raise DatabaseBusyError
     try:
         yield
     finally:
-        _turns.release()
+        _write_turn.release()
 
 
-WAITING_WRITERS = 4  # threads of a process that may wait for SQLite's write lock at once; the others go on reading
-TURN_TIMEOUT = 0.5  # seconds that a further one waits to be among them
-_turns = BoundedSemaphore(WAITING_WRITERS)
+# SQLite has one writer. The threads of a process take turns here, which wakes the next one at once, where SQLite's own
+# wait would have it sleep and look again; and while another program holds the database, one thread waits for it and
+# the others go on answering.
+_write_turn = Lock()
+TURN_TIMEOUT = 0.5  # seconds
 
 
 class DatabaseBusyError(Exception):
-    """Too many writers wait already; nothing was begun."""
+    """Nobody got a turn to write in time; nothing was begun."""
 
 
 def _is(*statuses: JobStatus) -> ColumnElement[bool]:

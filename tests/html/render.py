@@ -1,0 +1,53 @@
+"""Write the HTML of every page, in its states, into a folder: `./run lint` has html-validate read it."""
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from flask.testing import FlaskClient
+
+from dashboard import create_app
+from dashboard.models import db
+
+HOSTILE = "<img src=x> '\"&amp; \u202e"
+
+
+def pages(client: FlaskClient) -> dict[str, str]:
+    ids = [client.post("/jobs", json={"type": HOSTILE, "payload": {HOSTILE: [1]}}).json["id"] for _ in range(60)]
+    client.post(f"/jobs/{ids[0]}/process")
+    client.post(f"/jobs/{ids[0]}/complete", json={"result": {HOSTILE: None}})
+    client.post(f"/jobs/{ids[1]}/fail?reason={HOSTILE}")
+    client.post(f"/jobs/{ids[2]}/process")
+    return {
+        "jobs": client.get("/dashboard/").text,
+        "filtered": client.get(f"/dashboard/?status=FAILED&type={HOSTILE}&q={HOSTILE}").text,
+        "later": client.get("/dashboard/?before=20").text,
+        "nothing": client.get("/dashboard/?q=nothing").text,
+        "completed": client.get(f"/dashboard/jobs/{ids[0]}").text,
+        "failed": client.get(f"/dashboard/jobs/{ids[1]}").text,
+        "running": client.get(f"/dashboard/jobs/{ids[2]}").text,
+        "pending": client.get(f"/dashboard/jobs/{ids[3]}").text,
+        "queue": client.get("/dashboard/queue").text,
+        "new": client.get("/dashboard/jobs/new").text,
+        "new_with_errors": client.post("/dashboard/jobs/new", data={"payload": HOSTILE}).text,
+        "complete": client.get(f"/dashboard/jobs/{ids[2]}/complete").text,
+        "fail": client.get(f"/dashboard/jobs/{ids[3]}/fail").text,
+        "refused": client.post(f"/dashboard/jobs/{ids[0]}/fail").text,
+        "sign_in": client.get("/sign-in").text,
+        "docs": client.get("/docs").text,
+    }
+
+
+def main(folder: Path) -> None:
+    with TemporaryDirectory() as temporary:
+        app = create_app({"DATABASE_URL": f"sqlite:///{temporary}/jobs.db"})
+        client = app.test_client()
+        found = {"empty": client.get("/dashboard/").text, "empty_queue": client.get("/dashboard/queue").text}
+        for name, html in (found | pages(client)).items():
+            (folder / f"{name}.html").write_text(html, encoding="utf-8")
+        with app.app_context():
+            db.engine.dispose()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
