@@ -14,7 +14,7 @@ from flask import request, url_for
 from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
-from dashboard import access, service, store
+from dashboard import access, listing, service, store
 from dashboard.formats import age
 from dashboard.forms import FilterForm
 from dashboard.jobs import Action, Job, JobStatus, allowed
@@ -53,26 +53,28 @@ def board(tx: Connection) -> Context:
     asked = _asked()
     query: Context = {name: asked[name] for name in ("status", "type", "q") if name in asked}
     place: Context = {name: asked[name] for name in ("before", "after") if name in asked}
-    sought = store.Sought(JobStatus(query["status"]) if "status" in query else None, query.get("type"), query.get("q"))
+    sought = listing.Sought(
+        JobStatus(query["status"]) if "status" in query else None, query.get("type"), query.get("q")
+    )
     held = [int(seq) for seq in asked.get("hold", "").split(",") if seq]
     since = asked.get("since", store.last_seq(tx))
     tally = store.counts(tx)
-    page = _held(tx, sought, held, place) if held else store.lines(tx, sought, PAGE_SIZE, **place)
+    page = _held(tx, sought, held, place) if held else listing.lines(tx, sought, PAGE_SIZE, **place)
     return {
         "live": Live(url_for("fragments.board", **query, **place), board_tag(tx)),
         "counters": [
-            (each, getattr(tally, each.lower()), _jobs_url(query | {"status": "" if each == sought.status else each}))
+            (each, getattr(tally, each.lower()), _jobs_url(query | {"status": "" if each == status else each}))
             for each in JobStatus
         ],
         "query": query,
         "since": since,
-        "arrived": store.count_after(tx, sought, since, ARRIVED_MAX),
+        "arrived": listing.count_after(tx, sought, since, ARRIVED_MAX),
         "total": sum(tally[:4]),
         "lines": page.lines,
         "newest": _jobs_url(query),
         "newer": page.newer and _jobs_url(query | {"after": page.newer}),
         "older": page.older and _jobs_url(query | {"before": page.older}),
-        "window": store.SEARCH_WINDOW,
+        "window": listing.SEARCH_WINDOW,
         "allowed": _allowed,
         "now": _now(),
     }
@@ -128,16 +130,16 @@ def _allowed(status: str) -> list[Action]:
     return allowed(status) if access.may_act() else []
 
 
-def _held(tx: Connection, sought: store.Sought, held: list[int], place: Context) -> store.Lines:
-    below = store.lines(tx, sought, 1, before=min(held))
+def _held(tx: Connection, sought: listing.Sought, held: list[int], place: Context) -> listing.Lines:
+    below = listing.lines(tx, sought, 1, before=min(held))
     more = below.lines or below.older
-    return store.Lines(store.lines_of(tx, held), max(held) if place else None, min(held) if more else None)
+    return listing.Lines(listing.lines_of(tx, held), max(held) if place else None, min(held) if more else None)
 
 
 def _waiting(tx: Connection, job: Job) -> str:
     """Why a PENDING job is waiting, in words."""
-    ahead = store.ahead_of(tx, job, AHEAD_MAX)
-    started = store.started_since(tx, _now() - timedelta(minutes=PACE_MINUTES), STARTED_MAX)
+    ahead = listing.ahead_of(tx, job, AHEAD_MAX)
+    started = listing.started_since(tx, _now() - timedelta(minutes=PACE_MINUTES), STARTED_MAX)
     place = {0: "It is next.", 1: "1 job is ahead of it."}.get(ahead, f"{ahead:,} jobs are ahead of it.")
     if ahead >= AHEAD_MAX:
         place = f"At least {AHEAD_MAX:,} jobs are ahead of it."

@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug import Response
 
-from dashboard import loaders, service, store
+from dashboard import listing, loaders, service, store
 from dashboard.forms import CompleteForm, FailForm, FilterForm, NewJobForm
 from dashboard.jobs import Action, Job, allowed
 
@@ -23,7 +23,7 @@ def home() -> Response:
 @bp.get("/dashboard/")
 def jobs() -> Answer:
     with store.reading() as tx:
-        context = loaders.board(tx) | {"form": FilterForm(request.args), "types": store.recent_types(tx)}
+        context = loaders.board(tx) | {"form": FilterForm(request.args), "types": listing.recent_types(tx)}
         return render_template("jobs.html", **context)
 
 
@@ -84,7 +84,7 @@ def asked(what: str, job_id: UUID | None = None, form: Any = None) -> loaders.Co
     """What the form needs that asks before a job is made, completed or failed."""
     with store.reading() as tx:
         if job_id is None:
-            return {"what": what, "form": form or NewJobForm(), "types": store.recent_types(tx)}
+            return {"what": what, "form": form or NewJobForm(), "types": listing.recent_types(tx)}
         job = store.get(tx, str(job_id))
     if what not in allowed(job.status):
         service.refuse(Action(what), job)

@@ -14,7 +14,7 @@ LEVELS = (
     {"jobs", "queue", "config"},
     {"models"},
     {"store"},
-    {"migrate", "service", "attempts"},
+    {"migrate", "service", "listing", "attempts"},
     {"schemas", "formats", "security", "assets"},
     {"endpoint", "forms"},
     {"access"},
@@ -49,6 +49,18 @@ def test_a_room_imports_only_from_below(room: str) -> None:
             break
         below |= level
     assert imported(ROOMS[room]) <= below
+
+
+def test_only_the_rooms_of_the_store_know_sql() -> None:
+    statements = {"select", "insert", "update", "delete", "text", "func"}
+    knowing = {
+        room
+        for room, tree in ROOMS.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "sqlalchemy"
+        if statements & {alias.name for alias in node.names}
+    }
+    assert knowing == {"models", "store", "listing", "attempts", "migrate"}
 
 
 @pytest.mark.parametrize("room", sorted(STANDARD_ONLY))

@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError
 
-from dashboard import service, store
+from dashboard import listing, service, store
 from dashboard.jobs import Job, JobStatus
 from dashboard.models import db, jobs
 
@@ -109,10 +109,10 @@ PLANS = {
     "the next ones in claim order": (store.next_pending, (10,), "jobs_next"),
     "those behind the cursor": (store.pending_after, (5, 10), "jobs_pending"),
     "the newest of a status": (store.newest, (JobStatus.FAILED, 10), "jobs_failed"),
-    "a page of a status": (store.lines, (store.Sought(JobStatus.RUNNING), 50, 90), "jobs_running"),
-    "a search": (store.lines, (store.Sought(JobStatus.RUNNING, "t", "x"), 50, 90), "jobs_running"),
-    "those ahead": (store.ahead_of, (JOB, 9), "jobs_(next|pending|id_key)|sqlite_autoindex_jobs_1"),
-    "the pace": (store.started_since, (NOW, 9), "jobs_started"),
+    "a page of a status": (listing.lines, (listing.Sought(JobStatus.RUNNING), 50, 90), "jobs_running"),
+    "a search": (listing.lines, (listing.Sought(JobStatus.RUNNING, "t", "x"), 50, 90), "jobs_running"),
+    "those ahead": (listing.ahead_of, (JOB, 9), "jobs_(next|pending|id_key)|sqlite_autoindex_jobs_1"),
+    "the pace": (listing.started_since, (NOW, 9), "jobs_started"),
     "the newest": (store.newest, (None, 10), "(jobs_pkey|SCAN jobs)"),
     "a job by its id": (store.get, ("id-7",), "(jobs_id_key|sqlite_autoindex_jobs_1)"),
     "the claim by the database": (store.claim_next, (NOW,), "jobs_next"),
@@ -136,8 +136,8 @@ def test_each_read_goes_by_its_index_and_sorts_nothing(app: Flask, name: str) ->
 def test_a_list_of_jobs_reads_a_preview_and_not_the_payload(app: Flask) -> None:
     service.create("t", '{"long":"' + "x" * 1_000_000 + '"}', 0)
     with store.reading() as tx:
-        (statement,) = statements_of(tx, store.lines, store.Sought(), 50)
-        (line,) = store.lines(tx, store.Sought(), 50).lines
+        (statement,) = statements_of(tx, listing.lines, listing.Sought(), 50)
+        (line,) = listing.lines(tx, listing.Sought(), 50).lines
     assert "jobs.payload" not in statement[0]
     assert line.preview is not None
     assert len(line.preview) == 120

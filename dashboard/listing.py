@@ -1,0 +1,136 @@
+"""What the pages list: lines of jobs, searches, places. Reads only, of store's transactions.
+
+A list is a page by key, never by offset, and reads no payload; what counts, counts up to a limit. So each costs the
+same whether there are a thousand jobs or a million.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, asc, bindparam, desc, func, or_, select
+
+from dashboard.jobs import Job, JobStatus
+from dashboard.models import jobs
+from dashboard.store import CLAIM_ORDER, has_status
+
+
+class JobLine(NamedTuple):
+    """A job as a row of a list: the payload's first characters instead of all of it, and no result."""
+
+    seq: int
+    id: str
+    type: str
+    preview: str | None
+    priority: int
+    status: str
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+_LINE = [jobs.c[name] for name in JobLine._fields]
+
+
+class Sought(NamedTuple):
+    """What a list is narrowed to; `text` is looked for in types, ids and payloads, in either case."""
+
+    status: JobStatus | None = None
+    type: str | None = None
+    text: str | None = None
+
+
+class Lines(NamedTuple):
+    """Lines of a list, newest first, and what to go on from on either side; None where there is no more."""
+
+    lines: list[JobLine]
+    newer: int | None = None  # the `after` of the next newer page
+    older: int | None = None  # the `before` of the next older page
+
+
+SEARCH_WINDOW = 10_000  # jobs that one page of a search looks through
+
+
+def lines(tx: Connection, sought: Sought, limit: int, before: int | None = None, after: int | None = None) -> Lines:
+    """Up to `limit` lines before or after a seq: keyset paging, both exclusive.
+
+    A type and a text are looked for in a window of SEARCH_WINDOW jobs, so that a search costs the same however many
+    jobs there are. Where the window ends the page ends, full or not, and the next one goes on.
+    """
+    found, end = _seek(tx, sought, limit + 1, before, after)
+    last = found[limit - 1].seq if len(found) > limit else end
+    found = found[:limit]
+    if after is None:
+        return Lines(found, None if before is None else (found[0].seq if found else before - 1), last)
+    if last is None:  # nothing is newer than these: they are on the first page
+        return lines(tx, sought, limit)
+    return Lines(found[::-1], last, found[0].seq if found else after + 1)
+
+
+def count_after(tx: Connection, sought: Sought, after: int, limit: int) -> int:
+    """How many jobs came after this seq, up to a limit."""
+    return len(_seek(tx, sought, limit, None, after)[0])
+
+
+def _seek(
+    tx: Connection, sought: Sought, limit: int, before: int | None, after: int | None
+) -> tuple[list[JobLine], int | None]:
+    """The nearest lines downwards from `before` or upwards from `after`, and where the window ended, if it did."""
+    order = desc if after is None else asc
+    conditions: list[ColumnElement[bool]] = [has_status(sought.status)] if sought.status else []
+    if before is not None:
+        conditions.append(jobs.c.seq < before)
+    if after is not None:
+        conditions.append(jobs.c.seq > after)
+    source: FromClause = jobs
+    end: int | None = None
+    if sought.type or sought.text:
+        window = select(jobs).where(*conditions).order_by(order(jobs.c.seq))
+        end = tx.execute(window.with_only_columns(jobs.c.seq).offset(SEARCH_WINDOW - 1).limit(1)).scalar()
+        source = window.limit(SEARCH_WINDOW).subquery()
+        conditions = _narrowed(source, sought)
+    query = select(*(source.c[name] for name in JobLine._fields)).where(*conditions)
+    found = tx.execute(query.order_by(order(source.c.seq)).limit(limit))
+    return [JobLine._make(row) for row in found], end
+
+
+def _narrowed(source: FromClause, sought: Sought) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if sought.type:
+        conditions.append(source.c.type == sought.type)
+    if sought.text:
+        places = (source.c.type, source.c.id, source.c.payload)
+        conditions.append(or_(*(place.icontains(sought.text, autoescape=True) for place in places)))
+    return conditions
+
+
+def lines_of(tx: Connection, seqs: list[int]) -> list[JobLine]:
+    """Just these, newest first, whatever has become of them."""
+    return [JobLine._make(row) for row in tx.execute(_LINES_OF, {"seqs": seqs})]
+
+
+_LINES_OF = select(*_LINE).where(jobs.c.seq.in_(bindparam("seqs", expanding=True))).order_by(jobs.c.seq.desc())
+
+
+def ahead_of(tx: Connection, job: Job, limit: int) -> int:
+    """How many PENDING jobs will be claimed before this one, up to a limit for each of: more urgent, and older."""
+    seq = select(jobs.c.seq).where(jobs.c.id == job.id).scalar_subquery()
+    more_urgent = jobs.c.priority > job.priority
+    older = and_(jobs.c.priority == job.priority, jobs.c.seq < seq)
+    before = select(jobs.c.seq).where(has_status(JobStatus.PENDING)).order_by(*CLAIM_ORDER).limit(limit)
+    counted = [select(func.count()).select_from(before.where(rule).subquery()) for rule in (more_urgent, older)]
+    return sum(tx.execute(query).scalar_one() for query in counted)
+
+
+def started_since(tx: Connection, time: datetime, limit: int) -> int:
+    """How many jobs were started since then, up to a limit."""
+    started = select(jobs.c.seq).where(jobs.c.started_at > time).limit(limit).subquery()
+    return tx.execute(select(func.count()).select_from(started)).scalar_one()
+
+
+def recent_types(tx: Connection) -> list[str]:
+    """The types among the newest jobs, sorted."""
+    return list(tx.execute(_RECENT_TYPES).scalars())
+
+
+_RECENT = select(jobs.c.type).order_by(jobs.c.seq.desc()).limit(500).subquery()
+_RECENT_TYPES = select(_RECENT.c.type).distinct().order_by(_RECENT.c.type)
