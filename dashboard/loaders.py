@@ -53,9 +53,8 @@ def board(tx: Connection) -> Context:
     asked = _asked()
     query: Context = {name: asked[name] for name in ("status", "type", "q") if name in asked}
     place: Context = {name: asked[name] for name in ("before", "after") if name in asked}
-    sought = listing.Sought(
-        JobStatus(query["status"]) if "status" in query else None, query.get("type"), query.get("q")
-    )
+    status = JobStatus(query["status"]) if "status" in query else None
+    sought = listing.Sought(status, query.get("type"), query.get("q"))
     held = [int(seq) for seq in asked.get("hold", "").split(",") if seq]
     since = asked.get("since", store.last_seq(tx))
     tally = store.counts(tx)
