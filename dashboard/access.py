@@ -40,7 +40,7 @@ class Access(NamedTuple):
 def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["access"] = Access({user.name: user for user in settings.users}, settings.tokens)
     app.config.update(
-        SECRET_KEY=settings.secret_key,
+        SECRET_KEY=settings.secret_key if settings.users else None,  # without users there is no session to look for
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.tls,
         PERMANENT_SESSION_LIFETIME=timedelta(hours=SESSION_HOURS),
@@ -81,7 +81,7 @@ def _role() -> Role | None:
         sent = sha256(token.strip().encode()).digest()
         matches = [each for each in access.tokens if compare_digest(sent, sha256(each.secret.encode()).digest())]
         return matches[0].role if matches else None
-    user = access.users.get(session.get("user", ""))
+    user = access.users.get(session.get("user", "")) if access.users else None
     g.user = user and user.name
     return user.role if user else None
 

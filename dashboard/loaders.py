@@ -74,8 +74,7 @@ def board(tx: Connection) -> Context:
         "newer": page.newer and _jobs_url(query | {"after": page.newer}),
         "older": page.older and _jobs_url(query | {"before": page.older}),
         "window": listing.SEARCH_WINDOW,
-        "allowed": _allowed,
-        "now": _now(),
+        **_rows(),
     }
 
 
@@ -88,8 +87,7 @@ def job(tx: Connection, job_id: str) -> Context:
         "job": found,
         "waiting": _waiting(tx, found) if found.status == JobStatus.PENDING else None,
         "curls": {action: _curl(url, action) for action in _allowed(found.status)},
-        "allowed": _allowed,
-        "now": _now(),
+        **_rows(),
     }
 
 
@@ -111,7 +109,7 @@ def queue(tx: Connection) -> Context:
         "next_id": live[0] if live else None,
         "agrees": live == [job.id for job in pending[: len(live)]] and bool(live) == bool(pending),
         "pid": os.getpid() if service.claim_queue() else None,
-        "now": _now(),
+        **_rows(),
     }
 
 
@@ -122,6 +120,16 @@ def _asked() -> Context:
         field = next(field for field in form if field.errors)
         raise UnprocessableEntity(f"The {field.name} in the address is not valid: {field.errors[0]}")
     return {name: value for name, value in form.data.items() if value not in (None, "")}
+
+
+def _rows() -> Context:
+    """What every row needs; its addresses are put together from two, for three url_for a row cost more than the row."""
+    return {
+        "jobs_at": url_for("pages.jobs") + "jobs",
+        "fragments_at": url_for("fragments.board").removesuffix("board") + "jobs",
+        "allowed": _allowed,
+        "now": _now(),
+    }
 
 
 def _allowed(status: str) -> list[Action]:

@@ -23,7 +23,7 @@ HEADERS = {
 
 def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["allowed_hosts"] = settings.allowed_hosts
-    app.extensions["headers"] = HEADERS | ({"Strict-Transport-Security": HSTS} if settings.tls else {})
+    app.extensions["headers"] = list((HEADERS | ({"Strict-Transport-Security": HSTS} if settings.tls else {})).items())
     app.before_request(_refuse_other_hosts)
     app.before_request(_refuse_other_sites)
     app.before_request(_refuse_forms_without_length)
@@ -58,8 +58,7 @@ def _refuse_forms_without_length() -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    for name, value in current_app.extensions["headers"].items():
-        response.headers.setdefault(name, value)
+    response.headers.extend(current_app.extensions["headers"])
     if request.endpoint == "static" and "v" in request.args and response.status_code in (200, 304):
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"  # the version is in its URL
     else:
