@@ -15,14 +15,13 @@ from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from dashboard import attempts
-from dashboard.config import Credential, Role, Settings
+from dashboard.config import HASHES, Credential, Role, Settings
 from dashboard.forms import SignInForm
 from dashboard.security import SAFE_METHODS
 
 SESSION_HOURS = 12
 OPEN_TO_ALL = {"static", "health.healthz", "health.readyz", "access.sign_in", "access.sign_out"}
 ASKS_TO_ACT = {"pages.new", "pages.ask", "fragments.new", "fragments.ask"}  # reads that only lead to an act
-HASHES = ("scrypt:", "pbkdf2:")
 NOBODY = generate_password_hash("nobody")  # so that an unknown name takes as long as a known one
 
 bp = Blueprint("access", __name__)

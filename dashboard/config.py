@@ -6,6 +6,7 @@ from enum import StrEnum
 from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
+from re import fullmatch
 from typing import NamedTuple, TypeVar
 
 
@@ -46,7 +47,7 @@ class Credential(NamedTuple):
 class Settings:
     """What the application reads of its environment; gunicorn.conf.py has the server's own."""
 
-    database_url: str
+    database_url: str = field(repr=False)  # it may hold a password
     claim_from: ClaimFrom
     durability: Durability
     max_body_bytes: int
@@ -75,9 +76,9 @@ class Settings:
             users=users,
             tokens=tokens,
             # The same in every process; when a password changes, everybody signs in again.
-            secret_key=_text(environ, "SECRET_KEY") or sha256(repr(("session", users)).encode()).hexdigest(),
+            secret_key=_secret_key(environ) or sha256(repr(("session", users)).encode()).hexdigest(),
             dashboard_open=_switch(environ, "DASHBOARD_OPEN"),
-            allowed_hosts=tuple(environ.get("ALLOWED_HOSTS", "").split()) or (*LOOPBACK_NAMES, host),
+            allowed_hosts=_hosts(environ.get("ALLOWED_HOSTS", "")) or (*LOOPBACK_NAMES, host),
             trusted_proxies=_natural(environ, "TRUSTED_PROXIES", 0, least=0),
             tls=_switch(environ, "TLS"),
         )
@@ -92,6 +93,7 @@ class Settings:
 
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+HASHES = ("scrypt:", "pbkdf2:")  # how a password begins that is given hashed, by werkzeug.security
 PASSWORD_MIN = 8  # characters
 TOKEN_MIN = 16
 
@@ -109,9 +111,28 @@ def _text(environ: Mapping[str, str], name: str) -> str:
     if not file:
         return environ.get(name, "")
     try:
-        return Path(file).read_text(encoding="utf-8").strip()
+        text = Path(file).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         raise SettingsError(f"{name}_FILE cannot be read: {error}") from None
+    if not text:
+        raise SettingsError(f"{name}_FILE names a file with nothing in it")
+    return text
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    for host in text.split():
+        if not fullmatch(r"\[[0-9A-Fa-f:.]+\]|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", host):
+            raise SettingsError(
+                f"ALLOWED_HOSTS must be host names without a port, separated by white space, not {host!r}"
+            )
+    return tuple(text.split())
+
+
+def _secret_key(environ: Mapping[str, str]) -> str:
+    key = _text(environ, "SECRET_KEY")
+    if key and len(key) < TOKEN_MIN:
+        raise SettingsError(f"SECRET_KEY must have {TOKEN_MIN} characters or more")
+    return key
 
 
 def _credentials(name: str, text: str, least: int) -> tuple[Credential, ...]:
@@ -120,7 +141,12 @@ def _credentials(name: str, text: str, least: int) -> tuple[Credential, ...]:
     for place, entry in enumerate(text.split(), start=1):
         who, _, rest = entry.partition(":")
         role, _, secret = rest.partition(":")
-        if not who or role not in tuple(Role) or len(secret) < least:  # the entry itself must not be told: it is secret
+        broken_hash = secret.startswith(HASHES) and not fullmatch(
+            r"[a-z0-9]+(:[a-z0-9]+)+\$[^$]+\$[0-9a-f]{64,}", secret
+        )
+        if (
+            not who or role not in tuple(Role) or len(secret) < least or broken_hash
+        ):  # the entry itself must not be told: it is secret
             raise SettingsError(
                 f"{name}: entry {place} must be name:role:secret, with the role {' or '.join(Role)} and a secret of "
                 f"{least} characters or more"
@@ -155,7 +181,7 @@ def _choice(environ: Mapping[str, str], name: str, default: Choice) -> Choice:
 
 def _natural(environ: Mapping[str, str], name: str, default: int, least: int) -> int:
     value = environ.get(name) or str(default)
-    if not (value.isascii() and value.isdigit() and int(value) >= least):
+    if not (fullmatch("[0-9]{1,18}", value) and int(value) >= least):
         raise SettingsError(f"{name} must be a whole number from {least} on, not {value!r}")
     return int(value)
 

@@ -7,7 +7,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, Unauthorized
 
 from dashboard.endpoint import InvalidRequestError
-from dashboard.fragments import toast
+from dashboard.fragments import JOBS_CHANGED, toast
 from dashboard.jobs import ActionRefusedError, JobError
 from dashboard.store import DatabaseBusyError
 
@@ -25,7 +25,10 @@ def init_app(app: Flask) -> None:
 
 
 def _job_error(error: JobError) -> Response:
-    return _refusal(400 if isinstance(error, ActionRefusedError) else 404, str(error))
+    response = _refusal(400 if isinstance(error, ActionRefusedError) else 404, str(error))
+    if request.blueprint == "fragments":
+        response.headers["HX-Trigger"] = JOBS_CHANGED  # somebody was faster: the row is to show it
+    return response
 
 
 def _invalid_request(error: InvalidRequestError) -> Response:

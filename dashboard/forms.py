@@ -1,5 +1,6 @@
 """WTForms: what people type. Limits are those of the schemas; JSON is parsed by the same parser as a script's."""
 
+from re import fullmatch
 from typing import Any
 
 from wtforms import (
@@ -46,6 +47,16 @@ class JsonObjectField(TextAreaField):
             raise ValueError('This must be a JSON object, as {"key": "value"}, or nothing')
 
 
+class WholeNumberField(IntegerField):
+    """Plain digits only: int() takes 1_000 and the digits of other scripts, too."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if valuelist and not fullmatch(r"-?[0-9]{1,19}", valuelist[0].strip()):
+            self.data = None
+            raise ValueError("This must be a whole number, an integer")
+        super().process_formdata(valuelist)
+
+
 def _no_nul(_form: Form, field: Field) -> None:
     if "\x00" in (field.data or ""):
         raise ValidationError("A NUL character cannot be stored")
@@ -59,7 +70,7 @@ class NewJobForm(Form):
         render_kw={"list": "known-types", "autocomplete": "off", "autofocus": True},
     )
     payload = JsonObjectField("Payload", description=JSON_HINT, render_kw=JSON_ATTRIBUTES)
-    priority = IntegerField(
+    priority = WholeNumberField(
         "Priority",
         [NumberRange(0, PRIORITY_MAX)],
         default=0,
@@ -113,7 +124,7 @@ class FilterForm(Form):
         id="filter-q",
         render_kw={"autocomplete": "off", "data-key": "/", "placeholder": "type, id or payload"},
     )
-    before = IntegerField(validators=[Optional(), NumberRange(1, SEQ_MAX)])
-    after = IntegerField(validators=[Optional(), NumberRange(0, SEQ_MAX)])
+    before = WholeNumberField(validators=[Optional(), NumberRange(1, SEQ_MAX)])
+    after = WholeNumberField(validators=[Optional(), NumberRange(0, SEQ_MAX)])
     hold = StringField(validators=[Optional(), Regexp(r"[0-9]{1,18}(,[0-9]{1,18}){0,99}\Z")])
-    since = IntegerField(validators=[Optional(), NumberRange(0, SEQ_MAX)])
+    since = WholeNumberField(validators=[Optional(), NumberRange(0, SEQ_MAX)])

@@ -14,6 +14,8 @@ from dashboard import loaders, pages, service, store
 from dashboard.forms import NewJobForm
 from dashboard.jobs import Job
 
+JOBS_CHANGED = "jobs-changed"  # the event that has everything live ask for itself, and closes the dialog
+
 bp = Blueprint("fragments", __name__, url_prefix="/dashboard/fragments")
 
 
@@ -43,7 +45,7 @@ def create() -> Response | tuple[str, int]:
     if not form.validate():
         return render_template("_ask.html", **pages.asked("new", form=form)), 422
     response = _done("Created", pages.submit_new(form))
-    response.headers["HX-Trigger"] = "job-created, jobs-changed"
+    response.headers["HX-Trigger"] = f"job-created, {JOBS_CHANGED}"
     return response
 
 
@@ -84,10 +86,12 @@ def _refresh(
 
 
 def _done(verb: str, job: Job) -> Response:
-    return toast(make_response(render_template("_toast.html", kind="done", verb=verb, job=job)))
+    response = toast(make_response(render_template("_toast.html", kind="done", verb=verb, job=job)))
+    response.headers["HX-Trigger"] = JOBS_CHANGED
+    return response
 
 
 def toast(response: Response) -> Response:
-    """Have htmx put this into the list of toasts, and everything live ask for itself."""
-    response.headers.update({"HX-Retarget": "#toasts", "HX-Reswap": "beforeend", "HX-Trigger": "jobs-changed"})
+    """Have htmx put this into the list of toasts, wherever it was asked from."""
+    response.headers.update({"HX-Retarget": "#toasts", "HX-Reswap": "beforeend"})
     return response

@@ -116,10 +116,15 @@ def queue(tx: Connection) -> Context:
 def _asked() -> Context:
     """The query's filter and place, without what is empty."""
     form = FilterForm(request.args)
+    for name in form.data:
+        if len(request.args.getlist(name)) > 1:
+            raise UnprocessableEntity(f"The {name} stands in the address more than once")
     if not form.validate():
         field = next(field for field in form if field.errors)
         raise UnprocessableEntity(f"The {field.name} in the address is not valid: {field.errors[0]}")
-    return {name: value for name, value in form.data.items() if value not in (None, "")}
+    only_a_refresh = () if request.blueprint == "fragments" else ("hold", "since")
+    given = {name: value for name, value in form.data.items() if value not in (None, "")}
+    return {name: value for name, value in given.items() if name not in only_a_refresh}
 
 
 def _rows() -> Context:

@@ -1,7 +1,9 @@
 """Response headers, and the cross-site guard: what a browser may be made to do."""
 
+from urllib.parse import unquote_to_bytes
+
 from flask import Flask, Response, current_app, request
-from werkzeug.exceptions import BadRequest, Forbidden, LengthRequired
+from werkzeug.exceptions import BadRequest, Forbidden, LengthRequired, UnsupportedMediaType
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.utils import host_is_trusted
 
@@ -26,7 +28,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["headers"] = list((HEADERS | ({"Strict-Transport-Security": HSTS} if settings.tls else {})).items())
     app.before_request(_refuse_other_hosts)
     app.before_request(_refuse_other_sites)
-    app.before_request(_refuse_forms_without_length)
+    app.before_request(_refuse_broken_forms)
     app.after_request(_add_headers)
     if hops := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, 0, hops)  # type: ignore[method-assign]
@@ -51,10 +53,19 @@ def _refuse_other_sites() -> None:
         raise Forbidden("This came from a page of another site")
 
 
-def _refuse_forms_without_length() -> None:
-    """No browser sends a form in chunks, and Werkzeug would cut one at the limit and take what it has."""
-    if request.blueprint in ("pages", "fragments") and "Transfer-Encoding" in request.headers:
-        raise LengthRequired
+def _refuse_broken_forms() -> None:
+    """What no browser sends, and Werkzeug would make something of: cut at the limit, or with its bytes replaced."""
+    if request.method in SAFE_METHODS or request.blueprint not in ("pages", "fragments", "access"):
+        return
+    if "Transfer-Encoding" in request.headers:
+        raise LengthRequired("A form must say how long it is")
+    data = request.get_data()
+    if data and request.mimetype != "application/x-www-form-urlencoded":
+        raise UnsupportedMediaType("A form must be application/x-www-form-urlencoded")
+    try:
+        unquote_to_bytes(data).decode()
+    except UnicodeDecodeError:
+        raise BadRequest("The form is not UTF-8") from None
 
 
 def _add_headers(response: Response) -> Response:

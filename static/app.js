@@ -28,7 +28,7 @@ document.addEventListener("DOMContentLoaded", () => {
     if (live.firstElementChild.textContent !== word) live.firstElementChild.textContent = word;
     live.setAttribute("aria-pressed", paused);
   };
-  const refresh = () => document.dispatchEvent(new CustomEvent("jobs-changed"));
+  const refresh = () => document.dispatchEvent(new CustomEvent("look"));
   showLive("live");
   on("click", () => {
     paused = !paused;
@@ -80,7 +80,7 @@ document.addEventListener("DOMContentLoaded", () => {
   let focused = null;
   on("focusin", ({ target }) => (focused = target.closest("tr[id], #job")?.id));
   on("htmx:after:swap", () => {
-    showLive("live");
+    showLive(live.dataset.state === "lost" ? "lost" : "live"); // what refreshes may have come or gone
     if (document.activeElement === document.body && focused && !dialog.open) byId(focused)?.querySelector("a, button")?.focus();
   });
 
