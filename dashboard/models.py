@@ -4,6 +4,7 @@ migrations/ makes what stands here; a test compares the two.
 """
 
 from importlib import import_module
+from time import monotonic, sleep
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +36,7 @@ except ImportError:  # no wheel of it for this platform
 
 PREVIEW = 120  # characters of a payload that lists show
 BUSY_TIMEOUT = 5_000  # milliseconds that a writer waits for SQLite's one write lock
+BUSY_SLICE = 20  # milliseconds of it that SQLite itself waits at a time: it lets no other greenlet run meanwhile
 POOL_SIZE = 16  # connections a process; more than it has threads, so that none waits
 POOL_TIMEOUT = 5  # seconds to wait for one of them, and for PostgreSQL to take a new one
 
@@ -122,14 +124,17 @@ def _set_up_sqlite(engine: Engine, synchronous: str) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself; "begin" below does
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")  # first: the next line may have to wait
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_SLICE}")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A transaction that will write takes the write lock at once: one that reads first and then wants it, fails.
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get("writes"):
+            _begin_immediate(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     @event.listens_for(engine, "handle_error")
     def handle_error(context: ExceptionContext) -> None:
@@ -137,3 +142,18 @@ def _set_up_sqlite(engine: Engine, synchronous: str) -> None:
         error = context.original_exception
         if isinstance(error, sqlite.OperationalError) and "locked" not in str(error):
             context.is_disconnect = True
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Take the write lock, waiting for it so that others can be served."""
+    end = monotonic() + BUSY_TIMEOUT / 1000
+    while monotonic() < end:
+        try:
+            connection.connection.cursor().execute("BEGIN IMMEDIATE")
+        except sqlite.OperationalError as error:
+            if "locked" not in str(error):
+                break
+            sleep(BUSY_SLICE / 1000)
+        else:
+            return
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # once more, for SQLAlchemy to raise what it raises

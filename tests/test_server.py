@@ -1,0 +1,50 @@
+"""A real gunicorn, walked through a job's life and leant upon."""
+
+import socket
+from collections.abc import Callable
+
+import httpx
+from support import Server
+
+
+def test_a_job_goes_through_its_life_by_http(server: Server) -> None:
+    with httpx.Client(base_url=server.url) as client:
+        created = client.post("/jobs", json={"type": "walk", "payload": {"to": "the end"}, "priority": 3})
+        job = created.json()
+        assert (created.status_code, job["status"]) == (201, "PENDING")
+        assert client.get("/jobs/queue").json() == [
+            {"job_id": job["id"], "priority": 3, "created_at": job["created_at"]}
+        ]
+        assert client.post("/jobs/claim").json()["id"] == job["id"]
+        done = client.post(f"/jobs/{job['id']}/complete", json={"result": {"message": "ok"}}).json()
+        assert (done["status"], done["result"]) == ("COMPLETED", {"message": "ok"})
+        assert client.get(f"/jobs/{job['id']}").json() == done
+        assert client.get("/jobs/summary").json() == {"pending": 0, "running": 0, "completed": 1, "failed": 0}
+        assert job["id"] in client.get("/dashboard/").text
+
+
+def test_a_restart_loses_nothing(start_server: Callable[..., Server], sqlite_url: str) -> None:
+    server = start_server(sqlite_url)
+    ids = [httpx.post(f"{server.url}/jobs", json={"type": "t"}).json()["id"] for _ in range(3)]
+    assert server.stop() == 0
+    server.start()
+    assert [httpx.post(f"{server.url}/jobs/claim").json()["id"] for _ in range(3)] == ids
+
+
+def test_two_hundred_half_sent_requests_stop_nobody(server: Server) -> None:
+    halves = (
+        b"GET /dashboard/ HT",
+        b"POST /jobs HTTP/1.1\r\nHost: localhost\r\n",
+        b'POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"type',
+        b"",
+    )
+    slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(200)]
+    try:
+        for place, connection in enumerate(slow):
+            connection.sendall(halves[place % len(halves)])
+        assert httpx.get(f"{server.url}/dashboard/", timeout=20).status_code == 200
+        assert httpx.post(f"{server.url}/jobs", json={"type": "t"}, timeout=20).status_code == 201
+    finally:
+        for connection in slow:
+            connection.close()
+    assert httpx.get(f"{server.url}/jobs/summary").json()["pending"] == 1
