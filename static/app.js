@@ -144,6 +144,10 @@ document.addEventListener("DOMContentLoaded", () => {
     else target.click();
   });
 
+  // ---- The API's page
+  const swagger = byId("swagger-ui");
+  if (swagger) SwaggerUIBundle({ url: swagger.dataset.url, domNode: swagger, presets: [SwaggerUIBundle.presets.apis], validatorUrl: null });
+
   // ---- JSON is checked while one types; the server checks it again
   on("input", ({ target }) => {
     if (!target.matches("[data-json]")) return;
