@@ -35,8 +35,8 @@ def queue() -> Response:
 
 
 @bp.get("/new")
-def new() -> str:
-    return render_template("_ask.html", **pages.asked("new"))
+def new() -> Response:
+    return _dialog(pages.asked("new"))
 
 
 @bp.post("/new")
@@ -60,8 +60,8 @@ def process(job_id: UUID) -> Response:
 
 
 @bp.get("/jobs/<uuid:job_id>/<any(complete, fail):action>")
-def ask(job_id: UUID, action: str) -> str:
-    return render_template("_ask.html", **pages.asked(action, job_id))
+def ask(job_id: UUID, action: str) -> Response:
+    return _dialog(pages.asked(action, job_id))
 
 
 @bp.post("/jobs/<uuid:job_id>/<any(complete, fail):action>")
@@ -82,6 +82,12 @@ def _refresh(
         else:
             response = make_response(render_template(template, **load(tx)))
     response.set_etag(current)
+    return response
+
+
+def _dialog(context: loaders.Context) -> Response:
+    response = make_response(render_template("_ask.html", **context))
+    response.headers.update({"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"})
     return response
 
 

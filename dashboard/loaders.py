@@ -92,8 +92,7 @@ def job(tx: Connection, job_id: str) -> Context:
 
 
 def queue_tag(tx: Connection) -> str:
-    queue = service.claim_queue()
-    return f"{revision(tx)}.{os.getpid()}.{len(queue) if queue else 0}"
+    return f"{revision(tx)}.{os.getpid()}"
 
 
 def queue(tx: Connection) -> Context:

@@ -34,7 +34,7 @@ try:
 except ImportError:  # no wheel of it for this platform
     sqlite = import_module("sqlite3")
 
-PREVIEW = 120  # characters of a payload that lists show
+PREVIEW = 80  # characters of a payload that lists show
 BUSY_TIMEOUT = 5_000  # milliseconds that a writer waits for SQLite's one write lock
 BUSY_SLICE = 20  # milliseconds of it that SQLite itself waits at a time: it lets no other greenlet run meanwhile
 POOL_SIZE = 16  # connections a process; more than it has threads, so that none waits

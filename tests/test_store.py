@@ -140,4 +140,4 @@ def test_a_list_of_jobs_reads_a_preview_and_not_the_payload(app: Flask) -> None:
         (line,) = listing.lines(tx, listing.Sought(), 50).lines
     assert "jobs.payload" not in statement[0]
     assert line.preview is not None
-    assert len(line.preview) == 120
+    assert len(line.preview) == 80

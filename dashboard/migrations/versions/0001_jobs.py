@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime, nullable=False),
         sa.Column("started_at", sa.DateTime),
         sa.Column("completed_at", sa.DateTime),
-        sa.Column("preview", sa.String(120)),
+        sa.Column("preview", sa.String(80)),
         sa.Column("payload", sa.Text),
         sa.Column("result", sa.Text),
         sa.CheckConstraint("status IN ('PENDING', 'RUNNING', 'COMPLETED', 'FAILED')", name="jobs_status_is_known"),

@@ -1,0 +1,81 @@
+"""What a request costs: how many statements, and how many rows and bytes come back."""
+
+from collections.abc import Callable
+
+import pytest
+from factory import make_job, make_many
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from dashboard.jobs import JobStatus
+from dashboard.models import db
+
+
+def statements(action: Callable[[], object]) -> list[str]:
+    """The SQL that it runs, without the BEGIN."""
+    found: list[str] = []
+
+    def note(_c: object, _k: object, statement: str, *_more: object) -> None:
+        found.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    action()
+    event.remove(db.engine, "before_cursor_execute", note)
+    return [statement for statement in found if not statement.startswith("BEGIN")]
+
+
+COSTS = {
+    "POST /jobs": 1,
+    "GET /jobs": 1,
+    "GET /jobs?status=PENDING&limit=1000": 1,
+    "GET /jobs/{id}": 1,
+    "GET /jobs/summary": 1,
+    "POST /jobs/{id}/process": 1,
+    "POST /jobs/claim": 2,  # what is new, and the guarded UPDATE; on PostgreSQL the UPDATE alone
+    "GET /jobs/queue": 2,  # what is new, and the jobs that the entries point at
+    "GET /dashboard/": 6,
+    "GET /dashboard/?q=needle": 8,
+    "GET /dashboard/jobs/{id}": 5,
+    "GET /dashboard/queue": 5,
+}
+
+
+@pytest.mark.parametrize("line", COSTS)
+def test_a_request_runs_no_more_statements_however_many_jobs_there_are(client: FlaskClient, line: str) -> None:
+    make_many(200)
+    client.get("/jobs/queue")  # which fills the queue
+    method, path = line.format(id=make_job(JobStatus.PENDING).id).split()
+    body = {"json": {"type": "t"}} if line == "POST /jobs" else {}
+    assert len(statements(lambda: client.open(path, method=method, **body))) <= COSTS[line]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fragment", ["board", "board?status=FAILED&before=90&q=x", "queue"])
+def test_an_idle_poll_asks_for_the_revision_alone_and_sends_no_body(client: FlaskClient, fragment: str) -> None:
+    make_many(100)
+    url = f"/dashboard/fragments/{fragment}"
+    tag = client.get(url).headers["ETag"]
+    found: list[str] = statements(lambda: client.get(url, headers={"If-None-Match": tag}))
+    answer = client.get(url, headers={"If-None-Match": tag})
+    assert (answer.status_code, answer.data) == (304, b"")
+    assert len(found) == 1
+    assert "FROM jobs" not in found[0]
+
+
+def test_a_page_of_fifty_rows_is_under_60_kilobytes(client: FlaskClient) -> None:
+    for number in range(60):
+        client.post("/jobs", json={"type": "image_resize", "payload": {"url": "x" * 500, "number": number}})
+    assert len(client.get("/dashboard/").data) < 60_000
+
+
+def test_a_first_visit_is_under_150_kilobytes(client: FlaskClient, app: Flask) -> None:
+    make_many(60)
+    html = client.get("/dashboard/").text
+    urls = [part.split('"')[0] for part in html.replace('src="', 'href="').split('href="')[1:]]
+    files = {url for url in urls if url.startswith("/static/")}
+    assert len(files) == 4
+    size = len(html.encode())
+    for url in files:
+        with client.get(url) as answer:
+            size += len(answer.data)
+    assert size < 150_000
