@@ -11,6 +11,8 @@ from dashboard.fragments import JOBS_CHANGED, toast
 from dashboard.jobs import ActionRefusedError, JobError
 from dashboard.store import DatabaseBusyError
 
+# Whether a COMMIT that got no answer was carried out, nobody knows.
+BUSY = "The database is busy or cannot be reached. Look whether it was done before you try again."
 RETRY_AFTER = "2"  # seconds
 JSON_PATHS = ("/jobs/", "/openapi.json/", "/healthz/", "/readyz/")
 
@@ -38,7 +40,7 @@ def _invalid_request(error: InvalidRequestError) -> Response:
 def _database_unavailable(error: Exception) -> Response:
     """It is locked, full, read-only, down or out of connections: the transaction is undone, and one may try again."""
     current_app.logger.error("The database refused: %s", getattr(error, "orig", None) or type(error).__name__)
-    response = _refusal(503, "The database is busy or cannot be reached. Nothing was changed; try again.")
+    response = _refusal(503, BUSY)
     response.headers["Retry-After"] = RETRY_AFTER
     return response
 

@@ -107,7 +107,7 @@ def queue(tx: Connection) -> Context:
         "pending": pending,
         "next_id": live[0] if live else None,
         "agrees": live == [job.id for job in pending[: len(live)]] and bool(live) == bool(pending),
-        "pid": os.getpid() if service.claim_queue() else None,
+        "pid": None if service.claim_queue() is None else os.getpid(),
         **_rows(),
     }
 

@@ -46,22 +46,15 @@ class ClaimQueue:
     def __len__(self) -> int:
         return len(self._heap) + self._behind
 
-    def reaches(self, count: int) -> bool:
-        """Whether a snapshot of this many entries would leave none out."""
-        return self.cursor is not None and (not self._behind or len(self._heap) >= count)
-
     def seconds_since_refill(self) -> float:
         return monotonic() - self._refilled
 
     def refill(self, rows: Iterable[tuple[int, int]], cursor: int, total: int) -> None:
         """Take in the first (seq, priority) in claim order of `total` PENDING rows, and forget the rest.
 
-        `cursor` is the largest seq there is. One that lies behind what is known already comes of an older look at
-        the table, and changes nothing.
+        `cursor` is the largest seq there is.
         """
         with self._lock:
-            if self.cursor is not None and cursor < self.cursor:
-                return
             self._heap = [Entry(-priority, seq) for seq, priority in rows]
             heapify(self._heap)
             self._refilled = monotonic()
@@ -72,7 +65,8 @@ class ClaimQueue:
     def catch_up(self, after: int, rows: Sequence[tuple[int, int]]) -> None:
         """Take in (seq, priority) of all PENDING rows with a seq past `after`, oldest first.
 
-        Two threads may have read the same rows: what is behind the cursor by now is passed over.
+        Two claims may have read the same rows, where nothing keeps one from the other: what is behind the cursor by
+        now is passed over.
         """
         with self._lock:
             if self.cursor is None or self.cursor < after:
@@ -97,7 +91,15 @@ class ClaimQueue:
         with self._lock:
             return heappop(self._heap).seq if self._heap else None
 
-    def snapshot(self, limit: int) -> list[Entry]:
-        """The first `limit` entries in claim order, stale ones among them."""
+    def snapshot(self, limit: int) -> "Snapshot | None":
+        """The first `limit` entries in claim order, stale ones among them; None when they are not all known by name."""
         with self._lock:
-            return nsmallest(limit, self._heap)
+            if self.cursor is None or (self._behind and len(self._heap) < limit):
+                return None
+            return Snapshot(nsmallest(limit, self._heap), self.cursor, len(self))
+
+
+class Snapshot(NamedTuple):
+    entries: list[Entry]
+    cursor: int
+    total: int

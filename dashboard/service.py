@@ -13,7 +13,7 @@ from uuid_utils import uuid7
 
 from dashboard import store
 from dashboard.jobs import Action, ActionRefusedError, Job, NoPendingJobsError, json_text
-from dashboard.queue import WINDOW, ClaimQueue
+from dashboard.queue import WINDOW, ClaimQueue, Entry
 
 REFILL_AFTER = 1.0  # seconds that a queue over PostgreSQL may not know of a job
 
@@ -29,9 +29,9 @@ def claim() -> Job:
     queue = claim_queue()
     try:
         with store.writing() as tx:
-            job = _claim_next(tx, queue) if queue else store.claim_next(tx, _now())
+            job = store.claim_next(tx, _now()) if queue is None else _claim_next(tx, queue)
     except BaseException:
-        if queue:
+        if queue is not None:
             queue.forget()  # what was popped is still PENDING
         raise
     if job is None:
@@ -61,16 +61,21 @@ def claim_queue() -> ClaimQueue | None:
 
 
 def queue_snapshot(tx: Connection, limit: int) -> tuple[list[store.QueuedJob], int]:
-    """The first `limit` entries of the queue with the jobs they point at, and how many entries it has."""
+    """The first `limit` entries of the queue with the jobs they point at, and how many entries it has.
+
+    Only a claim changes the queue. What it has not seen yet is looked up here, and told as the claim will find it.
+    """
     queue = claim_queue()
-    if queue is None:
+    known = None if queue is None else queue.snapshot(limit)
+    new = None if known is None else store.pending_after(tx, known.cursor, limit=WINDOW + 1)
+    if known is None or new is None or len(new) > WINDOW:
         return store.next_pending(tx, limit), store.counts(tx).pending
-    _catch_up(tx, queue, reach=limit)
-    return store.queued(tx, [entry.seq for entry in queue.snapshot(limit)]), len(queue)
+    entries = sorted([*known.entries, *(Entry(-priority, seq) for seq, priority in new)])[:limit]
+    return store.queued(tx, [entry.seq for entry in entries]), known.total + len(new)
 
 
-def _catch_up(tx: Connection, queue: ClaimQueue, reach: int = 1) -> None:
-    """Have the queue know every job that this transaction sees, and the first `reach` of them by name.
+def _catch_up(tx: Connection, queue: ClaimQueue) -> None:
+    """Have the queue know every job that this transaction sees.
 
     A new job enters the queue here and nowhere else: read from the table, so after its commit, whichever process
     created it. In SQLite seqs commit in order, so nothing can appear behind the cursor. In PostgreSQL they do not:
@@ -81,8 +86,7 @@ def _catch_up(tx: Connection, queue: ClaimQueue, reach: int = 1) -> None:
         rows = store.pending_after(tx, cursor, limit=WINDOW + 1)
         if len(rows) <= WINDOW:
             queue.catch_up(cursor, rows)
-            if queue.reaches(reach):
-                return
+            return
     _refill(tx, queue)
 
 

@@ -8,7 +8,7 @@ index for a parameter. Each function takes the connection of a transaction that 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from threading import Lock
+from threading import BoundedSemaphore
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from dashboard.jobs import TRANSITIONS, Action, Job, JobNotFoundError, JobStatus
-from dashboard.models import PREVIEW, db, jobs, tally
+from dashboard.models import POOL_SIZE, PREVIEW, db, jobs, tally
 
 _JOB = [jobs.c[name] for name in Job._fields]
 
@@ -57,8 +57,11 @@ _QUEUED = [jobs.c[name] for name in QueuedJob._fields]
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A transaction that sees one state of the database throughout."""
-    with db.engine.connect() as connection, connection.begin():
-        yield connection
+    with db.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":  # where by default each statement sees a state of its own
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
 
 
 @contextmanager
@@ -75,21 +78,19 @@ def writing() -> Iterator[Connection]:
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    if db.engine.dialect.name != "sqlite":
-        yield
-        return
-    if not _write_turn.acquire(timeout=TURN_TIMEOUT):
+    turns = _write_turns[db.engine.dialect.name]
+    if not turns.acquire(timeout=TURN_TIMEOUT):
         raise DatabaseBusyError
     try:
         yield
     finally:
-        _write_turn.release()
+        turns.release()
 
 
-# SQLite has one writer. The threads of a process take turns here, which wakes the next one at once, where SQLite's own
-# wait would have it sleep and look again; and while another program holds the database, one thread waits for it and
-# the others go on answering.
-_write_turn = Lock()
+# Writers of a process take turns here, so that while the database is locked they do not hold every connection, and the
+# others go on being answered. SQLite has one writer anyway, and its own wait has one sleep and look again, where this
+# wakes the next one at once.
+_write_turns = {"sqlite": BoundedSemaphore(1), "postgresql": BoundedSemaphore(POOL_SIZE - 4)}
 TURN_TIMEOUT = 0.5  # seconds
 
 

@@ -69,11 +69,11 @@ document.addEventListener("DOMContentLoaded", () => {
   });
   on("htmx:after:request", ({ detail: { ctx } }) => {
     if (isPoll(ctx)) showLive(ctx.response.status < 400 ? "live" : "lost");
-    else if (ctx.response.status >= 500) say(`The server answered ${ctx.response.status}. Nothing was changed; try again.`);
+    else if (ctx.response.status >= 500) say(`The server answered ${ctx.response.status}. Look whether it was done before you try again.`);
   });
   on("htmx:error", ({ detail: { ctx } }) => {
     if (isPoll(ctx)) showLive("lost");
-    else if (ctx) say("The server cannot be reached. Try again, and look whether it was done.");
+    else if (ctx) say("The server cannot be reached. Look whether it was done before you try again.");
   });
 
   // ---- Focus is never lost: it goes to the row's or the page's first link when its button is gone

@@ -161,8 +161,9 @@ def test_the_queue_page_shows_both_orders(client: FlaskClient) -> None:
 
 def test_the_queue_page_tells_a_stale_entry_from_a_live_one(make_app: Callable[..., Flask], sqlite_url: str) -> None:
     client = make_app(sqlite_url).test_client()
-    called_off, live = create(client), create(client)
-    assert "agree on what is next" in page(client, "/dashboard/queue")  # and the queue takes the jobs in
+    _, called_off, live = create(client), create(client), create(client)
+    client.post("/jobs/claim")  # takes the first, and the others into the queue
+    assert "agree on what is next" in page(client, "/dashboard/queue")
     client.post(f"/jobs/{called_off}/fail")
     html = page(client, "/dashboard/queue")
     assert re.search(rf'"entry-{called_off}".*?stale: FAILED since \d\d:\d\d', html, re.DOTALL)
