@@ -15,7 +15,7 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are of 3.2
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
+from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
 from dashboard.jobs import PRIORITY_MAX, TYPE_MAX, JobStatus, json_text
 from dashboard.schemas import parse_json
@@ -124,6 +124,7 @@ class FilterForm(Form):
         id="filter-q",
         render_kw={"autocomplete": "off", "data-key": "/", "placeholder": "type, id or payload"},
     )
+    sort = HiddenField(validators=[Optional(), AnyOf(["oldest"])])
     before = WholeNumberField(validators=[Optional(), NumberRange(1, SEQ_MAX)])
     after = WholeNumberField(validators=[Optional(), NumberRange(0, SEQ_MAX)])
     hold = StringField(validators=[Optional(), Regexp(r"[0-9]{1,18}(,[0-9]{1,18}){0,99}\Z")])

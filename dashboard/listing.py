@@ -40,7 +40,7 @@ class Sought(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """Lines of a list, newest first, and what to go on from on either side; None where there is no more."""
+    """Lines of a list, in its order, and what to go on from on either side; None where there is no more."""
 
     lines: list[JobLine]
     newer: int | None = None  # the `after` of the next newer page
@@ -50,20 +50,34 @@ class Lines(NamedTuple):
 SEARCH_WINDOW = 10_000  # jobs that one page of a search looks through
 
 
-def lines(tx: Connection, sought: Sought, limit: int, before: int | None = None, after: int | None = None) -> Lines:
+def lines(
+    tx: Connection,
+    sought: Sought,
+    limit: int,
+    before: int | None = None,
+    after: int | None = None,
+    *,
+    oldest_first: bool = False,
+) -> Lines:
     """Up to `limit` lines before or after a seq: keyset paging, both exclusive.
 
     A type and a text are looked for in a window of SEARCH_WINDOW jobs, so that a search costs the same however many
     jobs there are. Where the window ends the page ends, full or not, and the next one goes on.
     """
+    is_first = before is None and after is None
+    if is_first and oldest_first:
+        after = 0
     found, end = _seek(tx, sought, limit + 1, before, after)
     last = found[limit - 1].seq if len(found) > limit else end
     found = found[:limit]
-    if after is None:
-        return Lines(found, None if before is None else (found[0].seq if found else before - 1), last)
-    if last is None:  # nothing is newer than these: they are on the first page
-        return lines(tx, sought, limit)
-    return Lines(found[::-1], last, found[0].seq if found else after + 1)
+    if (after is not None) != oldest_first:  # we went back
+        if last is None:  # to where there is no more: that is the first page
+            return lines(tx, sought, limit, oldest_first=oldest_first)
+        found.reverse()
+    seqs = [line.seq for line in found]
+    if after is not None:
+        return Lines(found, newer=last, older=None if is_first else min(seqs, default=after + 1))
+    return Lines(found, newer=None if is_first else max(seqs, default=(before or 0) - 1), older=last)
 
 
 def count_after(tx: Connection, sought: Sought, after: int, limit: int) -> int:

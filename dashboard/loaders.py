@@ -51,14 +51,18 @@ def board(tx: Connection) -> Context:
     came after the job `since` is then only counted.
     """
     asked = _asked()
-    query: Context = {name: asked[name] for name in ("status", "type", "q") if name in asked}
+    query: Context = {name: asked[name] for name in ("status", "type", "q", "sort") if name in asked}
     place: Context = {name: asked[name] for name in ("before", "after") if name in asked}
     status = JobStatus(query["status"]) if "status" in query else None
     sought = listing.Sought(status, query.get("type"), query.get("q"))
     held = [int(seq) for seq in asked.get("hold", "").split(",") if seq]
     since = asked.get("since", store.last_seq(tx))
     tally = store.counts(tx)
-    page = _held(tx, sought, held, place) if held else listing.lines(tx, sought, PAGE_SIZE, **place)
+    oldest_first = "sort" in query
+    if held:
+        page = _held(tx, sought, held, place, oldest_first)
+    else:
+        page = listing.lines(tx, sought, PAGE_SIZE, **place, oldest_first=oldest_first)
     return {
         "live": Live(url_for("fragments.board", **query, **place), board_tag(tx)),
         "counters": [
@@ -70,7 +74,8 @@ def board(tx: Connection) -> Context:
         "arrived": listing.count_after(tx, sought, since, ARRIVED_MAX),
         "total": sum(tally[:4]),
         "lines": page.lines,
-        "newest": _jobs_url(query),
+        "newest": _jobs_url(query | {"sort": ""}),
+        "other_order": _jobs_url(query | {"sort": "" if oldest_first else "oldest"}),
         "newer": page.newer and _jobs_url(query | {"after": page.newer}),
         "older": page.older and _jobs_url(query | {"before": page.older}),
         "window": listing.SEARCH_WINDOW,
@@ -141,10 +146,16 @@ def _allowed(status: str) -> list[Action]:
     return allowed(status) if access.may_act() else []
 
 
-def _held(tx: Connection, sought: listing.Sought, held: list[int], place: Context) -> listing.Lines:
-    below = listing.lines(tx, sought, 1, before=min(held))
-    more = below.lines or below.older
-    return listing.Lines(listing.lines_of(tx, held), max(held) if place else None, min(held) if more else None)
+def _held(tx: Connection, sought: listing.Sought, held: list[int], place: Context, oldest_first: bool) -> listing.Lines:
+    """The same rows again, with the same ways on as their page had."""
+    found = listing.lines_of(tx, held)
+    first, last = min(held), max(held)
+    if oldest_first:
+        return listing.Lines(
+            found[::-1], last if listing.count_after(tx, sought, last, 1) else None, first if place else None
+        )
+    below = listing.lines(tx, sought, 1, before=first)
+    return listing.Lines(found, last if place else None, first if below.lines or below.older else None)
 
 
 def _waiting(tx: Connection, job: Job) -> str:

@@ -199,10 +199,12 @@ def test_a_type_and_a_text_in_the_address_filter_the_table(client: FlaskClient) 
     assert list(rows(page(client, f"/dashboard/?q={wanted}"))) == [wanted]
 
 
-@pytest.mark.parametrize("query", ["", "?status=PENDING"])
+@pytest.mark.parametrize("query", ["", "?status=PENDING", "?sort=oldest", "?status=PENDING&sort=oldest"])
 def test_older_and_newer_lead_through_all_jobs_once_and_back(client: FlaskClient, query: str) -> None:
     jobs = [make_job(JobStatus.RUNNING if number % 9 == 0 else JobStatus.PENDING) for number in range(140)]
-    wanted = [job.id for job in reversed(jobs) if not query or job.status == "PENDING"]
+    wanted = [job.id for job in reversed(jobs) if "PENDING" not in query or job.status == "PENDING"]
+    if "oldest" in query:
+        wanted.reverse()
     there = list(walk(client, f"/dashboard/{query}", "next"))
     back = list(walk(client, there[-1][0], "prev"))
     assert [job_id for _, ids in there for job_id in ids] == wanted
