@@ -4,8 +4,9 @@ import sys
 
 from dashboard import create_app
 from dashboard.config import SettingsError
+from dashboard.migrate import SchemaError
 
 try:
     app = create_app()
-except SettingsError as error:
+except (SettingsError, SchemaError) as error:
     sys.exit(f"Cannot start: {error}")

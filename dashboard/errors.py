@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException, Unauthorized
 from dashboard.endpoint import InvalidRequestError
 from dashboard.fragments import JOBS_CHANGED, toast
 from dashboard.jobs import ActionRefusedError, JobError
+from dashboard.migrate import SchemaError
 from dashboard.store import DatabaseBusyError
 
 # Whether a COMMIT that got no answer was carried out, nobody knows.
@@ -20,7 +21,7 @@ JSON_PATHS = ("/jobs/", "/openapi.json/", "/healthz/", "/readyz/")
 def init_app(app: Flask) -> None:
     app.register_error_handler(JobError, _job_error)
     app.register_error_handler(InvalidRequestError, _invalid_request)
-    for error in (OperationalError, InterfaceError, InternalError, PoolTimeoutError, DatabaseBusyError):
+    for error in (OperationalError, InterfaceError, InternalError, PoolTimeoutError, DatabaseBusyError, SchemaError):
         app.register_error_handler(error, _database_unavailable)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _bug)

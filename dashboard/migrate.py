@@ -6,6 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from flask import Flask, current_app, request
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -24,6 +25,10 @@ def init_app(app: Flask) -> None:
             _upgrade()
         except (DBAPIError, store.DatabaseBusyError) as error:
             app.logger.warning("Started without the database, which will be tried again: %s", error)
+
+
+class SchemaError(Exception):
+    """A newer version has been here; this one can do nothing with it."""
 
 
 def is_current() -> bool:
@@ -49,7 +54,10 @@ def _upgrade() -> None:
                 tx.execute(text("SET LOCAL lock_timeout = 0"))
                 tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
             config.attributes["connection"] = tx
-            command.upgrade(config, "head")
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                raise SchemaError(f"The database's schema is not one that this version knows: {error}") from None
     current_app.extensions["migrated"] = True
 
 

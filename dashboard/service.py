@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 from dashboard import store
-from dashboard.jobs import Action, ActionRefusedError, Job, NoPendingJobsError, json_text
+from dashboard.jobs import TRANSITIONS, Action, ActionRefusedError, Job, NoPendingJobsError, json_text
 from dashboard.queue import WINDOW, ClaimQueue, Entry
 
 REFILL_AFTER = 1.0  # seconds that a queue over PostgreSQL may not know of a job
@@ -112,8 +112,13 @@ def _pop(tx: Connection, queue: ClaimQueue) -> Job | None:
 
 def _act(action: Action, job_id: str, result: str | None = None) -> Job:
     with store.writing() as tx:
-        job = store.act(tx, action, job_id, _now(), result)
-        return job or refuse(action, store.get(tx, job_id))
+        while True:
+            if job := store.act(tx, action, job_id, _now(), result):
+                return job
+            job = store.get(tx, job_id)
+            if job.status not in TRANSITIONS[action].sources:
+                refuse(action, job)
+            # On PostgreSQL somebody may have moved it on between the two statements: then once more.
 
 
 def refuse(action: Action, job: Job) -> NoReturn:

@@ -91,7 +91,7 @@ def _turn() -> Iterator[None]:
 # others go on being answered. SQLite has one writer anyway, and its own wait has one sleep and look again, where this
 # wakes the next one at once.
 _write_turns = {"sqlite": BoundedSemaphore(1), "postgresql": BoundedSemaphore(POOL_SIZE - 4)}
-TURN_TIMEOUT = 0.5  # seconds
+TURN_TIMEOUT = 2  # seconds
 
 
 class DatabaseBusyError(Exception):
