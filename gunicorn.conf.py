@@ -9,7 +9,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
-bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8080')}"
+bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8080'}"
 wsgi_app = "wsgi:app"
 
 # Greenlets: a client that sends slowly, or keeps its connection, costs no thread; gthread with 8 threads answers nobody

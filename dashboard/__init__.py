@@ -38,4 +38,5 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
         app.register_blueprint(room.bp)
     migrate.init_app(app)
     access.init_app(app, settings)
+    app.before_request(security.refuse_broken_forms)  # last: those who may send none are not read
     return app

@@ -6,7 +6,7 @@ somebody may do is looked up at each request, so a setting that changed counts a
 
 from datetime import timedelta
 from hashlib import sha256
-from hmac import compare_digest
+from hmac import compare_digest, digest
 from typing import NamedTuple
 
 from flask import Blueprint, Flask, current_app, g, redirect, render_template, request, session, url_for
@@ -39,7 +39,7 @@ class Access(NamedTuple):
 def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["access"] = Access({user.name: user for user in settings.users}, settings.tokens)
     app.config.update(
-        SECRET_KEY=settings.secret_key if settings.users else None,  # without users there is no session to look for
+        SECRET_KEY=settings.secret_key or None,  # without users there is no session to look for
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.tls,
         PERMANENT_SESSION_LIFETIME=timedelta(hours=SESSION_HOURS),
@@ -48,6 +48,11 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.before_request(_guard)
     app.add_template_global(may_act)
     app.add_template_global(signed_in_as)
+
+
+def _mark(user: Credential) -> str:
+    """What is in the cookie of who signed in with this password, and tells nothing of it."""
+    return digest(str(current_app.secret_key).encode(), user.secret.encode(), "sha256").hex()
 
 
 def may_act() -> bool:
@@ -81,6 +86,8 @@ def _role() -> Role | None:
         matches = [each for each in access.tokens if compare_digest(sent, sha256(each.secret.encode()).digest())]
         return matches[0].role if matches else None
     user = access.users.get(session.get("user", "")) if access.users else None
+    if user and not compare_digest(session.get("mark", ""), _mark(user)):
+        user = None
     g.user = user and user.name
     return user.role if user else None
 
@@ -92,6 +99,8 @@ def _access() -> Access:
 
 @bp.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> str | Response | tuple[str, int]:
+    if _access().is_open:
+        return redirect(url_for("pages.jobs"))
     form = SignInForm(request.form, next=request.args.get("next", ""))
     if request.method == "POST" and form.validate():
         name = form.name.data or ""
@@ -102,6 +111,7 @@ def sign_in() -> str | Response | tuple[str, int]:
             attempts.succeeded(name, request.remote_addr or "")
             session.clear()
             session["user"] = name
+            session["mark"] = _mark(_access().users[name])
             session.permanent = True
             return redirect(_on_this_site(form.next.data or ""), 303)
         form.password.errors = ["The name or the password is wrong"]
@@ -112,7 +122,8 @@ def sign_in() -> str | Response | tuple[str, int]:
 
 @bp.post("/sign-out")
 def sign_out() -> Response:
-    session.clear()
+    if _access().users:
+        session.clear()
     return redirect(url_for("access.sign_in"), 303)
 
 
@@ -121,6 +132,7 @@ def _password_is_right(name: str, password: str) -> bool:
     secret = user.secret if user else NOBODY
     if secret.startswith(HASHES):
         return check_password_hash(secret, password) and user is not None
+    check_password_hash(NOBODY, password)  # as slow as a hash
     return compare_digest(sha256(password.encode()).digest(), sha256(secret.encode()).digest())
 
 

@@ -6,8 +6,9 @@ An attempt counts as wrong from its beginning until it has succeeded, so that a 
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from math import ceil
+from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select, text
 
 from dashboard import store
 from dashboard.models import attempts
@@ -21,18 +22,31 @@ def begin(name: str, address: str) -> int:
     """Count an attempt, or say how many seconds the next one has to wait; then nothing was counted."""
     now = datetime.now(UTC).replace(tzinfo=None)
     keys = _keys(name, address)
+    with store.reading() as tx:  # whoever has to wait must not have the writers wait
+        if wait := _wait(_counted(tx, keys), now):
+            return wait
     with store.writing() as tx:
+        if tx.dialect.name == "postgresql":
+            tx.execute(text("LOCK TABLE attempts IN SHARE ROW EXCLUSIVE MODE"))
         tx.execute(_FORGET, {"before": now - FORGET_AFTER})
-        counted = {row.key: row for row in tx.execute(_FIND, {"keys": keys})}
-        wait = max((row.next_at - now for row in counted.values()), default=timedelta())
-        if wait > timedelta():
-            return ceil(wait.total_seconds())
+        counted = _counted(tx, keys)
+        if wait := _wait(counted, now):
+            return wait
         for key in keys:
             number = counted[key].number + 1 if key in counted else 1
             seconds = min(2 ** (number - FREE), WAIT_MAX) if number >= FREE else 0
             tx.execute(delete(attempts).where(attempts.c.key == key))
             tx.execute(attempts.insert(), {"key": key, "number": number, "next_at": now + timedelta(seconds=seconds)})
     return 0
+
+
+def _counted(tx: Connection, keys: list[str]) -> dict[str, Any]:
+    return {row.key: row for row in tx.execute(_FIND, {"keys": keys})}
+
+
+def _wait(counted: dict[str, Any], now: datetime) -> int:
+    wait = max((row.next_at - now for row in counted.values()), default=timedelta())
+    return max(0, ceil(wait.total_seconds()))
 
 
 def succeeded(name: str, address: str) -> None:

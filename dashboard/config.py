@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from hashlib import sha256
+from hashlib import scrypt
 from ipaddress import ip_address
 from pathlib import Path
 from re import fullmatch
 from typing import NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 
 class SettingsError(Exception):
@@ -75,8 +76,7 @@ class Settings:
             max_body_bytes=_natural(environ, "MAX_BODY_BYTES", 1_000_000, least=1),
             users=users,
             tokens=tokens,
-            # The same in every process; when a password changes, everybody signs in again.
-            secret_key=_secret_key(environ) or sha256(repr(("session", users)).encode()).hexdigest(),
+            secret_key=_secret_key(environ, users),
             dashboard_open=_switch(environ, "DASHBOARD_OPEN"),
             allowed_hosts=_hosts(environ.get("ALLOWED_HOSTS", "")) or (*LOOPBACK_NAMES, host),
             trusted_proxies=_natural(environ, "TRUSTED_PROXIES", 0, least=0),
@@ -84,11 +84,13 @@ class Settings:
         )
 
     def check_address(self, host: str) -> None:
-        """Raise SettingsError when we would listen where others can reach us, and ask nobody who he is."""
-        if not (self.users or self.tokens or self.dashboard_open or _is_loopback(host)):
+        """Raise SettingsError when others can reach us at this address or by a proxy, and nobody is asked who he is."""
+        if self.users or self.tokens or self.dashboard_open:
+            return
+        if self.trusted_proxies or not _is_loopback(host):
             raise SettingsError(
-                f"{host} can be reached from elsewhere, and nobody would be asked who he is: set USERS or TOKENS, "
-                "or DASHBOARD_OPEN=1 if everybody may do everything"
+                f"{'a proxy' if self.trusted_proxies else host} can be reached from elsewhere, and nobody would be "
+                "asked who he is: set USERS or TOKENS, or DASHBOARD_OPEN=1 if everybody may do everything"
             )
 
 
@@ -128,11 +130,18 @@ def _hosts(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-def _secret_key(environ: Mapping[str, str]) -> str:
+def _secret_key(environ: Mapping[str, str], users: tuple[Credential, ...]) -> str:
+    """What signs the cookies of sign-ins; without users there are none.
+
+    Without a setting it is made from the passwords, so it is the same in every process. Slowly, because whoever has a
+    cookie could try passwords by it.
+    """
     key = _text(environ, "SECRET_KEY")
     if key and len(key) < TOKEN_MIN:
         raise SettingsError(f"SECRET_KEY must have {TOKEN_MIN} characters or more")
-    return key
+    if key or not users:
+        return key
+    return scrypt(repr(users).encode(), salt=b"session", n=2**15, r=8, p=1, maxmem=2**26).hex()
 
 
 def _credentials(name: str, text: str, least: int) -> tuple[Credential, ...]:
@@ -165,6 +174,10 @@ def _database_url(url: str) -> str:
         raise SettingsError("DATABASE_URL must begin with sqlite:///, postgresql:// or postgres://")
     if driver == "sqlite" and rest in ("", "/", "/:memory:"):
         raise SettingsError("DATABASE_URL must name a file: every process and connection shares it")
+    try:
+        urlsplit(f"//{rest}").port  # noqa: B018
+    except ValueError:
+        raise SettingsError("DATABASE_URL must have a number as its port") from None
     return f"{driver}://{rest}"
 
 

@@ -1,6 +1,7 @@
 """Exceptions become HTTP here, once: JSON under the API's paths, a toast in a fragment's place, a page elsewhere."""
 
 from flask import Flask, Response, current_app, redirect, render_template, request, url_for
+from flask.globals import request_ctx
 from pydantic_core import to_json
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -66,8 +67,12 @@ def _page_that_needs_sign_in() -> Response | None:
     """For a person: the way to sign in and back to where he was."""
     if f"{request.path}/".startswith(JSON_PATHS):
         return None
-    if request.blueprint != "fragments":
-        place = request.full_path.removesuffix("?") if request.method == "GET" else url_for("pages.jobs")
+    if not request.path.startswith("/dashboard/fragments/"):
+        place = (
+            request.root_path + request.full_path.removesuffix("?")
+            if request.method == "GET"
+            else url_for("pages.jobs")
+        )
         return redirect(url_for("access.sign_in", next=place))  # type: ignore[return-value]
     shown = "/" + request.headers.get("HX-Current-URL", "").partition("://")[2].partition("/")[2]
     return Response(status=401, headers={"HX-Redirect": url_for("access.sign_in", next=shown)})
@@ -81,6 +86,8 @@ def _bug(error: Exception) -> Response:
 def _refusal(status: int, sentence: str) -> Response:
     if f"{request.path}/".startswith(JSON_PATHS):
         return _json({"detail": sentence}, status)
+    if request_ctx.url_adapter is None:  # not even a host: a page would have no address to link to
+        return Response(sentence, status, mimetype="text/plain")
     template = "_toast.html" if request.path.startswith("/dashboard/fragments/") else "error.html"
     response = Response(render_template(template, kind="error", sentence=sentence, status=status), status)
     return toast(response) if template == "_toast.html" else response

@@ -111,7 +111,7 @@ class FilterForm(Form):
     `hold` and `since` are a refresh's: see loaders.board.
     """
 
-    status = SelectField("Status", [Optional()], id="filter-status", choices=STATUSES)
+    status = SelectField("Status", [Optional(strip_whitespace=False)], id="filter-status", choices=STATUSES)
     type = StringField(
         "Type",
         [Length(max=TYPE_MAX), _no_nul],
@@ -124,8 +124,8 @@ class FilterForm(Form):
         id="filter-q",
         render_kw={"autocomplete": "off", "data-key": "/", "placeholder": "type, id or payload"},
     )
-    sort = HiddenField(validators=[Optional(), AnyOf(["oldest"])])
+    sort = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf(["oldest"])])
     before = WholeNumberField(validators=[Optional(), NumberRange(1, SEQ_MAX)])
     after = WholeNumberField(validators=[Optional(), NumberRange(0, SEQ_MAX)])
-    hold = StringField(validators=[Optional(), Regexp(r"[0-9]{1,18}(,[0-9]{1,18}){0,99}\Z")])
+    hold = StringField(validators=[Optional(strip_whitespace=False), Regexp(r"[0-9]{1,18}(,[0-9]{1,18}){0,99}\Z")])
     since = WholeNumberField(validators=[Optional(), NumberRange(0, SEQ_MAX)])

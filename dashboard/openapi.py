@@ -57,7 +57,11 @@ def document(app: Flask, root: str = "/") -> dict[str, Any]:
         },
         "servers": [{"url": root}],
         "paths": paths,
-        "components": {"schemas": definitions["$defs"]},
+        "components": {
+            "schemas": definitions["$defs"],
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"token": []}, {}],  # or none: on one's own machine, or signed in
     }
 
 
@@ -85,7 +89,11 @@ def _operation(rule: Rule, op: Operation, doc: str, schema: dict[str, Any]) -> d
         },
     }
     if op.body:
-        told["requestBody"] = {"required": op.body_required, "content": _json(schema[repr(op.body)])}
+        body = schema[repr(op.body)]
+        told["requestBody"] = {
+            "required": op.body_required,
+            "content": _json(body if op.body_required else {"anyOf": [body, {"type": "null"}]}),
+        }
     return told
 
 

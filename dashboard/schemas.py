@@ -39,8 +39,20 @@ def _without_nul(value: str) -> str:
 JsonObject = Annotated[
     str | None, BeforeValidator(_object_text), WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]})
 ]
-JobType = Annotated[str, Strict(), Field(min_length=1, max_length=TYPE_MAX), AfterValidator(_without_nul)]
-Priority = Annotated[int, Strict(), Field(ge=0, le=PRIORITY_MAX)]
+JobType = Annotated[
+    str,
+    Strict(),
+    Field(min_length=1, max_length=TYPE_MAX, json_schema_extra={"pattern": "^[^\\u0000]*$"}),
+    AfterValidator(_without_nul),
+]
+
+
+def _whole(value: Any) -> Any:
+    """5.0 is an integer in JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Priority = Annotated[int, Strict(), Field(ge=0, le=PRIORITY_MAX), BeforeValidator(_whole)]
 
 
 class Input(BaseModel):

@@ -10,6 +10,7 @@ from werkzeug.sansio.utils import host_is_trusted
 from dashboard.config import Settings
 
 HSTS = "max-age=31536000"
+SIGN_IN_MAX = 10_000  # bytes of a form that anybody may send
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 HEADERS = {
@@ -28,7 +29,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["headers"] = list((HEADERS | ({"Strict-Transport-Security": HSTS} if settings.tls else {})).items())
     app.before_request(_refuse_other_hosts)
     app.before_request(_refuse_other_sites)
-    app.before_request(_refuse_broken_forms)
     app.after_request(_add_headers)
     if hops := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, 0, hops)  # type: ignore[method-assign]
@@ -36,8 +36,15 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def _refuse_other_hosts() -> None:
     """A name that somebody else made point at us must get no data: DNS rebinding."""
-    if request.blueprint != "health" and not host_is_trusted(request.host, current_app.extensions["allowed_hosts"]):
+    if request.blueprint != "health" and not _is_ours(request.host.lower()):
         raise BadRequest("This server does not answer to that host name; ALLOWED_HOSTS says to which it does")
+
+
+def _is_ours(host: str) -> bool:
+    names = current_app.extensions["allowed_hosts"]
+    if host.startswith("["):  # werkzeug takes what is before the first colon of a name that is allowed
+        return host.partition("]")[0] + "]" in [name.lower() for name in names] and host_is_trusted(host)
+    return host_is_trusted(host, [name for name in names if not name.startswith("[")])
 
 
 def _refuse_other_sites() -> None:
@@ -53,12 +60,14 @@ def _refuse_other_sites() -> None:
         raise Forbidden("This came from a page of another site")
 
 
-def _refuse_broken_forms() -> None:
+def refuse_broken_forms() -> None:
     """What no browser sends, and Werkzeug would make something of: cut at the limit, or with its bytes replaced."""
     if request.method in SAFE_METHODS or request.blueprint not in ("pages", "fragments", "access"):
         return
     if "Transfer-Encoding" in request.headers:
         raise LengthRequired("A form must say how long it is")
+    if request.blueprint == "access":
+        request.max_content_length = SIGN_IN_MAX
     data = request.get_data()
     if data and request.mimetype != "application/x-www-form-urlencoded":
         raise UnsupportedMediaType("A form must be application/x-www-form-urlencoded")

@@ -212,7 +212,7 @@ NO_OBJECTS = [
     *(b'{"a":"\xff"}', b'{"a":"\xed\xa0\x80"}', b'{"a":"\0"}', b'{"a":%s}' % (b"9" * 5_000)),
     *(b'{"a":%s}' % (b"[" * 100_000 + b"]" * 100_000), b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
 ]
-NO_PRIORITIES = b'NaN Infinity -Infinity 1e999 true 1.5 1.0 "5" -1 2147483648 9223372036854775808 null [] {}'.split()
+NO_PRIORITIES = b'NaN Infinity -Infinity 1e999 true 1.5 "5" -1 2147483648 9223372036854775808 null [] {}'.split()
 NO_TYPES = rb'"" 5 1.5 true null [] ["t"] {} NaN "\u0000" "a\u0000b" "\ud800" "\udc00"'.split()
 NO_BODIES = [
     *rb'{} [] [{"type":"t"}] 5 "t" null true NaN { {"type":"t"}} {"type":"t"}x {"Type":"t"} {"type":"t","x":1}'.split(),
