@@ -1,22 +1,39 @@
-"""How gunicorn serves us. HOST, PORT and WEB_CONCURRENCY are read here, other settings in dashboard/config.py."""
+"""How gunicorn serves us. HOST, PORT and WEB_CONCURRENCY; the other settings are in dashboard/config.py."""
 
 import ctypes
+import json
 import os
 import runpy
 import signal
 import sys
 from pathlib import Path
 
+from gunicorn import util
+
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
-bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8080'}"
+
+def number(name, default, most):
+    """A setting that is a whole number from 1 to `most`, or the end with a sentence."""
+    value = os.environ.get(name) or str(default)
+    if not (value.isascii() and value.isdigit() and len(value) < 6 and 1 <= int(value) <= most):
+        sys.exit(f"Cannot start: {name} must be a whole number from 1 to {most}, not {value!r}")
+    return int(value)
+
+
+host = os.environ.get("HOST") or "127.0.0.1"
+bind = f"{f'[{host}]' if host.count(':') > 1 and host[0] != '[' else host}:{number('PORT', 8080, 65_535)}"
+
 wsgi_app = "wsgi:app"
 
 # Greenlets: a client that sends slowly, or keeps its connection, costs no thread; gthread with 8 threads answers nobody
 # once 8 have sent half a request. More processes use more cores; the order of claims is the same with any number.
 worker_class = "gevent"
 worker_connections = 1_000  # a process
-workers = int(os.environ.get("WEB_CONCURRENCY") or min(4, os.cpu_count() or 1))
+workers = number("WEB_CONCURRENCY", min(4, os.cpu_count() or 1), 64)
+
+# A reason is sent in the request line.
+limit_request_line = 8_190
 
 # A stop or a reload lets each request that has begun be answered.
 graceful_timeout = 30
@@ -29,6 +46,21 @@ control_socket_disable = True
 
 # Who stands in front of us is TRUSTED_PROXIES' business, not gunicorn's.
 forwarded_allow_ips = ""
+
+
+def refuse(connection, status, reason, sentence):
+    """What gunicorn refuses before we see it gets the shape and the headers of our own refusals."""
+    body = json.dumps({"detail": sentence or reason}).encode()
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+        "Referrer-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n\r\n"
+    )
+    util.write_nonblock(connection, head.encode("latin-1") + body)
+
+
+util.write_error = refuse
 
 
 def post_fork(server, worker):
@@ -50,4 +82,4 @@ def on_starting(server):
 
 
 def when_ready(server):
-    server.log.info("The dashboard is at http://%s/dashboard/", bind)
+    server.log.info("The dashboard is at http://%s/dashboard/", server.cfg.bind[0])

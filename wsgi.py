@@ -6,7 +6,10 @@ from dashboard import create_app
 from dashboard.config import SettingsError
 from dashboard.migrate import SchemaError
 
+WORKER_BOOT_ERROR = 3  # by which gunicorn knows that another try would fail, too
+
 try:
     app = create_app()
 except (SettingsError, SchemaError) as error:
-    sys.exit(f"Cannot start: {error}")
+    print(f"Cannot start: {error}", file=sys.stderr)
+    sys.exit(WORKER_BOOT_ERROR)

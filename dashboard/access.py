@@ -48,6 +48,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.before_request(_guard)
     app.add_template_global(may_act)
     app.add_template_global(signed_in_as)
+    app.add_template_global(asks_for_token)
 
 
 def _mark(user: Credential) -> str:
@@ -57,6 +58,11 @@ def _mark(user: Credential) -> str:
 
 def may_act() -> bool:
     return getattr(g, "role", None) is Role.OPERATOR
+
+
+def asks_for_token() -> bool:
+    """Whether a script has to send one."""
+    return not _access().is_open
 
 
 def signed_in_as() -> str | None:
@@ -101,6 +107,8 @@ def _access() -> Access:
 def sign_in() -> str | Response | tuple[str, int]:
     if _access().is_open:
         return redirect(url_for("pages.jobs"))
+    if not _access().users:
+        raise Forbidden("Nobody can sign in here: there are tokens for scripts, and no USERS")
     form = SignInForm(request.form, next=request.args.get("next", ""))
     if request.method == "POST" and form.validate():
         name = form.name.data or ""

@@ -3,7 +3,7 @@
 An attempt counts as wrong from its beginning until it has succeeded, so that a hundred at once gain nothing.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from math import ceil
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, text
 
 from dashboard import store
+from dashboard.jobs import utc_now
 from dashboard.models import attempts
 
 FREE = 5  # attempts before one has to wait
@@ -20,7 +21,7 @@ FORGET_AFTER = timedelta(days=1)
 
 def begin(name: str, address: str) -> int:
     """Count an attempt, or say how many seconds the next one has to wait; then nothing was counted."""
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = utc_now()
     keys = _keys(name, address)
     with store.reading() as tx:  # whoever has to wait must not have the writers wait
         if wait := _wait(_counted(tx, keys), now):

@@ -67,6 +67,7 @@ class Settings:
         users = _credentials("USERS", _text(environ, "USERS"), PASSWORD_MIN)
         tokens = _credentials("TOKENS", _text(environ, "TOKENS"), TOKEN_MIN)
         host = environ.get("HOST") or "127.0.0.1"
+        host = f"[{host}]" if host.count(":") > 1 and host[0] != "[" else host
         return cls(
             database_url=url,
             claim_from=_choice(

@@ -46,7 +46,7 @@ class Operation:
 
 
 def operation(**told: Any) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
-    """Make a Flask view of a function that takes parsed arguments and returns a job, a list or a dict.
+    """Make a Flask view of a function that takes parsed arguments and returns a job, a list, a dict, or a Response.
 
     The arguments are those of the Operation: `job_id` where the route has one, `body` and `query` where it says so.
     """

@@ -30,7 +30,7 @@ def init_app(app: Flask) -> None:
 
 def _job_error(error: JobError) -> Response:
     response = _refusal(400 if isinstance(error, ActionRefusedError) else 404, str(error))
-    if request.blueprint == "fragments":
+    if _is_for_htmx():
         response.headers["HX-Trigger"] = JOBS_CHANGED  # somebody was faster: the row is to show it
     return response
 
@@ -65,9 +65,9 @@ def _http_error(error: HTTPException) -> Response:
 
 def _page_that_needs_sign_in() -> Response | None:
     """For a person: the way to sign in and back to where he was."""
-    if f"{request.path}/".startswith(JSON_PATHS):
+    if _is_for_script():
         return None
-    if not request.path.startswith("/dashboard/fragments/"):
+    if not _is_for_htmx():
         place = (
             request.root_path + request.full_path.removesuffix("?")
             if request.method == "GET"
@@ -84,13 +84,21 @@ def _bug(error: Exception) -> Response:
 
 
 def _refusal(status: int, sentence: str) -> Response:
-    if f"{request.path}/".startswith(JSON_PATHS):
+    if _is_for_script():
         return _json({"detail": sentence}, status)
     if request_ctx.url_adapter is None:  # not even a host: a page would have no address to link to
         return Response(sentence, status, mimetype="text/plain")
-    template = "_toast.html" if request.path.startswith("/dashboard/fragments/") else "error.html"
+    template = "_toast.html" if _is_for_htmx() else "error.html"
     response = Response(render_template(template, kind="error", sentence=sentence, status=status), status)
-    return toast(response) if template == "_toast.html" else response
+    return toast(response) if _is_for_htmx() else response
+
+
+def _is_for_script() -> bool:
+    return f"{request.path}/".startswith(JSON_PATHS)
+
+
+def _is_for_htmx() -> bool:
+    return request.path.startswith("/dashboard/fragments/")
 
 
 def _json(body: object, status: int) -> Response:

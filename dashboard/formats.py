@@ -1,9 +1,11 @@
 """How values look on a page: template filters. app.js has the same age and clock, to let them tick."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from flask import Blueprint
+
+from dashboard.jobs import utc_now
 
 bp = Blueprint("formats", __name__)
 
@@ -39,7 +41,7 @@ def machine(time: datetime) -> str:
 @bp.app_template_global()
 def server_time() -> str:
     """Now, for the browser to tell ages by."""
-    return machine(datetime.now(UTC).replace(tzinfo=None))
+    return machine(utc_now())
 
 
 @bp.app_template_filter()

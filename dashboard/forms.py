@@ -126,6 +126,6 @@ class FilterForm(Form):
     )
     sort = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf(["oldest"])])
     before = WholeNumberField(validators=[Optional(), NumberRange(1, SEQ_MAX)])
-    after = WholeNumberField(validators=[Optional(), NumberRange(0, SEQ_MAX)])
+    after = WholeNumberField(validators=[Optional(), NumberRange(0, SEQ_MAX - 1)])
     hold = StringField(validators=[Optional(strip_whitespace=False), Regexp(r"[0-9]{1,18}(,[0-9]{1,18}){0,99}\Z")])
     since = WholeNumberField(validators=[Optional(), NumberRange(0, SEQ_MAX)])

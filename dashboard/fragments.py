@@ -26,7 +26,7 @@ def board() -> Response:
 
 @bp.get("/jobs/<uuid:job_id>")
 def job(job_id: UUID) -> Response:
-    return _refresh("_job.html", loaders.revision, lambda tx: loaders.job(tx, str(job_id)))
+    return _refresh("_job.html", loaders.job_tag, lambda tx: loaders.job(tx, str(job_id)))
 
 
 @bp.get("/queue")
@@ -57,6 +57,11 @@ def claim() -> Response:
 @bp.post("/jobs/<uuid:job_id>/process")
 def process(job_id: UUID) -> Response:
     return _done("Started", service.process(str(job_id)))
+
+
+@bp.post("/jobs/<uuid:job_id>/undo")
+def undo(job_id: UUID) -> Response:
+    return _done("Called off", service.call_off(str(job_id)))
 
 
 @bp.get("/jobs/<uuid:job_id>/<any(complete, fail):action>")

@@ -1,7 +1,7 @@
 """The rules of a job's life. The state machine is typed here, once, and everyone else reads it."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -58,6 +58,11 @@ class Job(NamedTuple):
     completed_at: datetime | None
 
 
+def utc_now() -> datetime:
+    """The time as it is stored: UTC without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
 def json_text(value: Any) -> str | None:
     """The compact JSON text of a parsed value, as it is stored; None stays None.
 
@@ -88,8 +93,10 @@ class NoPendingJobsError(JobError):
 class ActionRefusedError(JobError):
     """The job's status forbids the action; the sentence says what came first, and when."""
 
-    def __init__(self, action: Action, status: str, since: datetime) -> None:
-        needed = " or ".join(TRANSITIONS[action].sources)
+    def __init__(
+        self, action: Action, status: str, since: datetime, sources: tuple[JobStatus, ...] | None = None
+    ) -> None:
+        needed = " or ".join(sources or TRANSITIONS[action].sources)
         done = {"PENDING": "created", "RUNNING": "started", "COMPLETED": "completed", "FAILED": "failed"}[status]
         super().__init__(
             f"Cannot {action} the job: it is {status}, not {needed} ({done} {since:%Y-%m-%d %H:%M:%S} UTC)"

@@ -45,6 +45,7 @@ class Lines(NamedTuple):
     lines: list[JobLine]
     newer: int | None = None  # the `after` of the next newer page
     older: int | None = None  # the `before` of the next older page
+    cut: str | None = None  # the side, newer or older, where the window ended before the page was full
 
 
 SEARCH_WINDOW = 10_000  # jobs that one page of a search looks through
@@ -68,7 +69,9 @@ def lines(
     if is_first and oldest_first:
         after = 0
     found, end = _seek(tx, sought, limit + 1, before, after)
-    last = found[limit - 1].seq if len(found) > limit else end
+    is_full = len(found) > limit
+    last = found[limit - 1].seq if is_full else end
+    cut = None if is_full or end is None else "older" if after is None else "newer"
     found = found[:limit]
     if (after is not None) != oldest_first:  # we went back
         if last is None:  # to where there is no more: that is the first page
@@ -76,8 +79,8 @@ def lines(
         found.reverse()
     seqs = [line.seq for line in found]
     if after is not None:
-        return Lines(found, newer=last, older=None if is_first else min(seqs, default=after + 1))
-    return Lines(found, newer=None if is_first else max(seqs, default=(before or 0) - 1), older=last)
+        return Lines(found, newer=last, older=None if is_first else min(seqs, default=after + 1), cut=cut)
+    return Lines(found, newer=None if is_first else max(seqs, default=(before or 0) - 1), older=last, cut=cut)
 
 
 def count_after(tx: Connection, sought: Sought, after: int, limit: int) -> int:

@@ -6,7 +6,7 @@ element's refresh needs: its URL, and a tag that changes when its content may ha
 
 import os
 import shlex
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -17,7 +17,7 @@ from werkzeug.exceptions import UnprocessableEntity
 from dashboard import access, listing, service, store
 from dashboard.formats import age
 from dashboard.forms import FilterForm
-from dashboard.jobs import Action, Job, JobStatus, allowed
+from dashboard.jobs import Action, Job, JobStatus, allowed, utc_now
 
 PAGE_SIZE = 50
 QUEUE_SIZE = 100
@@ -36,6 +36,11 @@ class Live(NamedTuple):
 def revision(tx: Connection) -> str:
     """The tag of what only a change of a job can change, and of who looks."""
     return f"{store.counts(tx).revision}{'' if access.may_act() else 'v'}"
+
+
+def job_tag(tx: Connection) -> str:
+    """With the minute in it, for why a job is waiting depends on the pace of the last ones."""
+    return f"{revision(tx)}.{utc_now():%H%M}"
 
 
 def board_tag(tx: Connection) -> str:
@@ -79,6 +84,9 @@ def board(tx: Connection) -> Context:
         "newer": page.newer and _jobs_url(query | {"after": page.newer}),
         "older": page.older and _jobs_url(query | {"before": page.older}),
         "window": listing.SEARCH_WINDOW,
+        "onward": page.cut
+        and _jobs_url(query | ({"after": page.newer} if page.cut == "newer" else {"before": page.older})),
+        "is_twin": not place and set(query) <= {"status"},
         **_rows(),
     }
 
@@ -88,7 +96,7 @@ def job(tx: Connection, job_id: str) -> Context:
     found = store.get(tx, job_id)
     url = url_for("api.job", job_id=job_id, _external=True)
     return {
-        "live": Live(url_for("fragments.job", job_id=job_id), revision(tx)),
+        "live": Live(url_for("fragments.job", job_id=job_id), job_tag(tx)),
         "job": found,
         "waiting": _waiting(tx, found) if found.status == JobStatus.PENDING else None,
         "curls": {action: _curl(url, action) for action in _allowed(found.status)},
@@ -137,7 +145,7 @@ def _rows() -> Context:
         "jobs_at": url_for("pages.jobs") + "jobs",
         "fragments_at": url_for("fragments.board").removesuffix("board") + "jobs",
         "allowed": _allowed,
-        "now": _now(),
+        "now": utc_now(),
     }
 
 
@@ -161,7 +169,7 @@ def _held(tx: Connection, sought: listing.Sought, held: list[int], place: Contex
 def _waiting(tx: Connection, job: Job) -> str:
     """Why a PENDING job is waiting, in words."""
     ahead = listing.ahead_of(tx, job, AHEAD_MAX)
-    started = listing.started_since(tx, _now() - timedelta(minutes=PACE_MINUTES), STARTED_MAX)
+    started = listing.started_since(tx, utc_now() - timedelta(minutes=PACE_MINUTES), STARTED_MAX)
     place = {0: "It is next.", 1: "1 job is ahead of it."}.get(ahead, f"{ahead:,} jobs are ahead of it.")
     if ahead >= AHEAD_MAX:
         place = f"At least {AHEAD_MAX:,} jobs are ahead of it."
@@ -177,12 +185,9 @@ def _curl(url: str, action: Action) -> str:
     words = ["curl", "-X", "POST"]
     if action is Action.COMPLETE:
         words += ["-H", "Content-Type: application/json", "-d", '{"result": {"message": "ok"}}']
-    return shlex.join([*words, f"{url}/{action}{'?reason=broken' if action is Action.FAIL else ''}"])
+    line = shlex.join([*words, f"{url}/{action}{'?reason=broken' if action is Action.FAIL else ''}"])
+    return line.replace("curl", 'curl -H "Authorization: Bearer $TOKEN"', 1) if access.asks_for_token() else line
 
 
 def _jobs_url(query: Context) -> str:
     return url_for("pages.jobs", **{name: value for name, value in query.items() if value})
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

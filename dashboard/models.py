@@ -37,7 +37,7 @@ except ImportError:  # no wheel of it for this platform
 PREVIEW = 80  # characters of a payload that lists show
 BUSY_TIMEOUT = 5_000  # milliseconds that a writer waits for SQLite's one write lock
 BUSY_SLICE = 20  # milliseconds of it that SQLite itself waits at a time: it lets no other greenlet run meanwhile
-POOL_SIZE = 16  # connections a process; more than it has threads, so that none waits
+POOL_SIZE = 16  # connections a process; a transaction takes one for a millisecond or two, and the next waits for it
 POOL_TIMEOUT = 5  # seconds to wait for one of them, and for PostgreSQL to take a new one
 
 # Nobody waits without end, and a transaction that somebody left open does not slow every claim.

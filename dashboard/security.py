@@ -3,7 +3,7 @@
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Response, current_app, request
-from werkzeug.exceptions import BadRequest, Forbidden, LengthRequired, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, Forbidden, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.utils import host_is_trusted
 
@@ -29,6 +29,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["headers"] = list((HEADERS | ({"Strict-Transport-Security": HSTS} if settings.tls else {})).items())
     app.before_request(_refuse_other_hosts)
     app.before_request(_refuse_other_sites)
+    app.before_request(_refuse_long_bodies)
     app.after_request(_add_headers)
     if hops := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, 0, hops)  # type: ignore[method-assign]
@@ -58,6 +59,12 @@ def _refuse_other_sites() -> None:
         allowed = origin is None or origin.partition("://")[2] == request.host
     if not allowed:
         raise Forbidden("This came from a page of another site")
+
+
+def _refuse_long_bodies() -> None:
+    """Where no body is asked for, too: nobody would read it, but it would be taken."""
+    if (request.content_length or 0) > (request.max_content_length or 0):
+        raise RequestEntityTooLarge
 
 
 def refuse_broken_forms() -> None:

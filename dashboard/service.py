@@ -1,10 +1,9 @@
 """One function a use case. Everyone who changes a job goes through here.
 
-Payloads and results come in as JSON text. Each function raises the JobError that
-says why it refused, and then nothing has changed.
+Payloads and results come in as JSON text. Each function raises the JobError that says why it refused, and then
+nothing has changed.
 """
 
-from datetime import UTC, datetime
 from typing import NoReturn
 
 from flask import current_app
@@ -12,7 +11,16 @@ from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 from dashboard import store
-from dashboard.jobs import TRANSITIONS, Action, ActionRefusedError, Job, NoPendingJobsError, json_text
+from dashboard.jobs import (
+    TRANSITIONS,
+    Action,
+    ActionRefusedError,
+    Job,
+    JobStatus,
+    NoPendingJobsError,
+    json_text,
+    utc_now,
+)
 from dashboard.queue import WINDOW, ClaimQueue, Entry
 
 REFILL_AFTER = 1.0  # seconds that a queue over PostgreSQL may not know of a job
@@ -21,7 +29,7 @@ REFILL_AFTER = 1.0  # seconds that a queue over PostgreSQL may not know of a job
 def create(type: str, payload: str | None, priority: int) -> Job:  # noqa: A002
     """Enqueue a job, PENDING."""
     with store.writing() as tx:
-        return store.insert(tx, id=str(uuid7()), type=type, payload=payload, priority=priority, now=_now())
+        return store.insert(tx, id=str(uuid7()), type=type, payload=payload, priority=priority, now=utc_now())
 
 
 def claim() -> Job:
@@ -29,7 +37,7 @@ def claim() -> Job:
     queue = claim_queue()
     try:
         with store.writing() as tx:
-            job = store.claim_next(tx, _now()) if queue is None else _claim_next(tx, queue)
+            job = store.claim_next(tx, utc_now()) if queue is None else _claim_next(tx, queue)
     except BaseException:
         if queue is not None:
             queue.forget()  # what was popped is still PENDING
@@ -52,6 +60,14 @@ def complete(job_id: str, result: str | None) -> Job:
 def fail(job_id: str, reason: str | None) -> Job:
     """End a RUNNING job badly, or call a PENDING one off; a reason becomes its result."""
     return _act(Action.FAIL, job_id, json_text({"reason": reason}) if reason else None)
+
+
+def call_off(job_id: str) -> Job:
+    """Undo a creation: fail the job, unless somebody has taken it already."""
+    with store.writing() as tx:
+        result = json_text({"reason": "called off right after it was created"})
+        job = store.call_off(tx, job_id, utc_now(), result)
+        return job or refuse(Action.FAIL, store.get(tx, job_id), (JobStatus.PENDING,))
 
 
 def claim_queue() -> ClaimQueue | None:
@@ -105,7 +121,7 @@ def _claim_next(tx: Connection, queue: ClaimQueue) -> Job | None:
 
 def _pop(tx: Connection, queue: ClaimQueue) -> Job | None:
     while (seq := queue.pop()) is not None:
-        if job := store.act(tx, Action.CLAIM, seq, _now()):
+        if job := store.act(tx, Action.CLAIM, seq, utc_now()):
             return job
     return None
 
@@ -113,7 +129,7 @@ def _pop(tx: Connection, queue: ClaimQueue) -> Job | None:
 def _act(action: Action, job_id: str, result: str | None = None) -> Job:
     with store.writing() as tx:
         while True:
-            if job := store.act(tx, action, job_id, _now(), result):
+            if job := store.act(tx, action, job_id, utc_now(), result):
                 return job
             job = store.get(tx, job_id)
             if job.status not in TRANSITIONS[action].sources:
@@ -121,10 +137,6 @@ def _act(action: Action, job_id: str, result: str | None = None) -> Job:
             # On PostgreSQL somebody may have moved it on between the two statements: then once more.
 
 
-def refuse(action: Action, job: Job) -> NoReturn:
+def refuse(action: Action, job: Job, sources: tuple[JobStatus, ...] | None = None) -> NoReturn:
     """Say that the job's status forbids the action."""
-    raise ActionRefusedError(action, job.status, job.completed_at or job.started_at or job.created_at)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
+    raise ActionRefusedError(action, job.status, job.completed_at or job.started_at or job.created_at, sources)

@@ -1,6 +1,6 @@
 """The jobs in the database: transactions, writes, and the reads that a claim or the API needs.
 
-With listing.py and attempts.py the only room that knows SQL.
+With listing.py and attempts.py the only room that asks the tables; models.py and migrate.py set them up.
 Statements are Core and built once. A status stands in them as a literal, because neither database uses a partial
 index for a parameter. Each function takes the connection of a transaction that reading() or writing() opened.
 """
@@ -68,7 +68,7 @@ def reading() -> Iterator[Connection]:
 def writing() -> Iterator[Connection]:
     """A transaction that may write; on SQLite it holds the one write lock from its first moment.
 
-    Raises DatabaseBusyError when there is no getting it: waiting writers must not hold every thread.
+    Raises DatabaseBusyError when there is no getting it: waiting writers must not hold every connection.
     """
     with _turn(), db.engine.connect() as connection:
         connection.execution_options(writes=True)
@@ -113,7 +113,7 @@ def insert(tx: Connection, *, id: str, type: str, payload: str | None, priority:
 _INSERT = jobs.insert().values(status=literal_column(f"'{JobStatus.PENDING}'"))
 
 
-def _guarded(action: Action, key: ColumnElement[Any]) -> Any:
+def _guarded(action: Action, key: ColumnElement[Any], sources: tuple[JobStatus, ...] = ()) -> Any:
     """The action as one statement: the rule is its WHERE clause, and a row comes back only where it held."""
     rule = TRANSITIONS[action]
     values: dict[str, Any] = {"status": literal_column(f"'{rule.target}'")}
@@ -121,7 +121,12 @@ def _guarded(action: Action, key: ColumnElement[Any]) -> Any:
         values["started_at"] = bindparam("now")
     else:
         values |= {"completed_at": bindparam("now"), "result": bindparam("new_result")}
-    return update(jobs).where(key == bindparam("key"), has_status(*rule.sources)).values(values).returning(*_JOB)
+    return (
+        update(jobs)
+        .where(key == bindparam("key"), has_status(*sources or rule.sources))
+        .values(values)
+        .returning(*_JOB)
+    )
 
 
 _ACT = {action: _guarded(action, jobs.c.seq if action is Action.CLAIM else jobs.c.id) for action in Action}
@@ -132,6 +137,15 @@ def act(tx: Connection, action: Action, key: str | int, now: datetime, result: s
     values = {"key": key, "now": now, "new_result": result}
     row = tx.execute(_ACT[action], values).one_or_none()
     return Job._make(row) if row else None
+
+
+def call_off(tx: Connection, job_id: str, now: datetime, result: str | None) -> Job | None:
+    """Fail the job if it is still PENDING; None when it is not."""
+    row = tx.execute(_CALL_OFF, {"key": job_id, "now": now, "new_result": result}).one_or_none()
+    return Job._make(row) if row else None
+
+
+_CALL_OFF = _guarded(Action.FAIL, jobs.c.id, (JobStatus.PENDING,))
 
 
 def claim_next(tx: Connection, now: datetime) -> Job | None:

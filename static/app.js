@@ -3,19 +3,28 @@
 
 const root = document.documentElement;
 root.classList.add("js");
-if (localStorage.getItem("theme")) root.dataset.theme = localStorage.getItem("theme");
+const saved = (action) => {
+  try {
+    return action(localStorage);
+  } catch {
+    return null; // the browser lets nothing be saved
+  }
+};
+const theme = saved((storage) => storage.getItem("theme"));
+if (theme) root.dataset.theme = theme;
 
 document.addEventListener("DOMContentLoaded", () => {
   const byId = (id) => document.getElementById(id);
   const on = (event, handle, target = document) => target.addEventListener(event, handle);
-  const [dialog, keys, toasts, live, theme, help] = ["dialog", "keys", "toasts", "live", "theme", "help"].map(byId);
+  const [dialog, keys, toasts, live, help] = ["dialog", "keys", "toasts", "live", "help"].map(byId);
 
   // ---- Theme: the system's, or what was chosen
-  theme.hidden = help.hidden = false;
+  byId("theme").hidden = help.hidden = false;
   on("click", () => {
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    localStorage.setItem("theme", (root.dataset.theme = dark ? "light" : "dark"));
-  }, theme);
+    root.dataset.theme = dark ? "light" : "dark";
+    saved((storage) => storage.setItem("theme", root.dataset.theme));
+  }, byId("theme"));
 
   // ---- Polling: what refreshes says which version it has, rests while nobody looks, and never gets in the way
   let paused = false;
@@ -131,6 +140,7 @@ document.addEventListener("DOMContentLoaded", () => {
   // ---- Keys, off while one types
   on("click", () => keys.showModal(), help);
   on("keydown", (event) => {
+    if (event.repeat && !["j", "k"].includes(event.key)) return; // a key that is held must not claim job after job
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (event.target.matches("input, select, textarea")) return;
     const step = { j: 1, k: -1 }[event.key];

@@ -71,6 +71,7 @@ TABLE = {
     "POST /dashboard/fragments/new": (401, 403, 200, 403),
     "POST /dashboard/fragments/claim": (401, 403, 200, 403),
     "POST /dashboard/fragments/jobs/<uuid:job_id>/process": (401, 403, 200, 403),
+    "POST /dashboard/fragments/jobs/<uuid:job_id>/undo": (401, 403, 200, 403),
     "GET /dashboard/fragments/jobs/<uuid:job_id>/<any(complete, fail):action>": (401, 403, 200, 200),
     "POST /dashboard/fragments/jobs/<uuid:job_id>/<any(complete, fail):action>": (401, 403, 200, 403),
 }
@@ -102,7 +103,7 @@ def by_token(app: Flask, role: str) -> FlaskClient:
 def job_for(app: Flask, line: str) -> Job:
     """One that can be done what the line of the table says, and another one to claim."""
     with app.app_context():
-        job = make_job(JobStatus.PENDING if line.endswith("/process") else JobStatus.RUNNING)
+        job = make_job(JobStatus.PENDING if line.endswith(("/process", "/undo")) else JobStatus.RUNNING)
         make_job()
     return job
 

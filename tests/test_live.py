@@ -186,6 +186,18 @@ def test_the_slower_of_two_browsers_sees_what_happened(open_page: OpenPage, serv
     expect(slow.locator(f"#job-{job_id}")).to_contain_text("FAILED")
 
 
+def test_a_job_that_somebody_has_taken_is_not_undone(open_page: OpenPage, server: Server) -> None:
+    page = open_page()
+    page.locator("#new").click()
+    page.get_by_role("dialog").get_by_label("Type").fill("oops")
+    page.get_by_role("button", name="Create job").click()
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    httpx.post(f"{server.url}/jobs/claim")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#toasts")).to_contain_text("it is RUNNING, not PENDING")
+    expect(page.locator("#board tbody tr", has_text="oops")).to_contain_text("RUNNING")
+
+
 def test_a_job_created_by_mistake_is_undone_from_its_toast(open_page: OpenPage) -> None:
     page = open_page()
     page.locator("#new").click()

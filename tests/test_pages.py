@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from markupsafe import escape
 
-from dashboard import store
+from dashboard import listing, store
 from dashboard.jobs import PRIORITY_MAX, TRANSITIONS, Action, JobStatus, allowed
 from dashboard.loaders import PAGE_SIZE
 
@@ -209,6 +209,19 @@ def test_older_and_newer_lead_through_all_jobs_once_and_back(client: FlaskClient
     back = list(walk(client, there[-1][0], "prev"))
     assert [job_id for _, ids in there for job_id in ids] == wanted
     assert [ids for _, ids in back] == [ids for _, ids in reversed(there)]
+
+
+def test_a_search_whose_window_ended_says_how_to_go_on(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "SEARCH_WINDOW", 20)
+    jobs = [create(client, type="needle"), *(create(client) for _ in range(50)), create(client, type="needle")]
+    for query, wanted in (("sort=oldest", [jobs[0], jobs[-1]]), ("", [jobs[-1], jobs[0]])):
+        found, url = [], f"/dashboard/?q=needle&{query}"
+        while url:
+            html = page(client, url)
+            found += list(rows(html))
+            link = re.search(r'<a href="([^"]+)">look further|<a href="([^"]+)" rel="next">', html)
+            url = unescape(link[1] or link[2]) if link else ""
+        assert found == wanted
 
 
 @pytest.mark.parametrize("query", BAD_FILTERS)
