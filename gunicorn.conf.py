@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+from gevent import sleep
 from gunicorn import util
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -67,6 +68,11 @@ def post_fork(server, worker):
     """A worker must not outlive a master that was killed: it would go on holding the port."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def post_request(worker, req, environ, resp):
+    """Let the next connection have its turn: one whose next request is there already would go on for ever."""
+    sleep(0)
 
 
 def on_starting(server):
