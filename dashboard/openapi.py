@@ -22,7 +22,7 @@ bp = Blueprint("openapi", __name__)
 
 @bp.get("/openapi.json")
 def openapi() -> Response:
-    return json_response(document(current_app, request.script_root or "/"))
+    return json_response(document(current_app, request.script_root))
 
 
 @bp.get("/docs")
@@ -30,8 +30,8 @@ def docs() -> str:
     return render_template("docs.html")
 
 
-def document(app: Flask, root: str = "/") -> dict[str, Any]:
-    """The whole document as JSON-ready values; the root is where the service is mounted."""
+def document(app: Flask, root: str = "") -> dict[str, Any]:
+    """The whole document as JSON-ready values; the root is the prefix it is served under, if any."""
     operations = [
         (rule, method, view.operation, view.__doc__ or "")
         for rule in app.url_map.iter_rules()
@@ -55,7 +55,7 @@ def document(app: Flask, root: str = "/") -> dict[str, Any]:
             "version": VERSION,
             "description": "Jobs are PENDING, then RUNNING, then COMPLETED or FAILED.",
         },
-        "servers": [{"url": root}],
+        **({"servers": [{"url": root}]} if root else {}),
         "paths": paths,
         "components": {
             "schemas": definitions["$defs"],

@@ -192,4 +192,6 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const element of document.querySelectorAll("[data-age]")) write(element, age(seconds(element.dateTime)));
     for (const element of document.querySelectorAll("span[data-since]")) write(element, clock(seconds(element.dataset.since)));
   }, 1000);
+
+  htmx.process(document.body); // now, and not a moment later as it would by itself: till then a click leaves the page
 });

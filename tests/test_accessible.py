@@ -137,6 +137,31 @@ def test_the_keyboard_alone_takes_a_job_through_its_life(open_page: OpenPage) ->
     expect(page.get_by_role("heading", level=1)).to_contain_text("by_hand")
 
 
+def test_the_keyboard_alone_starts_and_fails_a_job(open_page: OpenPage) -> None:
+    page = open_page()
+    press = page.keyboard.press
+    press("n")
+    expect(page.get_by_role("dialog").get_by_label("Type")).to_be_focused()
+    page.keyboard.type("by_hand")
+    press("Enter")
+    row = page.locator("#board tbody tr", has_text="by_hand")
+    expect(row).to_contain_text("PENDING")
+    press("j")
+    press("Tab")
+    expect(row.get_by_role("button", name="Start")).to_be_focused()
+    press("Enter")
+    expect(row).to_contain_text("RUNNING")
+    expect(row.get_by_role("link", name="by_hand")).to_be_focused()
+    press("Tab")
+    press("Tab")
+    expect(row.get_by_role("link", name="Fail")).to_be_focused()
+    press("Enter")
+    expect(page.get_by_role("dialog").get_by_label("Reason")).to_be_focused()
+    page.keyboard.type("out of paper")
+    press("Enter")
+    expect(row).to_contain_text("FAILED")
+
+
 def test_the_keys_search_walk_and_tell_of_themselves_but_not_while_one_types(
     open_page: OpenPage, server: Server
 ) -> None:
