@@ -156,7 +156,22 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // ---- The API's page
   const swagger = byId("swagger-ui");
-  if (swagger) SwaggerUIBundle({ url: swagger.dataset.url, domNode: swagger, presets: [SwaggerUIBundle.presets.apis], validatorUrl: null });
+  const name = (selector, attributes) => {
+    for (const element of document.querySelectorAll(selector))
+      for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, value);
+  };
+  const mend = () => {
+    name("h3.opblock-tag, section.models h4", { role: "heading", "aria-level": 2 }); // each under the page's first one
+    name(".information-container", { role: "region", "aria-label": "About" });
+  };
+  if (swagger)
+    SwaggerUIBundle({
+      url: swagger.dataset.url,
+      domNode: swagger,
+      presets: [SwaggerUIBundle.presets.apis],
+      validatorUrl: null,
+      onComplete: mend,
+    });
 
   // ---- JSON is checked while one types; the server checks it again
   on("input", ({ target }) => {

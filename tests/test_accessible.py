@@ -85,6 +85,13 @@ def test_axe_finds_nothing(open_page: OpenPage, server: Server, scheme: str) -> 
     assert {state: told for state, told in found.items() if told} == {}
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_api_s_page(open_page: OpenPage, scheme: str) -> None:
+    page = open_page("/docs", color_scheme=scheme)
+    expect(page.locator(".opblock").first).to_be_visible()
+    assert "\n".join(violations(page)) == ""
+
+
 @pytest.mark.parametrize("width", [320, 768, 1440])
 def test_nothing_scrolls_sideways_whatever_the_text(open_page: OpenPage, server: Server, width: int) -> None:
     ids = make(server)
