@@ -4,6 +4,8 @@ Payloads and results come in as JSON text. Each function raises the JobError tha
 nothing has changed.
 """
 
+from collections.abc import Iterable
+from itertools import count
 from typing import NoReturn
 
 from flask import current_app
@@ -23,6 +25,7 @@ from dashboard.jobs import (
 )
 from dashboard.queue import WINDOW, ClaimQueue, Entry
 
+STALE_MAX = 20  # stale entries that a claim passes over one by one; a refill is then cheaper than going on
 REFILL_AFTER = 1.0  # seconds that a queue over PostgreSQL may not know of a job
 
 
@@ -113,14 +116,16 @@ def _refill(tx: Connection, queue: ClaimQueue) -> None:
 
 def _claim_next(tx: Connection, queue: ClaimQueue) -> Job | None:
     _catch_up(tx, queue)
-    if job := _pop(tx, queue):
+    if job := _pop(tx, queue, range(STALE_MAX)):
         return job
-    _refill(tx, queue)  # ask the table itself before saying that there is none
-    return _pop(tx, queue)
+    _refill(tx, queue)  # ask the table itself before saying that there is none, or when others have taken many
+    return _pop(tx, queue, count())
 
 
-def _pop(tx: Connection, queue: ClaimQueue) -> Job | None:
-    while (seq := queue.pop()) is not None:
+def _pop(tx: Connection, queue: ClaimQueue, tries: Iterable[int]) -> Job | None:
+    for _ in tries:
+        if (seq := queue.pop()) is None:
+            return None
         if job := store.act(tx, Action.CLAIM, seq, utc_now()):
             return job
     return None

@@ -113,7 +113,7 @@ def insert(tx: Connection, *, id: str, type: str, payload: str | None, priority:
 _INSERT = jobs.insert().values(status=literal_column(f"'{JobStatus.PENDING}'"))
 
 
-def _guarded(action: Action, key: ColumnElement[Any], sources: tuple[JobStatus, ...] = ()) -> Any:
+def _guarded(action: Action, which: ColumnElement[bool], sources: tuple[JobStatus, ...] = ()) -> Any:
     """The action as one statement: the rule is its WHERE clause, and a row comes back only where it held."""
     rule = TRANSITIONS[action]
     values: dict[str, Any] = {"status": literal_column(f"'{rule.target}'")}
@@ -121,31 +121,29 @@ def _guarded(action: Action, key: ColumnElement[Any], sources: tuple[JobStatus, 
         values["started_at"] = bindparam("now")
     else:
         values |= {"completed_at": bindparam("now"), "result": bindparam("new_result")}
-    return (
-        update(jobs)
-        .where(key == bindparam("key"), has_status(*sources or rule.sources))
-        .values(values)
-        .returning(*_JOB)
-    )
+    return update(jobs).where(which, has_status(*sources or rule.sources)).values(values).returning(*_JOB)
 
 
-_ACT = {action: _guarded(action, jobs.c.seq if action is Action.CLAIM else jobs.c.id) for action in Action}
+def _moved(tx: Connection, statement: Any, values: dict[str, Any]) -> Job | None:
+    row = tx.execute(statement, values).one_or_none()
+    return Job._make(row) if row else None
+
+
+_BY_ID, _BY_SEQ = jobs.c.id == bindparam("key"), jobs.c.seq == bindparam("key")
+_ACT = {action: _guarded(action, _BY_SEQ if action is Action.CLAIM else _BY_ID) for action in Action}
 
 
 def act(tx: Connection, action: Action, key: str | int, now: datetime, result: str | None = None) -> Job | None:
     """Move the job with this id (for a claim: this seq) along; None when there is none, or its status forbids it."""
-    values = {"key": key, "now": now, "new_result": result}
-    row = tx.execute(_ACT[action], values).one_or_none()
-    return Job._make(row) if row else None
+    return _moved(tx, _ACT[action], {"key": key, "now": now, "new_result": result})
 
 
 def call_off(tx: Connection, job_id: str, now: datetime, result: str | None) -> Job | None:
     """Fail the job if it is still PENDING; None when it is not."""
-    row = tx.execute(_CALL_OFF, {"key": job_id, "now": now, "new_result": result}).one_or_none()
-    return Job._make(row) if row else None
+    return _moved(tx, _CALL_OFF, {"key": job_id, "now": now, "new_result": result})
 
 
-_CALL_OFF = _guarded(Action.FAIL, jobs.c.id, (JobStatus.PENDING,))
+_CALL_OFF = _guarded(Action.FAIL, _BY_ID, (JobStatus.PENDING,))
 
 
 def claim_next(tx: Connection, now: datetime) -> Job | None:
@@ -153,25 +151,11 @@ def claim_next(tx: Connection, now: datetime) -> Job | None:
 
     On PostgreSQL claims do not wait for each other: a row that another one has locked is passed over.
     """
-    row = tx.execute(_CLAIM_NEXT, {"now": now}).one_or_none()
-    return Job._make(row) if row else None
+    return _moved(tx, _CLAIM_NEXT, {"now": now})
 
 
-_CLAIM_NEXT = (
-    update(jobs)
-    .where(
-        jobs.c.seq
-        == select(jobs.c.seq)
-        .where(has_status(*TRANSITIONS[Action.CLAIM].sources))
-        .order_by(*CLAIM_ORDER)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery(),
-        has_status(*TRANSITIONS[Action.CLAIM].sources),
-    )
-    .values(status=literal_column(f"'{TRANSITIONS[Action.CLAIM].target}'"), started_at=bindparam("now"))
-    .returning(*_JOB)
-)
+_NEXT = select(jobs.c.seq).where(has_status(JobStatus.PENDING)).order_by(*CLAIM_ORDER).limit(1)
+_CLAIM_NEXT = _guarded(Action.CLAIM, jobs.c.seq == _NEXT.with_for_update(skip_locked=True).scalar_subquery())
 
 
 def get(tx: Connection, job_id: str) -> Job:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from support import ROOT, Server, eventually
 
 OpenPage = Callable[..., Page]
@@ -118,15 +118,21 @@ def test_what_one_can_press_is_at_least_24_pixels_in_each_direction(open_page: O
         assert small == [], path
 
 
+def create_by_keys(page: Page) -> Locator:
+    """The row of a job that the keyboard alone has made."""
+    page.keyboard.press("n")
+    expect(page.get_by_role("dialog").get_by_label("Type")).to_be_focused()
+    page.keyboard.type("by_hand")
+    page.keyboard.press("Enter")
+    row = page.locator("#board tbody tr", has_text="by_hand")
+    expect(row).to_contain_text("PENDING")
+    return row
+
+
 def test_the_keyboard_alone_takes_a_job_through_its_life(open_page: OpenPage) -> None:
     page = open_page()
     press = page.keyboard.press
-    press("n")
-    expect(page.get_by_role("dialog").get_by_label("Type")).to_be_focused()
-    page.keyboard.type("by_hand")
-    press("Enter")
-    row = page.locator("#board tbody tr", has_text="by_hand")
-    expect(row).to_contain_text("PENDING")
+    row = create_by_keys(page)
     expect(page.get_by_role("dialog")).to_be_hidden()
     press("c")
     expect(row).to_contain_text("RUNNING")
@@ -147,12 +153,7 @@ def test_the_keyboard_alone_takes_a_job_through_its_life(open_page: OpenPage) ->
 def test_the_keyboard_alone_starts_and_fails_a_job(open_page: OpenPage) -> None:
     page = open_page()
     press = page.keyboard.press
-    press("n")
-    expect(page.get_by_role("dialog").get_by_label("Type")).to_be_focused()
-    page.keyboard.type("by_hand")
-    press("Enter")
-    row = page.locator("#board tbody tr", has_text="by_hand")
-    expect(row).to_contain_text("PENDING")
+    row = create_by_keys(page)
     press("j")
     press("Tab")
     expect(row.get_by_role("button", name="Start")).to_be_focused()
