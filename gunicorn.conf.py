@@ -7,6 +7,7 @@ import runpy
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from gevent import sleep
 from gunicorn import util
@@ -14,24 +15,22 @@ from gunicorn import util
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
-def number(name, default, most):
-    """A setting that is a whole number from 1 to `most`, or the end with a sentence."""
-    value = os.environ.get(name) or str(default)
-    if not (value.isascii() and value.isdigit() and len(value) < 6 and 1 <= int(value) <= most):
-        sys.exit(f"Cannot start: {name} must be a whole number from 1 to {most}, not {value!r}")
-    return int(value)
+# By its path: the package must be imported in the workers only, after gevent has patched what it uses.
+ours = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "dashboard" / "config.py")))
+try:
+    settings = ours.Settings.from_environ(os.environ)
+    port = ours.whole_number(os.environ, "PORT", 8080, least=1, most=65_535)
+    workers = ours.whole_number(os.environ, "WEB_CONCURRENCY", min(4, os.cpu_count() or 1), least=1, most=64)
+except ours.SettingsError as error:
+    sys.exit(f"Cannot start: {error}")
 
-
-host = os.environ.get("HOST") or "127.0.0.1"
-bind = f"{f'[{host}]' if host.count(':') > 1 and host[0] != '[' else host}:{number('PORT', 8080, 65_535)}"
-
+bind = f"{ours.bound_host(os.environ)}:{port}"
 wsgi_app = "wsgi:app"
 
 # Greenlets: a client that sends slowly, or keeps its connection, costs no thread; gthread with 8 threads answers nobody
 # once 8 have sent half a request. More processes use more cores; the order of claims is the same with any number.
 worker_class = "gevent"
 worker_connections = 1_000  # a process
-workers = number("WEB_CONCURRENCY", min(4, os.cpu_count() or 1), 64)
 
 # A reason is sent in the request line.
 limit_request_line = 8_190
@@ -77,13 +76,10 @@ def post_request(worker, req, environ, resp):
 
 def on_starting(server):
     """Refuse to start where others could reach us and nobody would be asked who he is."""
-    # By its path: the package must be imported in the workers only, after gevent has patched what it uses.
-    config = runpy.run_path(str(Path(__file__).parent / "dashboard" / "config.py"))
     try:
-        settings = config["Settings"].from_environ(os.environ)
         for address in server.cfg.address:
             settings.check_address(address if isinstance(address, str) else address[0])
-    except config["SettingsError"] as error:
+    except ours.SettingsError as error:
         sys.exit(f"Cannot start: {error}")
 
 

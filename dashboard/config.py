@@ -66,21 +66,19 @@ class Settings:
         url = _database_url(_text(environ, "DATABASE_URL") or "sqlite:///jobs.db")
         users = _credentials("USERS", _text(environ, "USERS"), PASSWORD_MIN)
         tokens = _credentials("TOKENS", _text(environ, "TOKENS"), TOKEN_MIN)
-        host = environ.get("HOST") or "127.0.0.1"
-        host = f"[{host}]" if host.count(":") > 1 and host[0] != "[" else host
         return cls(
             database_url=url,
             claim_from=_choice(
                 environ, "CLAIM_FROM", ClaimFrom.QUEUE if url.startswith("sqlite") else ClaimFrom.DATABASE
             ),
             durability=_choice(environ, "DURABILITY", Durability.FULL),
-            max_body_bytes=_natural(environ, "MAX_BODY_BYTES", 1_000_000, least=1),
+            max_body_bytes=whole_number(environ, "MAX_BODY_BYTES", 1_000_000, least=1),
             users=users,
             tokens=tokens,
             secret_key=_secret_key(environ, users),
             dashboard_open=_switch(environ, "DASHBOARD_OPEN"),
-            allowed_hosts=_hosts(environ.get("ALLOWED_HOSTS", "")) or (*LOOPBACK_NAMES, host),
-            trusted_proxies=_natural(environ, "TRUSTED_PROXIES", 0, least=0),
+            allowed_hosts=_hosts(environ.get("ALLOWED_HOSTS", "")) or (*LOOPBACK_NAMES, bound_host(environ)),
+            trusted_proxies=whole_number(environ, "TRUSTED_PROXIES", 0, least=0),
             tls=_switch(environ, "TLS"),
         )
 
@@ -193,11 +191,19 @@ def _choice(environ: Mapping[str, str], name: str, default: Choice) -> Choice:
         raise SettingsError(f"{name} must be {' or '.join(kind)}, not {environ[name]!r}") from None
 
 
-def _natural(environ: Mapping[str, str], name: str, default: int, least: int) -> int:
+def whole_number(environ: Mapping[str, str], name: str, default: int, least: int, most: int = 10**18) -> int:
+    """The variable as a number from least to most."""
     value = environ.get(name) or str(default)
-    if not (fullmatch("[0-9]{1,18}", value) and int(value) >= least):
-        raise SettingsError(f"{name} must be a whole number from {least} on, not {value!r}")
+    if not (fullmatch("[0-9]{1,18}", value) and least <= int(value) <= most):
+        bounds = f"from {least} on" if most == 10**18 else f"from {least} to {most}"
+        raise SettingsError(f"{name} must be a whole number {bounds}, not {value!r}")
     return int(value)
+
+
+def bound_host(environ: Mapping[str, str]) -> str:
+    """The host to listen on, an IPv6 one in brackets."""
+    host = environ.get("HOST") or "127.0.0.1"
+    return f"[{host}]" if host.count(":") > 1 and host[0] != "[" else host
 
 
 def _switch(environ: Mapping[str, str], name: str) -> bool:
