@@ -27,7 +27,7 @@ def binaries() -> Path:
 class Postgres:
     """A cluster in a folder, on a Unix socket only. As root it runs as another user, as PostgreSQL demands."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, fsync: bool = False) -> None:
         self.folder = folder
         self.bin = binaries()
         self.user = _unprivileged() if os.geteuid() == 0 else None
@@ -40,7 +40,7 @@ class Postgres:
         # Durability is PostgreSQL's own promise, and its default; only what a kill -9 cannot show is left out.
         with (self.data / "postgresql.conf").open("a") as settings:
             settings.write(f"listen_addresses = ''\nunix_socket_directories = '{folder}'\nmax_connections = 200\n")
-            settings.write("fsync = off\nlogging_collector = off\n")
+            settings.write(f"fsync = {'on' if fsync else 'off'}\nlogging_collector = off\n")
 
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
