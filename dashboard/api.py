@@ -5,6 +5,7 @@ from flask import Blueprint, Response
 from dashboard import schemas, service, store
 from dashboard.endpoint import json_response, operation
 from dashboard.jobs import Job
+from dashboard.transactions import reading
 
 bp = Blueprint("api", __name__, url_prefix="/jobs")
 
@@ -17,11 +18,12 @@ def create(body: schemas.JobCreate) -> Job:
 
 
 @bp.get("", strict_slashes=False)
-@operation(answer=list[schemas.Job], query=schemas.ListQuery)
+@operation(answer=list[schemas.Job], query=schemas.ListQuery, refuses=(404,))
 def jobs(query: schemas.ListQuery) -> list[Job]:
-    """The newest jobs, newest first."""
-    with store.reading() as tx:
-        return store.newest(tx, query.status, query.limit)
+    """The newest jobs, newest first. For the next page, `before` is the id of the last one."""
+    with reading() as tx:
+        before = store.seq_of(tx, str(query.before)) if query.before else None
+        return store.newest(tx, query.status, query.limit, before)
 
 
 @bp.post("/claim")
@@ -39,7 +41,7 @@ def claim() -> Job:
 )
 def queue(query: schemas.QueueQuery) -> Response:
     """This process's queue, next to be claimed first. Stale entries may be among them."""
-    with store.reading() as tx:
+    with reading() as tx:
         entries, total = service.queue_snapshot(tx, query.limit)
     response = json_response([{"job_id": e.id, "priority": e.priority, "created_at": e.created_at} for e in entries])
     response.headers["X-Total-Count"] = str(total)
@@ -50,7 +52,7 @@ def queue(query: schemas.QueueQuery) -> Response:
 @operation(answer=schemas.Summary)
 def summary() -> dict[str, int]:
     """How many jobs there are of each status."""
-    with store.reading() as tx:
+    with reading() as tx:
         tally = store.counts(tx)._asdict()
     return {name: tally[name] for name in schemas.Summary.model_fields}
 
@@ -59,7 +61,7 @@ def summary() -> dict[str, int]:
 @operation(answer=schemas.Job, refuses=(404,))
 def job(job_id: str) -> Job:
     """One job."""
-    with store.reading() as tx:
+    with reading() as tx:
         return store.get(tx, job_id)
 
 

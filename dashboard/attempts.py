@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, text
 
-from dashboard import store
 from dashboard.jobs import utc_now
 from dashboard.models import attempts
+from dashboard.transactions import reading, writing
 
 FREE = 5  # attempts before one has to wait
 WAIT_MAX = 300  # seconds
@@ -23,10 +23,10 @@ def begin(name: str, address: str) -> int:
     """Count an attempt, or say how many seconds the next one has to wait; then nothing was counted."""
     now = utc_now()
     keys = _keys(name, address)
-    with store.reading() as tx:  # whoever has to wait must not have the writers wait
+    with reading() as tx:  # whoever has to wait must not have the writers wait
         if wait := _wait(_counted(tx, keys), now):
             return wait
-    with store.writing() as tx:
+    with writing() as tx:
         if tx.dialect.name == "postgresql":
             tx.execute(text("LOCK TABLE attempts IN SHARE ROW EXCLUSIVE MODE"))
         tx.execute(_FORGET, {"before": now - FORGET_AFTER})
@@ -52,7 +52,7 @@ def _wait(counted: dict[str, Any], now: datetime) -> int:
 
 def succeeded(name: str, address: str) -> None:
     """Forget the attempts of this name and this address."""
-    with store.writing() as tx:
+    with writing() as tx:
         tx.execute(_CLEAR, {"keys": _keys(name, address)})
 
 

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, FromClause, and_, asc, bindparam, desc, func, or_, select
 
+from dashboard.compiled import Compiled
 from dashboard.jobs import Job, JobStatus
 from dashboard.models import jobs
-from dashboard.store import CLAIM_ORDER, has_status
+from dashboard.store import CLAIM_ORDER, has_status, ordered, pages
 
 
 class JobLine(NamedTuple):
@@ -92,22 +93,21 @@ def _seek(
     tx: Connection, sought: Sought, limit: int, before: int | None, after: int | None
 ) -> tuple[list[JobLine], int | None]:
     """The nearest lines downwards from `before` or upwards from `after`, and where the window ended, if it did."""
-    order = desc if after is None else asc
-    conditions: list[ColumnElement[bool]] = [has_status(sought.status)] if sought.status else []
-    if before is not None:
-        conditions.append(jobs.c.seq < before)
-    if after is not None:
-        conditions.append(jobs.c.seq > after)
-    source: FromClause = jobs
-    end: int | None = None
-    if sought.type or sought.text:
-        window = select(jobs).where(*conditions).order_by(order(jobs.c.seq))
-        end = tx.execute(window.with_only_columns(jobs.c.seq).offset(SEARCH_WINDOW - 1).limit(1)).scalar()
-        source = window.limit(SEARCH_WINDOW).subquery()
-        conditions = _narrowed(source, sought)
-    query = select(*(source.c[name] for name in JobLine._fields)).where(*conditions)
-    found = tx.execute(query.order_by(order(source.c.seq)).limit(limit))
+    side = "after" if after is not None else "newest" if before is None else "before"
+    place = {} if side == "newest" else {"place": before if after is None else after}
+    if not (sought.type or sought.text):
+        rows = _LINES[sought.status, side].rows(tx, **place, limit=limit)
+        return [JobLine._make(row) for row in rows], None
+    all_of_them = ordered(sought.status, side)
+    end = tx.execute(all_of_them.with_only_columns(jobs.c.seq).offset(SEARCH_WINDOW - 1).limit(1), place).scalar()
+    window = all_of_them.limit(SEARCH_WINDOW).subquery()
+    query = select(*(window.c[name] for name in JobLine._fields)).where(*_narrowed(window, sought))
+    order = asc if side == "after" else desc
+    found = tx.execute(query.order_by(order(window.c.seq)).limit(limit), place)
     return [JobLine._make(row) for row in found], end
+
+
+_LINES = pages(_LINE)
 
 
 def _narrowed(source: FromClause, sought: Sought) -> list[ColumnElement[bool]]:
@@ -146,8 +146,8 @@ def started_since(tx: Connection, time: datetime, limit: int) -> int:
 
 def recent_types(tx: Connection) -> list[str]:
     """The types among the newest jobs, sorted."""
-    return list(tx.execute(_RECENT_TYPES).scalars())
+    return [name for (name,) in _RECENT_TYPES.rows(tx)]
 
 
 _RECENT = select(jobs.c.type).order_by(jobs.c.seq.desc()).limit(500).subquery()
-_RECENT_TYPES = select(_RECENT.c.type).distinct().order_by(_RECENT.c.type)
+_RECENT_TYPES = Compiled(select(_RECENT.c.type).distinct().order_by(_RECENT.c.type))

@@ -7,23 +7,22 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from flask import Flask, current_app, request
+from flask import Flask, Request, current_app
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from dashboard import store
+from dashboard.transactions import DatabaseBusyError, reading, writing
 
 ADVISORY_LOCK = 0x6A6F6273  # "jobs": PostgreSQL's key for the one process that migrates
-NEEDS_NO_DATABASE = ("static", "health.healthz")
+NEEDS_NO_DATABASE = ("assets.static", "health.healthz")
 
 
 def init_app(app: Flask) -> None:
     """Migrate now; where the database cannot be reached yet, before the first request that needs it."""
-    app.before_request(_migrate_first)
     with app.app_context():
         try:
             _upgrade()
-        except (DBAPIError, store.DatabaseBusyError) as error:
+        except (DBAPIError, DatabaseBusyError) as error:
             app.logger.warning("Started without the database, which will be tried again: %s", error)
 
 
@@ -33,11 +32,11 @@ class SchemaError(Exception):
 
 def is_current() -> bool:
     """Whether the schema is the one that this code was written for."""
-    with store.reading() as tx:
+    with reading() as tx:
         return _is_current(tx, _config())
 
 
-def _migrate_first() -> None:
+def migrate_first(request: Request) -> None:
     if not current_app.extensions.get("migrated") and request.endpoint not in NEEDS_NO_DATABASE:
         _upgrade()
 
@@ -45,10 +44,10 @@ def _migrate_first() -> None:
 def _upgrade() -> None:
     """Apply what is missing, in one transaction that only one process at a time can hold."""
     config = _config()
-    with store.reading() as tx:
+    with reading() as tx:
         current = _is_current(tx, config)
     if not current:
-        with store.writing() as tx:
+        with writing() as tx:
             if tx.dialect.name == "postgresql":
                 tx.execute(text("SET LOCAL statement_timeout = 0"))
                 tx.execute(text("SET LOCAL lock_timeout = 0"))

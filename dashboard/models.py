@@ -131,10 +131,10 @@ def _set_up_sqlite(engine: Engine, synchronous: str) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A transaction that will write takes the write lock at once: one that reads first and then wants it, fails.
-        if connection.get_execution_options().get("writes"):
-            _begin_immediate(connection)
+        if until := connection.get_execution_options().get("writes_until"):
+            _begin_immediate(connection, until)
         else:
-            connection.exec_driver_sql("BEGIN")
+            connection.connection.cursor().execute("BEGIN")
 
     @event.listens_for(engine, "handle_error")
     def handle_error(context: ExceptionContext) -> None:
@@ -144,10 +144,9 @@ def _set_up_sqlite(engine: Engine, synchronous: str) -> None:
             context.is_disconnect = True
 
 
-def _begin_immediate(connection: Connection) -> None:
+def _begin_immediate(connection: Connection, until: float) -> None:
     """Take the write lock, waiting for it so that others can be served."""
-    end = monotonic() + BUSY_TIMEOUT / 1000
-    while monotonic() < end:
+    while monotonic() < until:
         try:
             connection.connection.cursor().execute("BEGIN IMMEDIATE")
         except sqlite.OperationalError as error:

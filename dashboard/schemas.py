@@ -86,6 +86,7 @@ class JobComplete(Input):
 class ListQuery(BaseModel):
     status: JobStatus | None = None
     limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX)
+    before: UUID | None = Field(None, description="A job's id: only those that were created before it, the next page")
 
 
 class QueueQuery(BaseModel):

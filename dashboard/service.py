@@ -24,6 +24,7 @@ from dashboard.jobs import (
     utc_now,
 )
 from dashboard.queue import WINDOW, ClaimQueue, Entry
+from dashboard.transactions import write
 
 STALE_MAX = 20  # stale entries that a claim passes over one by one; a refill is then cheaper than going on
 REFILL_AFTER = 1.0  # seconds that a queue over PostgreSQL may not know of a job
@@ -31,20 +32,19 @@ REFILL_AFTER = 1.0  # seconds that a queue over PostgreSQL may not know of a job
 
 def create(type: str, payload: str | None, priority: int) -> Job:  # noqa: A002
     """Enqueue a job, PENDING."""
-    with store.writing() as tx:
+
+    def insert(tx: Connection) -> Job:
         return store.insert(tx, id=str(uuid7()), type=type, payload=payload, priority=priority, now=utc_now())
+
+    return write(insert)
 
 
 def claim() -> Job:
     """Take the next job, now RUNNING: the highest priority first, and of those the oldest."""
-    queue = claim_queue()
-    try:
-        with store.writing() as tx:
-            job = store.claim_next(tx, utc_now()) if queue is None else _claim_next(tx, queue)
-    except BaseException:
-        if queue is not None:
-            queue.forget()  # what was popped is still PENDING
-        raise
+    if (queue := claim_queue()) is None:
+        job = write(lambda tx: store.claim_next(tx, utc_now()))
+    else:
+        job = write(lambda tx: _claim_next(tx, queue), undone=queue.forget)  # what was popped is still PENDING then
     if job is None:
         raise NoPendingJobsError
     return job
@@ -67,10 +67,13 @@ def fail(job_id: str, reason: str | None) -> Job:
 
 def call_off(job_id: str) -> Job:
     """Undo a creation: fail the job, unless somebody has taken it already."""
-    with store.writing() as tx:
-        result = json_text({"reason": "called off right after it was created"})
+    result = json_text({"reason": "called off right after it was created"})
+
+    def undo(tx: Connection) -> Job:
         job = store.call_off(tx, job_id, utc_now(), result)
         return job or refuse(Action.FAIL, store.get(tx, job_id), (JobStatus.PENDING,))
+
+    return write(undo)
 
 
 def claim_queue() -> ClaimQueue | None:
@@ -132,7 +135,7 @@ def _pop(tx: Connection, queue: ClaimQueue, tries: Iterable[int]) -> Job | None:
 
 
 def _act(action: Action, job_id: str, result: str | None = None) -> Job:
-    with store.writing() as tx:
+    def move(tx: Connection) -> Job:
         while True:
             if job := store.act(tx, action, job_id, utc_now(), result):
                 return job
@@ -140,6 +143,8 @@ def _act(action: Action, job_id: str, result: str | None = None) -> Job:
             if job.status not in TRANSITIONS[action].sources:
                 refuse(action, job)
             # On PostgreSQL somebody may have moved it on between the two statements: then once more.
+
+    return write(move)
 
 
 def refuse(action: Action, job: Job, sources: tuple[JobStatus, ...] | None = None) -> NoReturn:

@@ -5,24 +5,15 @@ Statements are Core and built once. A status stands in them as a literal, becaus
 index for a parameter. Each function takes the connection of a transaction that reading() or writing() opened.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
-from threading import BoundedSemaphore
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    bindparam,
-    func,
-    literal_column,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select, update
 
+from dashboard.compiled import Compiled
 from dashboard.jobs import TRANSITIONS, Action, Job, JobNotFoundError, JobStatus
-from dashboard.models import POOL_SIZE, PREVIEW, db, jobs, tally
+from dashboard.models import PREVIEW, jobs, tally
 
 _JOB = [jobs.c[name] for name in Job._fields]
 
@@ -54,50 +45,6 @@ CLAIM_ORDER = (jobs.c.priority.desc(), jobs.c.seq)
 _QUEUED = [jobs.c[name] for name in QueuedJob._fields]
 
 
-@contextmanager
-def reading() -> Iterator[Connection]:
-    """A transaction that sees one state of the database throughout."""
-    with db.engine.connect() as connection:
-        if connection.dialect.name == "postgresql":  # where by default each statement sees a state of its own
-            connection.execution_options(isolation_level="REPEATABLE READ")
-        with connection.begin():
-            yield connection
-
-
-@contextmanager
-def writing() -> Iterator[Connection]:
-    """A transaction that may write; on SQLite it holds the one write lock from its first moment.
-
-    Raises DatabaseBusyError when there is no getting it: waiting writers must not hold every connection.
-    """
-    with _turn(), db.engine.connect() as connection:
-        connection.execution_options(writes=True)
-        with connection.begin():
-            yield connection
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    turns = _write_turns[db.engine.dialect.name]
-    if not turns.acquire(timeout=TURN_TIMEOUT):
-        raise DatabaseBusyError
-    try:
-        yield
-    finally:
-        turns.release()
-
-
-# Writers of a process take turns here, so that while the database is locked they do not hold every connection, and the
-# others go on being answered. SQLite has one writer anyway, and its own wait has one sleep and look again, where this
-# wakes the next one at once.
-_write_turns = {"sqlite": BoundedSemaphore(1), "postgresql": BoundedSemaphore(POOL_SIZE - 4)}
-TURN_TIMEOUT = 2  # seconds
-
-
-class DatabaseBusyError(Exception):
-    """Nobody got a turn to write in time; nothing was begun."""
-
-
 def has_status(*statuses: JobStatus) -> ColumnElement[bool]:
     literals: list[ColumnElement[str]] = [literal_column(f"'{status}'") for status in statuses]
     return jobs.c.status == literals[0] if len(literals) == 1 else jobs.c.status.in_(literals)
@@ -105,15 +52,18 @@ def has_status(*statuses: JobStatus) -> ColumnElement[bool]:
 
 def insert(tx: Connection, *, id: str, type: str, payload: str | None, priority: int, now: datetime) -> Job:  # noqa: A002
     """Store a new job, PENDING."""
-    values = {"id": id, "type": type, "payload": payload, "priority": priority, "created_at": now}
-    tx.execute(_INSERT, values | {"preview": payload and payload[:PREVIEW]})
+    preview = payload and payload[:PREVIEW]
+    _INSERT.rows(tx, id=id, type=type, payload=payload, preview=preview, priority=priority, created_at=now)
     return Job(id, type, payload, priority, JobStatus.PENDING, None, now, None, None)
 
 
-_INSERT = jobs.insert().values(status=literal_column(f"'{JobStatus.PENDING}'"))
+_INSERT = Compiled(
+    jobs.insert().values(status=literal_column(f"'{JobStatus.PENDING}'")).inline(),
+    columns=("id", "type", "payload", "preview", "priority", "created_at"),
+)
 
 
-def _guarded(action: Action, which: ColumnElement[bool], sources: tuple[JobStatus, ...] = ()) -> Any:
+def _guarded(action: Action, which: ColumnElement[bool], sources: tuple[JobStatus, ...] = ()) -> Compiled:
     """The action as one statement: the rule is its WHERE clause, and a row comes back only where it held."""
     rule = TRANSITIONS[action]
     values: dict[str, Any] = {"status": literal_column(f"'{rule.target}'")}
@@ -121,12 +71,11 @@ def _guarded(action: Action, which: ColumnElement[bool], sources: tuple[JobStatu
         values["started_at"] = bindparam("now")
     else:
         values |= {"completed_at": bindparam("now"), "result": bindparam("new_result")}
-    return update(jobs).where(which, has_status(*sources or rule.sources)).values(values).returning(*_JOB)
+    return Compiled(update(jobs).where(which, has_status(*sources or rule.sources)).values(values).returning(*_JOB))
 
 
-def _moved(tx: Connection, statement: Any, values: dict[str, Any]) -> Job | None:
-    row = tx.execute(statement, values).one_or_none()
-    return Job._make(row) if row else None
+def _first(rows: list[tuple[Any, ...]]) -> Job | None:
+    return Job._make(rows[0]) if rows else None
 
 
 _BY_ID, _BY_SEQ = jobs.c.id == bindparam("key"), jobs.c.seq == bindparam("key")
@@ -135,12 +84,14 @@ _ACT = {action: _guarded(action, _BY_SEQ if action is Action.CLAIM else _BY_ID) 
 
 def act(tx: Connection, action: Action, key: str | int, now: datetime, result: str | None = None) -> Job | None:
     """Move the job with this id (for a claim: this seq) along; None when there is none, or its status forbids it."""
-    return _moved(tx, _ACT[action], {"key": key, "now": now, "new_result": result})
+    if TRANSITIONS[action].target is JobStatus.RUNNING:
+        return _first(_ACT[action].rows(tx, key=key, now=now))
+    return _first(_ACT[action].rows(tx, key=key, now=now, new_result=result))
 
 
 def call_off(tx: Connection, job_id: str, now: datetime, result: str | None) -> Job | None:
     """Fail the job if it is still PENDING; None when it is not."""
-    return _moved(tx, _CALL_OFF, {"key": job_id, "now": now, "new_result": result})
+    return _first(_CALL_OFF.rows(tx, key=job_id, now=now, new_result=result))
 
 
 _CALL_OFF = _guarded(Action.FAIL, _BY_ID, (JobStatus.PENDING,))
@@ -151,7 +102,7 @@ def claim_next(tx: Connection, now: datetime) -> Job | None:
 
     On PostgreSQL claims do not wait for each other: a row that another one has locked is passed over.
     """
-    return _moved(tx, _CLAIM_NEXT, {"now": now})
+    return _first(_CLAIM_NEXT.rows(tx, now=now))
 
 
 _NEXT = select(jobs.c.seq).where(has_status(JobStatus.PENDING)).order_by(*CLAIM_ORDER).limit(1)
@@ -160,49 +111,73 @@ _CLAIM_NEXT = _guarded(Action.CLAIM, jobs.c.seq == _NEXT.with_for_update(skip_lo
 
 def get(tx: Connection, job_id: str) -> Job:
     """The job, whole; raises JobNotFoundError."""
-    row = tx.execute(_GET, {"id": job_id}).one_or_none()
-    if row is None:
-        raise JobNotFoundError
-    return Job._make(row)
+    if job := _first(_GET.rows(tx, id=job_id)):
+        return job
+    raise JobNotFoundError
 
 
-_GET = select(*_JOB).where(jobs.c.id == bindparam("id"))
+_GET = Compiled(select(*_JOB).where(jobs.c.id == bindparam("id")))
 
 
-def newest(tx: Connection, status: JobStatus | None, limit: int) -> list[Job]:
-    """The newest jobs, whole."""
-    return [Job._make(row) for row in tx.execute(_NEWEST[status], {"limit": limit})]
+def seq_of(tx: Connection, job_id: str) -> int:
+    """The job's place in the order of creation; raises JobNotFoundError."""
+    for (seq,) in _SEQ_OF.rows(tx, id=job_id):
+        return int(seq)
+    raise JobNotFoundError
 
 
-_NEWEST = {
-    status: (select(*_JOB).where(has_status(status)) if status else select(*_JOB))
-    .order_by(jobs.c.seq.desc())
-    .limit(bindparam("limit"))
-    for status in (None, *JobStatus)
-}
+_SEQ_OF = Compiled(select(jobs.c.seq).where(jobs.c.id == bindparam("id")))
+
+
+def newest(tx: Connection, status: JobStatus | None, limit: int, before: int | None = None) -> list[Job]:
+    """The newest jobs, whole; of those created before this seq, if one is given."""
+    place = {} if before is None else {"place": before}
+    return [Job._make(row) for row in _WHOLE[status, "before" if place else "newest"].rows(tx, **place, limit=limit)]
+
+
+def ordered(status: JobStatus | None, side: str) -> Select[Any]:
+    """The jobs of a status: all from the `newest` on, or those on one side of a `place`, the nearest first."""
+    query = select(jobs).order_by(jobs.c.seq.asc() if side == "after" else jobs.c.seq.desc())
+    if status:
+        query = query.where(has_status(status))
+    if side != "newest":
+        query = query.where(jobs.c.seq > bindparam("place") if side == "after" else jobs.c.seq < bindparam("place"))
+    return query
+
+
+def pages(columns: Sequence[ColumnElement[Any]]) -> dict[tuple[JobStatus | None, str], Compiled]:
+    """These columns of `ordered`, for each status and side, up to a limit."""
+    return {
+        (status, side): Compiled(ordered(status, side).with_only_columns(*columns).limit(bindparam("limit")))
+        for status in (None, *JobStatus)
+        for side in ("newest", "before", "after")
+    }
+
+
+_WHOLE = pages(_JOB)
 
 
 def counts(tx: Connection) -> Tally:
-    return Tally._make(int(number) for number in tx.execute(_COUNTS).one())
+    return Tally._make(map(int, _COUNTS.rows(tx)[0]))
 
 
-_COUNTS = select(*(func.sum(tally.c[name]) for name in Tally._fields))
+_COUNTS = Compiled(select(*(func.sum(tally.c[name]) for name in Tally._fields)))
 
 
 def last_seq(tx: Connection) -> int:
     """The seq of the newest job; 0 when there is none."""
-    return tx.execute(_LAST_SEQ).scalar_one() or 0
+    return _LAST_SEQ.rows(tx)[0][0] or 0
 
 
-_LAST_SEQ = select(func.max(jobs.c.seq))
+_LAST_SEQ = Compiled(select(func.max(jobs.c.seq)))
 
 
 def pending_after(tx: Connection, seq: int, limit: int) -> Sequence[Any]:
     """(seq, priority) of the PENDING jobs created after this one, oldest first."""
-    return tx.execute(_PENDING_AFTER, {"after": seq, "limit": limit}).all()
+    return _PENDING_AFTER.rows(tx, after=seq, limit=limit)
 
 
-_PENDING_AFTER = (
+_PENDING_AFTER = Compiled(
     select(jobs.c.seq, jobs.c.priority)
     .where(has_status(JobStatus.PENDING), jobs.c.seq > bindparam("after"))
     .order_by(jobs.c.seq)
@@ -212,10 +187,12 @@ _PENDING_AFTER = (
 
 def next_pending(tx: Connection, limit: int) -> list[QueuedJob]:
     """The PENDING jobs in claim order, as the database has it."""
-    return [QueuedJob._make(row) for row in tx.execute(_NEXT_PENDING, {"limit": limit})]
+    return [QueuedJob._make(row) for row in _NEXT_PENDING.rows(tx, limit=limit)]
 
 
-_NEXT_PENDING = select(*_QUEUED).where(has_status(JobStatus.PENDING)).order_by(*CLAIM_ORDER).limit(bindparam("limit"))
+_NEXT_PENDING = Compiled(
+    select(*_QUEUED).where(has_status(JobStatus.PENDING)).order_by(*CLAIM_ORDER).limit(bindparam("limit"))
+)
 
 
 def queued(tx: Connection, seqs: list[int]) -> list[QueuedJob]:

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from dashboard import service, store
 from dashboard.jobs import Action, Job, JobStatus
+from dashboard.transactions import writing
 
 EXAMPLE = {
     "type": "image_resize",
@@ -46,7 +47,7 @@ def make_job(status: JobStatus = JobStatus.PENDING, type: str = "job", priority:
 def make_many(count: int) -> list[str]:
     """The ids of so many new PENDING jobs, every other one with priority 1, made faster than by the service."""
     now = datetime.now(UTC).replace(tzinfo=None)
-    with store.writing() as tx:
+    with writing() as tx:
         jobs = [
             store.insert(tx, id=str(uuid4()), type="job", payload=None, priority=number % 2, now=now)
             for number in range(count)

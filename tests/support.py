@@ -8,9 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+from unittest.mock import patch
 
 import httpx
+from sqlalchemy import Connection, event
+
+from dashboard import compiled
+from dashboard.models import db
 
 ROOT = Path(__file__).parent.parent
 T = TypeVar("T")
@@ -23,6 +28,28 @@ def eventually(check: Callable[[], T], what: str, within: float = 30) -> T:
         assert time.monotonic() < end, f"waited {within} s in vain: {what}"
         time.sleep(0.02)
     return value
+
+
+Statement = tuple[str, Any]  # with its parameters
+
+
+def statements(action: Callable[[], object]) -> list[Statement]:
+    """What it asks the database, whichever way, but for the BEGIN."""
+    found: list[Statement] = []
+    run = compiled.run
+
+    def note_compiled(tx: Connection, form: Any, values: Any) -> Any:
+        found.append((form.sql, tuple(values) if isinstance(values, list) else values))
+        return run(tx, form, values)
+
+    def note_other(_c: object, _k: object, statement: str, parameters: object, _x: object, _m: object) -> None:
+        found.append((statement, parameters))
+
+    event.listen(db.engine, "before_cursor_execute", note_other)
+    with patch.object(compiled, "run", note_compiled):
+        action()
+    event.remove(db.engine, "before_cursor_execute", note_other)
+    return [each for each in found if not each[0].startswith("BEGIN")]
 
 
 def free_port() -> int:

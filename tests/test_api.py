@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dashboard import store
 from dashboard.jobs import JOB_ACTIONS, TRANSITIONS, Action, JobStatus
+from dashboard.transactions import writing
 
 KEYS = ["id", "type", "payload", "priority", "status", "result", "created_at", "started_at", "completed_at"]
 
@@ -113,6 +114,22 @@ def test_a_list_has_a_hundred_jobs_or_as_many_as_asked_for_up_to_a_thousand(clie
         assert [job["id"] for job in call(client, f"GET /jobs{query}", 200)] == newest[:count]
 
 
+@pytest.mark.parametrize("status", [None, JobStatus.RUNNING])
+def test_a_list_goes_on_from_the_last_job_of_the_page_before(client: FlaskClient, status: JobStatus | None) -> None:
+    jobs = [make_job(each).id for each in [JobStatus.RUNNING, JobStatus.PENDING] * 4][::-1]
+    jobs = jobs[1::2] if status else jobs
+    query = f"limit=3{f'&status={status}' if status else ''}"
+    found: list[str] = []
+    while page := call(client, f"GET /jobs?{query}{f'&before={found[-1]}' if found else ''}", 200):
+        make_job(JobStatus.RUNNING)  # what comes meanwhile moves no page
+        found += [job["id"] for job in page]
+    assert found == jobs
+
+
+def test_a_list_cannot_go_on_from_a_job_that_is_not_there(client: FlaskClient) -> None:
+    assert refused(client, f"GET /jobs?before={UNKNOWN}", 404) == "Job not found"
+
+
 def test_the_queue_shows_a_thousand_entries_in_claim_order_and_counts_all(client: FlaskClient) -> None:
     ids = make_many(1_001)
     for query, count in (("", 1_000), ("?limit=1000", 1_000), ("?limit=3", 3)):
@@ -165,7 +182,7 @@ def test_the_summary_counts_the_jobs_of_each_status(client: FlaskClient) -> None
     ],
 )
 def test_a_time_has_no_zone_and_microseconds_if_there_are_any(client: FlaskClient, time: datetime, text: str) -> None:
-    with store.writing() as tx:
+    with writing() as tx:
         job = store.insert(tx, id=str(uuid4()), type="job", payload=None, priority=0, now=time)
     assert call(client, f"GET /jobs/{job.id}", 200)["created_at"] == text
     assert call(client, "GET /jobs/queue", 200)[0]["created_at"] == text
@@ -250,7 +267,8 @@ def test_a_job_is_not_completed_by_a_body_of_another_form(client: FlaskClient, b
     [
         *(f"limit={value}" for value in ("0", "1001", "-1", "abc", "", "1.5", "1e2", "NaN", "%00", "%ff", "9" * 5_000)),
         *(f"status={value}" for value in ("pending", "", "LOST", "PENDING%00", "%ff", "%ed%a0%80")),
-        *("limit=1&limit=2", "status=PENDING&status=RUNNING"),
+        *(f"before={value}" for value in ("", "1", "%00", "%ff", f"{UNKNOWN}0")),
+        *("limit=1&limit=2", "status=PENDING&status=RUNNING", f"before={UNKNOWN}&before={UNKNOWN}"),
     ],
     ids=beginning,
 )

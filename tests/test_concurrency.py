@@ -13,6 +13,7 @@ from support import Server
 from traffic import Call, Traffic, drain, judge, judge_order, query, table
 
 from dashboard import create_app, store
+from dashboard.transactions import reading
 
 JOBS = 1_500
 StartServer = Callable[..., Server]
@@ -61,7 +62,7 @@ def test_each_process_lists_the_jobs_that_others_created(sqlite_url: str, start_
 
 def test_a_reader_sees_one_moment_although_others_write_meanwhile(make_app: MakeApp, database_url: str) -> None:
     reader, writer = make_app(database_url), make_app(database_url).test_client()
-    with reader.app_context(), store.reading() as tx:
+    with reader.app_context(), reading() as tx:
         before = store.counts(tx)
         assert writer.post("/jobs", json={"type": "a"}).status_code == 201
         assert store.newest(tx, None, 10) == []

@@ -21,6 +21,7 @@ from schemathesis.engine import events, from_schema
 
 from dashboard import store
 from dashboard.jobs import JobStatus
+from dashboard.transactions import reading
 
 SEED = 20_260_101
 OPERATIONS = {
@@ -180,7 +181,7 @@ OBJECTS = objects(VALUES).map(json.dumps)
 
 
 def revision() -> store.Tally:
-    with store.reading() as tx:
+    with reading() as tx:
         return store.counts(tx)
 
 

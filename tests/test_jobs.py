@@ -21,6 +21,7 @@ from dashboard.jobs import (
     allowed,
     json_text,
 )
+from dashboard.transactions import reading
 
 # The contract's picture, once more and in other words than the code's.
 MOVES = {
@@ -43,12 +44,12 @@ def claim_from(request: pytest.FixtureRequest, make_app: MakeApp, database_url: 
 
 
 def all_jobs() -> list[Job]:
-    with store.reading() as tx:
+    with reading() as tx:
         return store.newest(tx, None, 1_000)
 
 
 def counts() -> dict[str, int]:
-    with store.reading() as tx:
+    with reading() as tx:
         tally = store.counts(tx)
     return {status: getattr(tally, status.lower()) for status in JobStatus}
 

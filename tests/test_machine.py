@@ -24,6 +24,7 @@ from dashboard import create_app, queue, service, store
 from dashboard.config import ClaimFrom
 from dashboard.jobs import ActionRefusedError, JobNotFoundError, NoPendingJobsError
 from dashboard.models import jobs
+from dashboard.transactions import reading, writing
 
 BOUNDS = settings(
     max_examples=20,
@@ -121,7 +122,7 @@ class TwoProcesses(RuleBasedStateMachine):
 
     @rule(process=processes)
     def look_at_the_queue(self, process: int) -> None:
-        with self.apps[process].app_context(), store.reading() as tx:
+        with self.apps[process].app_context(), reading() as tx:
             entries, total = service.queue_snapshot(tx, limit=3)
         waiting = [entry.id for entry in entries if entry.status == "PENDING"]
         assert total >= len(entries)
@@ -133,12 +134,12 @@ class TwoProcesses(RuleBasedStateMachine):
     def delete(self, number: int, newest: bool) -> None:
         """Another program takes a job out of the table."""
         job = self.jobs.pop(-1 if newest else number % len(self.jobs))
-        with self.apps[0].app_context(), store.writing() as tx:
+        with self.apps[0].app_context(), writing() as tx:
             tx.execute(jobs.delete().where(jobs.c.id == job.id))
 
     @invariant()
     def the_table_and_the_tally_are_the_model(self) -> None:
-        with self.apps[0].app_context(), store.reading() as tx:
+        with self.apps[0].app_context(), reading() as tx:
             table = store.newest(tx, None, 1_000)
             tally = store.counts(tx)
         assert [Model(job.id, job.priority, job.status, job.result) for job in reversed(table)] == self.jobs

@@ -85,7 +85,7 @@ def test_a_body_is_told_where_one_is_taken_and_its_schema_takes_the_contract_s(d
 @pytest.mark.parametrize(
     ("line", "parameters"),
     [
-        ("GET /jobs", {"status", "limit"}),
+        ("GET /jobs", {"status", "limit", "before"}),
         ("GET /jobs/queue", {"limit"}),
         ("POST /jobs/{job_id}/fail", {"job_id", "reason"}),
         ("POST /jobs/claim", set()),

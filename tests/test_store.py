@@ -2,20 +2,21 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from functools import partial
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
+from support import Statement, statements
 
 from dashboard import listing, service, store
 from dashboard.jobs import Job, JobStatus
 from dashboard.models import db, jobs
+from dashboard.transactions import reading, writing
 
 NOW = datetime(2026, 1, 1, 12)
 JOB = Job("id-7", "t", None, 1, "PENDING", None, NOW, None, None)
@@ -23,22 +24,6 @@ JOB = Job("id-7", "t", None, 1, "PENDING", None, NOW, None, None)
 
 def row(seq: int, status: str = "PENDING", priority: int = 0) -> dict[str, object]:
     return {"id": f"id-{seq}", "type": "t", "status": status, "priority": priority, "created_at": NOW}
-
-
-Statement = tuple[str, Any]  # with its parameters
-
-
-def statements_of(tx: Connection, function: Callable[..., object], *arguments: object) -> list[Statement]:
-    """What a function of the store runs."""
-    found: list[Statement] = []
-
-    def note(_c: object, _k: object, statement: str, parameters: object, _x: object, _m: object) -> None:
-        found.append((statement, parameters))
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    function(tx, *arguments)
-    event.remove(db.engine, "before_cursor_execute", note)
-    return found
 
 
 def plan(tx: Connection, statement: Statement) -> str:
@@ -50,15 +35,15 @@ def plan(tx: Connection, statement: Statement) -> str:
 
 
 def test_the_migrations_make_what_the_models_say(app: Flask) -> None:
-    with store.reading() as tx:
+    with reading() as tx:
         assert compare_metadata(MigrationContext.configure(tx), db.metadata) == []
 
 
 @pytest.mark.parametrize("bad", [{"status": "LOST"}, {"priority": -1}, {"id": "id-1"}, {"type": None}])
 def test_the_table_itself_refuses_what_cannot_be(app: Flask, bad: dict[str, object]) -> None:
-    with store.writing() as tx:
+    with writing() as tx:
         tx.execute(jobs.insert(), row(1))
-    with pytest.raises(IntegrityError), store.writing() as tx:
+    with pytest.raises(IntegrityError), writing() as tx:
         tx.execute(jobs.insert(), row(2) | bad)
 
 
@@ -66,7 +51,7 @@ def test_the_tally_equals_the_table_after_every_kind_of_write(app: Flask) -> Non
     revisions = [-1]
 
     def check() -> None:
-        with store.reading() as tx:
+        with reading() as tx:
             table = Counter(tx.execute(text("SELECT status FROM jobs")).scalars())
             tally = store.counts(tx)
         assert tally[:4] == tuple(table[status] for status in JobStatus)
@@ -91,17 +76,17 @@ def test_the_tally_equals_the_table_after_every_kind_of_write(app: Flask) -> Non
         "DELETE FROM jobs WHERE status = 'FAILED'",
         "DELETE FROM jobs",
     ):
-        with store.writing() as tx:
+        with writing() as tx:
             tx.execute(text(statement))
         check()
 
 
 def test_a_write_that_is_undone_leaves_the_tally_as_it_was(app: Flask) -> None:
-    with store.reading() as tx:
+    with reading() as tx:
         before = store.counts(tx)
-    with pytest.raises(IntegrityError), store.writing() as tx:
+    with pytest.raises(IntegrityError), writing() as tx:
         tx.execute(jobs.insert(), [row(1), row(1)])
-    with store.reading() as tx:
+    with reading() as tx:
         assert store.counts(tx) == before
 
 
@@ -122,12 +107,12 @@ PLANS = {
 @pytest.mark.parametrize("name", PLANS)
 def test_each_read_goes_by_its_index_and_sorts_nothing(app: Flask, name: str) -> None:
     function, arguments, index = PLANS[name]
-    with store.writing() as tx:
+    with writing() as tx:
         tx.execute(jobs.insert(), [row(seq, list(JobStatus)[seq % 4], seq % 5) for seq in range(2_000)])
         if tx.dialect.name == "postgresql":
             tx.execute(text("ANALYZE"))  # which its autovacuum does by itself; nobody does it in SQLite
-    with store.writing() as tx:
-        for statement in statements_of(tx, function, *arguments):
+    with writing() as tx:
+        for statement in statements(partial(function, tx, *arguments)):
             found = plan(tx, statement)
             assert re.search(index, found), found
             assert not re.search("sort|temp b-tree", found, re.IGNORECASE), found
@@ -135,8 +120,8 @@ def test_each_read_goes_by_its_index_and_sorts_nothing(app: Flask, name: str) ->
 
 def test_a_list_of_jobs_reads_a_preview_and_not_the_payload(app: Flask) -> None:
     service.create("t", '{"long":"' + "x" * 1_000_000 + '"}', 0)
-    with store.reading() as tx:
-        (statement,) = statements_of(tx, listing.lines, listing.Sought(), 50)
+    with reading() as tx:
+        (statement,) = statements(partial(listing.lines, tx, listing.Sought(), 50))
         (line,) = listing.lines(tx, listing.Sought(), 50).lines
     assert "jobs.payload" not in statement[0]
     assert line.preview is not None

@@ -1,0 +1,218 @@
+"""Transactions: reading(), writing(), and write(), by which those who write to SQLite together commit together."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_NB, flock
+from threading import BoundedSemaphore, Lock
+from time import monotonic, sleep
+from typing import Any, TypeVar, cast
+
+from flask import Flask, current_app
+from gevent import get_hub, monkey
+from sqlalchemy import Connection
+
+from dashboard.models import BUSY_TIMEOUT, POOL_SIZE, db
+
+TURN_TIMEOUT = 2  # seconds
+GROUP_MAX = 100  # writes that one commit takes along; who comes later waits for the next
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+
+class DatabaseBusyError(Exception):
+    """Nobody got a turn to write in time; nothing was begun."""
+
+
+def init_app(app: Flask) -> None:
+    with app.app_context():
+        file = db.engine.url.database if db.engine.dialect.name == "sqlite" else None
+        app.extensions["writers"] = _OneWriter(f"{file}-turn") if file else _Writers(BoundedSemaphore(POOL_SIZE - 4))
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """A transaction that sees one state of the database throughout."""
+    with db.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":  # where by default each statement sees a state of its own
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def writing() -> Iterator[Connection]:
+    """A transaction of one's own that may write; on SQLite it holds the one write lock from its first moment.
+
+    Raises DatabaseBusyError when there is no getting it: waiting writers must not hold every connection.
+    """
+    with _writers().transaction() as tx:
+        yield tx
+
+
+def write(work: Work[T], undone: Callable[[], None] = lambda: None) -> T:
+    """Do this work in a transaction, and return what it returns, once that is committed.
+
+    An exception undoes it. On SQLite others' work may be done in the same transaction, each undone by itself; on
+    PostgreSQL every statement is a transaction. When the work is not kept, `undone` is called before anybody else has a
+    turn. Raises DatabaseBusyError as writing() does.
+    """
+    return cast(T, _writers().write(work, undone))
+
+
+def _writers() -> "_Writers":
+    writers: _Writers = current_app.extensions["writers"]
+    return writers
+
+
+class _Writers:
+    """Those of one process who write. They take turns, so that a locked database does not cost every connection."""
+
+    def __init__(self, turns: Any) -> None:
+        self._turns = turns
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        with self._turn(), db.engine.connect() as connection, connection.begin():
+            yield connection
+
+    def write(self, work: Work[Any], undone: Callable[[], None]) -> Any:
+        with self._turn(), db.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                return work(connection)
+            except BaseException:
+                undone()
+                raise
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._turns.acquire(timeout=TURN_TIMEOUT):
+            raise DatabaseBusyError
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+
+class _OneWriter(_Writers):
+    """SQLite has one writer at a time, whose commit waits for the disk. So those who wait meanwhile share the next one.
+
+    One of them leads: he does the work of all who wait, commits it, wakes them, and has the next one lead. Processes
+    take turns by a lock on a file: there one wakes when the other ends, where SQLite's way to wait is to sleep and look
+    again.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(Lock())
+        self._path = path
+        self._waiting: deque[_Request] = deque()
+        self._is_led = False
+        self._lock = Lock()  # of the two above
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        until = monotonic() + BUSY_TIMEOUT / 1000
+        with self._turn(), _locked(self._path), db.engine.connect() as connection:
+            connection.execution_options(writes_until=until)
+            with connection.begin():
+                yield connection
+
+    def write(self, work: Work[Any], undone: Callable[[], None]) -> Any:
+        request = _Request(work, undone)
+        with self._lock:
+            self._waiting.append(request)
+            leads, self._is_led = not self._is_led, True
+        if leads or request.is_to_lead():
+            self._lead()
+        return request.answer()
+
+    def _lead(self) -> None:
+        sleep(0)  # who is about to write can come along
+        taken: list[_Request] = []
+        try:
+            with self.transaction() as tx:
+                while self._waiting and len(taken) < GROUP_MAX:
+                    taken.append(self._waiting.popleft())
+                    taken[-1].do(tx)
+        except BaseException as error:
+            taken = taken or self._take_all()  # it could not even begin, and would not for them
+            for request in taken:
+                request.undo(error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            for request in taken:
+                request.wake()
+            with self._lock:
+                self._is_led = bool(self._waiting)
+                if self._is_led:
+                    self._waiting[0].wake(to_lead=True)
+
+    def _take_all(self) -> "list[_Request]":
+        return [self._waiting.popleft() for _ in range(len(self._waiting))]
+
+
+class _Request:
+    """Work that waits for its transaction, and what came of it."""
+
+    def __init__(self, work: Work[Any], undone: Callable[[], None]) -> None:
+        self._work = work
+        self._undone = undone
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._asleep = Lock()  # until somebody releases it: a fifth of what an Event costs
+        self._asleep.acquire()
+        self._to_lead = False
+
+    def do(self, tx: Connection) -> None:
+        """Do it, or leave no trace of it. Raises what leaves the whole transaction in doubt."""
+        driver: Any = tx.connection.dbapi_connection
+        before = driver.total_changes
+        try:
+            self._result = self._work(tx)
+        except Exception as error:
+            if tx.invalidated or driver.total_changes != before:
+                raise
+            self.undo(error)
+
+    def undo(self, error: BaseException) -> None:
+        self._error = error
+        self._undone()
+
+    def wake(self, to_lead: bool = False) -> None:
+        self._to_lead = to_lead
+        self._asleep.release()
+
+    def is_to_lead(self) -> bool:
+        """Wait until it is done, or until it is its turn to lead."""
+        self._asleep.acquire()
+        return self._to_lead
+
+    def answer(self) -> Any:
+        if self._error:
+            raise self._error
+        return self._result
+
+
+@contextmanager
+def _locked(path: str) -> Iterator[None]:
+    """Hold this file's lock, waiting so that others can be served. Without the file it works, and waits longer."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError:
+        yield
+        return
+    try:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            if monkey.is_module_patched("threading"):  # greenlets: let a real thread wait
+                get_hub().threadpool.apply(flock, (file, LOCK_EX))
+            else:
+                flock(file, LOCK_EX)
+        yield
+    finally:
+        os.close(file)

@@ -1,0 +1,114 @@
+"""Those who write to SQLite at the same time commit together; each gets his own answer, and only after the commit."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from conftest import MakeApp
+from factory import make_job
+from faults import locked
+from flask import Flask
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import OperationalError
+from support import eventually
+
+from dashboard import service, store
+from dashboard.jobs import ActionRefusedError, JobStatus
+from dashboard.models import db
+from dashboard.transactions import reading, write
+
+CROWD = 8
+
+
+@pytest.fixture
+def app(make_app: MakeApp, sqlite_url: str) -> Iterator[Flask]:
+    app = make_app(sqlite_url)
+    with app.app_context():
+        yield app
+
+
+@pytest.fixture
+def commits(app: Flask) -> list[Connection]:
+    found: list[Connection] = []
+    event.listen(db.engine, "commit", found.append)
+    return found
+
+
+@contextmanager
+def at_once(app: Flask, works: list[Callable[[], object]]) -> Iterator[list[Future[Any]]]:
+    """All of them in threads of their own, waiting for the one write lock until the end of the block."""
+
+    def call(work: Callable[[], object]) -> object:
+        with app.app_context():
+            return work()
+
+    waiting = app.extensions["writers"]._waiting
+    with ThreadPoolExecutor(len(works)) as pool, locked(app.config["SQLALCHEMY_DATABASE_URI"]):
+        futures = [pool.submit(call, work) for work in works]
+        eventually(lambda: len(waiting) == len(works), "all of them are waiting")
+        yield futures
+
+
+def test_who_waits_for_the_write_lock_is_committed_with_the_others(app: Flask, commits: list[Connection]) -> None:
+    with at_once(app, [lambda: service.create("t", None, 0)] * CROWD) as futures:
+        pass
+    ids = {future.result().id for future in futures}
+    assert len(ids) == CROWD
+    assert len(commits) == 1
+    with reading() as tx:
+        assert {job.id for job in store.newest(tx, None, 100)} == ids
+
+
+def test_one_who_is_refused_leaves_the_work_of_the_others(app: Flask) -> None:
+    done = make_job(JobStatus.COMPLETED)
+    create = lambda: service.create("t", None, 0)  # noqa: E731
+    with at_once(app, [create, lambda: service.complete(done.id, None), create]) as futures:
+        pass
+    assert isinstance(futures[1].exception(), ActionRefusedError)
+    with reading() as tx:
+        assert {futures[0].result().id, futures[2].result().id, done.id} == {
+            job.id for job in store.newest(tx, None, 9)
+        }
+
+
+def test_a_job_is_claimed_once_by_a_crowd_and_completed_once(app: Flask) -> None:
+    jobs = [make_job(priority=priority) for priority in (0, 7, 3)]
+    with at_once(app, [service.claim] * 3) as futures:
+        pass
+    assert {future.result().id for future in futures} == {job.id for job in jobs}
+    with at_once(app, [lambda: service.complete(jobs[0].id, None)] * 3) as futures:
+        pass
+    assert sorted(type(future.exception()).__name__ for future in futures) == [
+        "ActionRefusedError",
+        "ActionRefusedError",
+        "NoneType",
+    ]
+
+
+def test_nobody_is_answered_as_if_it_were_done_when_the_commit_fails(app: Flask) -> None:
+    first, second = make_job(priority=9), make_job(priority=5)
+
+    def fail(_: Connection) -> None:
+        raise OperationalError("COMMIT", None, Exception("disk I/O error"))
+
+    with at_once(app, [service.claim, lambda: service.create("t", None, 7), service.claim]) as futures:
+        event.listen(db.engine, "commit", fail)
+    assert {type(future.exception()) for future in futures} == {OperationalError}
+    event.remove(db.engine, "commit", fail)
+    with reading() as tx:
+        assert [job.status for job in store.newest(tx, None, 9)] == [JobStatus.PENDING] * 2
+    assert [service.claim().id, service.claim().id] == [first.id, second.id]  # the queue has them again
+
+
+def test_work_that_fails_after_it_has_written_is_not_kept(app: Flask) -> None:
+    def half(tx: Connection) -> None:
+        tx.execute(text("UPDATE jobs SET priority = 8"))
+        raise ValueError("half of it")
+
+    job = make_job()
+    with pytest.raises(ValueError, match="half of it"):
+        write(half)
+    with reading() as tx:
+        assert store.get(tx, job.id) == job
