@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from flask import Flask
+from flask import Flask, request
 
 from dashboard import (
     access,
@@ -19,6 +19,7 @@ from dashboard import (
     openapi,
     pages,
     security,
+    transactions,
 )
 from dashboard.config import ClaimFrom, Settings
 from dashboard.queue import ClaimQueue
@@ -27,16 +28,34 @@ from dashboard.queue import ClaimQueue
 def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     """The application, its database up to date. Raises SettingsError for a setting that cannot be."""
     settings = Settings.from_environ(environ)
-    app = Flask(__name__, template_folder="../templates", static_folder="../static")
+    app = Flask(__name__, template_folder="../templates", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False
     app.extensions["claim_queue"] = ClaimQueue() if settings.claim_from is ClaimFrom.QUEUE else None
     models.init_app(app, settings.database_url, settings.durability)
+    transactions.init_app(app)
     security.init_app(app, settings)
     errors.init_app(app)
     for room in (access, api, openapi, health, pages, fragments, formats, assets, cli):
         app.register_blueprint(room.bp)
     migrate.init_app(app)
     access.init_app(app, settings)
-    app.before_request(security.refuse_broken_forms)  # last: those who may send none are not read
+    app.before_request(check)
     return app
+
+
+CHECKS = (
+    security.refuse_other_hosts,
+    security.refuse_other_sites,
+    security.refuse_long_bodies,
+    migrate.migrate_first,
+    access.guard,
+    security.refuse_broken_forms,  # last: those who may send none are not read
+)
+
+
+def check() -> None:
+    """What has to hold before a request is served; in one hook, because Flask looks at each hook anew each time."""
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    for refuse in CHECKS:
+        refuse(asked)

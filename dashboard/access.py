@@ -9,7 +9,7 @@ from hashlib import sha256
 from hmac import compare_digest, digest
 from typing import NamedTuple
 
-from flask import Blueprint, Flask, current_app, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, Request, current_app, g, redirect, render_template, request, session, url_for
 from werkzeug import Response
 from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
 from werkzeug.security import check_password_hash, generate_password_hash
@@ -20,7 +20,7 @@ from dashboard.forms import SignInForm
 from dashboard.security import SAFE_METHODS
 
 SESSION_HOURS = 12
-OPEN_TO_ALL = {"static", "health.healthz", "health.readyz", "access.sign_in", "access.sign_out"}
+OPEN_TO_ALL = {"assets.static", "health.healthz", "health.readyz", "access.sign_in", "access.sign_out"}
 ASKS_TO_ACT = {"pages.new", "pages.ask", "fragments.new", "fragments.ask"}  # reads that only lead to an act
 NOBODY = generate_password_hash("nobody")  # so that an unknown name takes as long as a known one
 
@@ -45,7 +45,6 @@ def init_app(app: Flask, settings: Settings) -> None:
         PERMANENT_SESSION_LIFETIME=timedelta(hours=SESSION_HOURS),
         SESSION_REFRESH_EACH_REQUEST=False,
     )
-    app.before_request(_guard)
     app.add_template_global(may_act)
     app.add_template_global(signed_in_as)
     app.add_template_global(asks_for_token)
@@ -71,14 +70,15 @@ def signed_in_as() -> str | None:
     return name
 
 
-def _guard() -> None:
-    g.role = _role()
+def guard(request: Request) -> None:
+    """Refuse what whoever asks may not do."""
+    g.role = role = _role()
     if request.endpoint in OPEN_TO_ALL:
         return
-    if g.role is None:
+    if role is None:
         raise Unauthorized("Sign in, or send a token: Authorization: Bearer …")
     acts = request.method not in SAFE_METHODS or request.endpoint in ASKS_TO_ACT
-    if acts and g.role is not Role.OPERATOR:
+    if acts and role is not Role.OPERATOR:
         raise Forbidden("A viewer may look at the jobs, and change nothing")
 
 

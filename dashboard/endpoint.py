@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from inspect import signature
 from typing import Any
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
 import orjson
-from flask import Response, request
+from flask import Request, Response, request
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
@@ -53,9 +54,11 @@ def operation(**told: Any) -> Callable[[Callable[..., Any]], Callable[..., Respo
     op = Operation(**told)
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Response]:
+        read = _reader(op, has_id="job_id" in signature(function).parameters)
+
         @wraps(function)
         def view(**path: str) -> Response:
-            answer = function(**_arguments(op, path))
+            answer = function(**read(path))
             return answer if isinstance(answer, Response) else json_response(answer, op.status)
 
         view.operation = op  # type: ignore[attr-defined]
@@ -79,37 +82,42 @@ def _job(value: Any) -> dict[str, Any]:
     return fields
 
 
-def _arguments(op: Operation, path: dict[str, str]) -> dict[str, Any]:
-    arguments: dict[str, Any] = {}
-    problems: list[Problem] = []
-
-    def take(name: str, loc: tuple[str, ...], parse: Callable[[], Any]) -> None:
-        try:
-            arguments[name] = parse()
-        except ValidationError as error:
-            told = error.errors(include_url=False, include_context=False)
-            problems.extend({**problem, "loc": [*loc, *problem["loc"]]} for problem in told)
-        except ValueError as error:
-            kind = "json_invalid" if loc == ("body",) else "value_error"
-            problems.append({"type": kind, "loc": list(loc), "msg": str(error), "input": None})
-
-    if "job_id" in path:
-        take("job_id", ("path", "job_id"), lambda: str(_JOB_ID.validate_python(path["job_id"])))
+def _reader(op: Operation, has_id: bool) -> Callable[[dict[str, str]], dict[str, Any]]:
+    """What reads the operation's arguments from a request; it raises InvalidRequestError with all that is wrong."""
+    parts: list[tuple[str, tuple[str, ...], Callable[[Request, dict[str, str]], Any]]] = []
+    if has_id:
+        parts.append(("job_id", ("path", "job_id"), lambda _, path: str(_JOB_ID.validate_python(path["job_id"]))))
     if (query := op.query) is not None:
-        take("query", ("query",), lambda: query.model_validate(_query(query)))
+        parts.append(("query", ("query",), lambda asked, _: query.model_validate(_query(asked, query))))
     if (body := op.body) is not None:
-        take("body", ("body",), lambda: _body(body, op.body_required))
-    if problems:
-        raise InvalidRequestError(problems[:PROBLEMS_MAX])
-    return arguments
+        parts.append(("body", ("body",), lambda asked, _: _body(asked, body, op.body_required)))
+
+    def read(path: dict[str, str]) -> dict[str, Any]:
+        asked = request._get_current_object()  # type: ignore[attr-defined]
+        arguments = {}
+        problems: list[Problem] = []
+        for name, loc, parse in parts:
+            try:
+                arguments[name] = parse(asked, path)
+            except ValidationError as error:
+                told = error.errors(include_url=False, include_context=False)
+                problems.extend({**problem, "loc": [*loc, *problem["loc"]]} for problem in told)
+            except ValueError as error:
+                kind = "json_invalid" if name == "body" else "value_error"
+                problems.append({"type": kind, "loc": list(loc), "msg": str(error), "input": None})
+        if problems:
+            raise InvalidRequestError(problems[:PROBLEMS_MAX])
+        return arguments
+
+    return read
 
 
-def _query(model: type[BaseModel]) -> dict[str, str]:
+def _query(asked: Request, model: type[BaseModel]) -> dict[str, str]:
     """The query's values that the model knows; what it does not know is passed over, as FastAPI does."""
-    unquote_to_bytes(request.query_string).decode()  # raises ValueError: Werkzeug would put U+FFFD instead
+    unquote_to_bytes(asked.query_string).decode()  # raises ValueError: Werkzeug would put U+FFFD instead
     values = {}
     for name in model.model_fields:
-        given = request.args.getlist(name)
+        given = asked.args.getlist(name)
         if len(given) > 1:
             raise ValueError(f"{name} is given more than once")
         if given:
@@ -117,15 +125,24 @@ def _query(model: type[BaseModel]) -> dict[str, str]:
     return values
 
 
-def _body(model: type[BaseModel], required: bool) -> BaseModel:
-    limit = request.max_content_length or 0
-    request.max_content_length = limit + 1  # of a body sent in chunks Werkzeug reads that much and says nothing
-    data = request.get_data(cache=False)
-    if len(data) > limit:
-        raise RequestEntityTooLarge
-    if data and request.mimetype and not request.is_json:
+def _body(asked: Request, model: type[BaseModel], required: bool) -> BaseModel:
+    data = _data(asked)
+    if data and asked.mimetype and not asked.is_json:
         raise UnsupportedMediaType("The body must be application/json")
     value = parse_json(data) if data else None
     if value is None and required:
         raise ValidationError.from_exception_data(model.__name__, [{"type": "missing", "loc": (), "input": None}])
     return model() if value is None else model.model_validate(value)
+
+
+def _data(asked: Request) -> bytes:
+    """The body. Its length, where it is said, has been checked; of one sent in chunks Werkzeug would read up to the
+    limit and say nothing."""
+    if asked.content_length is not None:
+        return asked.get_data(cache=False)
+    limit = asked.max_content_length or 0
+    asked.max_content_length = limit + 1
+    data = asked.get_data(cache=False)
+    if len(data) > limit:
+        raise RequestEntityTooLarge
+    return data

@@ -1,8 +1,11 @@
 """Response headers, and the cross-site guard: what a browser may be made to do."""
 
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Request, current_app
 from werkzeug.exceptions import BadRequest, Forbidden, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.utils import host_is_trusted
@@ -26,33 +29,30 @@ HEADERS = {
 
 def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["allowed_hosts"] = settings.allowed_hosts
-    app.extensions["headers"] = list((HEADERS | ({"Strict-Transport-Security": HSTS} if settings.tls else {})).items())
-    app.before_request(_refuse_other_hosts)
-    app.before_request(_refuse_other_sites)
-    app.before_request(_refuse_long_bodies)
-    app.after_request(_add_headers)
+    headers = HEADERS | ({"Strict-Transport-Security": HSTS} if settings.tls else {})
+    app.wsgi_app = _with_headers(app.wsgi_app, list(headers.items()))  # type: ignore[method-assign, assignment]
     if hops := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, 0, hops)  # type: ignore[method-assign]
 
 
-def _refuse_other_hosts() -> None:
+def refuse_other_hosts(request: Request) -> None:
     """A name that somebody else made point at us must get no data: DNS rebinding."""
-    if request.blueprint != "health" and not _is_ours(request.host.lower()):
+    if not _is_ours(request.host.lower(), current_app.extensions["allowed_hosts"]) and request.blueprint != "health":
         raise BadRequest("This server does not answer to that host name; ALLOWED_HOSTS says to which it does")
 
 
-def _is_ours(host: str) -> bool:
-    names = current_app.extensions["allowed_hosts"]
+@lru_cache
+def _is_ours(host: str, names: tuple[str, ...]) -> bool:
     if host.startswith("["):  # werkzeug takes what is before the first colon of a name that is allowed
         return host.partition("]")[0] + "]" in [name.lower() for name in names] and host_is_trusted(host)
     return host_is_trusted(host, [name for name in names if not name.startswith("[")])
 
 
-def _refuse_other_sites() -> None:
+def refuse_other_sites(request: Request) -> None:
     """Let a page of another site change nothing. A client that sends neither header is no browser."""
     if request.method in SAFE_METHODS:
         return
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    site, origin = request.environ.get("HTTP_SEC_FETCH_SITE"), request.environ.get("HTTP_ORIGIN")
     if site is not None:
         allowed = site in ("same-origin", "none")
     else:
@@ -61,13 +61,13 @@ def _refuse_other_sites() -> None:
         raise Forbidden("This came from a page of another site")
 
 
-def _refuse_long_bodies() -> None:
+def refuse_long_bodies(request: Request) -> None:
     """Where no body is asked for, too: nobody would read it, but it would be taken."""
     if (request.content_length or 0) > (request.max_content_length or 0):
         raise RequestEntityTooLarge
 
 
-def refuse_broken_forms() -> None:
+def refuse_broken_forms(request: Request) -> None:
     """What no browser sends, and Werkzeug would make something of: cut at the limit, or with its bytes replaced."""
     if request.method in SAFE_METHODS or request.blueprint not in ("pages", "fragments", "access"):
         return
@@ -84,10 +84,18 @@ def refuse_broken_forms() -> None:
         raise BadRequest("The form is not UTF-8") from None
 
 
-def _add_headers(response: Response) -> Response:
-    response.headers.extend(current_app.extensions["headers"])
-    if request.endpoint == "static" and "v" in request.args and response.status_code in (200, 304):
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"  # the version is in its URL
-    else:
-        response.headers.setdefault("Cache-Control", "no-store")
-    return response
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def _with_headers(app: Wsgi, headers: list[tuple[str, str]]) -> Wsgi:
+    """The application, every answer of it with these headers, and kept by nobody unless it says otherwise."""
+    without_caching = [*headers, ("Cache-Control", "no-store")]
+
+    def with_headers(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, own: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            says = any(name == "Cache-Control" for name, _ in own)
+            return start_response(status, own + (headers if says else without_caching), exc_info)
+
+        return app(environ, start)
+
+    return with_headers
