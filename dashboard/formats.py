@@ -2,8 +2,11 @@
 
 import json
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, get_template_attribute
+from markupsafe import Markup
 
 from dashboard.jobs import utc_now
 
@@ -25,6 +28,29 @@ def clock(span: timedelta) -> str:
     minutes, seconds = divmod(max(0, int(span.total_seconds())), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+
+
+@bp.app_template_filter()
+def took(job: Any, now: datetime) -> timedelta:
+    """How long a job ran, or has been running; before that, how long it has been waiting."""
+    span: timedelta = (job.completed_at or now) - (job.started_at or job.created_at)
+    return span
+
+
+@bp.app_template_global()
+def job_row(job: Any, actions: list[str], jobs_at: str, fragments_at: str, now: datetime) -> Markup:
+    """A row of the jobs table. All but the time that passes is remembered: to make it costs thirty times as much."""
+    before, between, after = _row(job, tuple(actions), jobs_at, fragments_at)
+    return Markup(f"{before}{age(now - job.created_at)}{between}{clock(took(job, now))}{after}")  # noqa: S704
+
+
+@lru_cache(maxsize=2_000)
+def _row(job: Any, actions: tuple[str, ...], jobs_at: str, fragments_at: str) -> list[str]:
+    row: str = get_template_attribute("_row.html", "row")(job, actions, jobs_at, fragments_at, GAP)
+    return row.split(GAP)
+
+
+GAP = "\0"  # where a time goes; no type and no JSON text has a NUL in it
 
 
 @bp.app_template_filter()

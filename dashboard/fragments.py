@@ -10,9 +10,10 @@ from uuid import UUID
 from flask import Blueprint, Response, make_response, render_template, request
 from sqlalchemy import Connection
 
-from dashboard import loaders, pages, service, store
+from dashboard import loaders, pages, service
 from dashboard.forms import NewJobForm
 from dashboard.jobs import Job
+from dashboard.transactions import reading
 
 JOBS_CHANGED = "jobs-changed"  # the event that has everything live ask for itself, and closes the dialog
 
@@ -80,7 +81,7 @@ def act(job_id: UUID, action: str) -> Response | tuple[str, int]:
 def _refresh(
     template: str, tag: Callable[[Connection], str], load: Callable[[Connection], loaders.Context]
 ) -> Response:
-    with store.reading() as tx:
+    with reading() as tx:
         current = tag(tx)
         if request.if_none_match.contains(current):
             response = Response(status=304)

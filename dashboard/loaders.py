@@ -7,14 +7,19 @@ element's refresh needs: its URL, and a tag that changes when its content may ha
 import os
 import shlex
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from zlib import crc32
 
-from flask import request, url_for
+import flask
+from flask import render_template, request
+from markupsafe import Markup
 from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
 from dashboard import access, listing, service, store
+from dashboard.assets import url_for
 from dashboard.formats import age
 from dashboard.forms import FilterForm
 from dashboard.jobs import Action, Job, JobStatus, allowed, utc_now
@@ -25,6 +30,7 @@ ARRIVED_MAX = 100  # newer jobs are counted up to this
 AHEAD_MAX = 1_000  # jobs ahead of one are counted up to this, or a little more
 PACE_MINUTES = 5
 STARTED_MAX = 10_000  # jobs started in that time are counted up to this
+FILTERS = ("status", "type", "q", "sort")
 Context = dict[str, Any]
 
 
@@ -56,7 +62,7 @@ def board(tx: Connection) -> Context:
     came after the job `since` is then only counted.
     """
     asked = _asked()
-    query: Context = {name: asked[name] for name in ("status", "type", "q", "sort") if name in asked}
+    query: Context = {name: asked[name] for name in FILTERS if name in asked}
     place: Context = {name: asked[name] for name in ("before", "after") if name in asked}
     status = JobStatus(query["status"]) if "status" in query else None
     sought = listing.Sought(status, query.get("type"), query.get("q"))
@@ -91,10 +97,16 @@ def board(tx: Connection) -> Context:
     }
 
 
+@lru_cache(maxsize=100)
+def filter_fields(**query: str) -> Markup:
+    """The fields of the filter, filled in; remembered, for WTForms takes longer for them than a page for its rows."""
+    return Markup(render_template("_filter.html", form=FilterForm(data=query)))  # noqa: S704
+
+
 def job(tx: Connection, job_id: str) -> Context:
     """One job: facts, timeline, payload, result, actions, and why it is waiting."""
     found = store.get(tx, job_id)
-    url = url_for("api.job", job_id=job_id, _external=True)
+    url = flask.url_for("api.job", job_id=job_id, _external=True)
     return {
         "live": Live(url_for("fragments.job", job_id=job_id), job_tag(tx)),
         "job": found,
@@ -127,6 +139,8 @@ def queue(tx: Connection) -> Context:
 
 def _asked() -> Context:
     """The query's filter and place, without what is empty."""
+    if not request.args:
+        return {}
     form = FilterForm(request.args)
     for name in form.data:
         if len(request.args.getlist(name)) > 1:
@@ -190,4 +204,5 @@ def _curl(url: str, action: Action) -> str:
 
 
 def _jobs_url(query: Context) -> str:
-    return url_for("pages.jobs", **{name: value for name, value in query.items() if value})
+    given = urlencode({name: value for name, value in query.items() if value})
+    return url_for("pages.jobs") + (f"?{given}" if given else "")

@@ -7,8 +7,9 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from dashboard import listing, loaders, service, store
-from dashboard.forms import CompleteForm, FailForm, FilterForm, NewJobForm
+from dashboard.forms import CompleteForm, FailForm, NewJobForm
 from dashboard.jobs import Action, Job, allowed
+from dashboard.transactions import reading
 
 bp = Blueprint("pages", __name__)
 
@@ -22,20 +23,21 @@ def home() -> Response:
 
 @bp.get("/dashboard/")
 def jobs() -> Answer:
-    with store.reading() as tx:
-        context = loaders.board(tx) | {"form": FilterForm(request.args), "types": listing.recent_types(tx)}
-        return render_template("jobs.html", **context)
+    with reading() as tx:
+        context = loaders.board(tx)
+        filled = loaders.filter_fields(**{name: context["query"].get(name, "") for name in loaders.FILTERS})
+        return render_template("jobs.html", **context, filter_fields=filled, types=listing.recent_types(tx))
 
 
 @bp.get("/dashboard/jobs/<uuid:job_id>")
 def job(job_id: UUID) -> Answer:
-    with store.reading() as tx:
+    with reading() as tx:
         return render_template("job.html", **loaders.job(tx, str(job_id)))
 
 
 @bp.get("/dashboard/queue")
 def queue() -> Answer:
-    with store.reading() as tx:
+    with reading() as tx:
         return render_template("queue.html", **loaders.queue(tx))
 
 
@@ -82,7 +84,7 @@ ACTION_FORMS: dict[str, Any] = {Action.COMPLETE: CompleteForm, Action.FAIL: Fail
 
 def asked(what: str, job_id: UUID | None = None, form: Any = None) -> loaders.Context:
     """What the form needs that asks before a job is made, completed or failed."""
-    with store.reading() as tx:
+    with reading() as tx:
         if job_id is None:
             return {"what": what, "form": form or NewJobForm(), "types": listing.recent_types(tx)}
         job = store.get(tx, str(job_id))

@@ -26,6 +26,7 @@ from dashboard.access import SESSION_HOURS
 from dashboard.attempts import FREE, WAIT_MAX
 from dashboard.jobs import Job, JobStatus
 from dashboard.models import attempts
+from dashboard.transactions import reading, writing
 
 PASSWORDS = {"viewer": "only-looks-on", "operator": "presses:buttons"}
 TOKENS = {"viewer": "token-that-looks-on", "operator": "token-that-presses"}
@@ -38,7 +39,7 @@ FROM_ELSEWHERE = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.exampl
 # What is answered to nobody, a viewer, an operator, and an operator's browser on a page of another site.
 TABLE = {
     "GET /": (302, 302, 302, 302),
-    "GET /static/<path:filename>": (200, 200, 200, 200),
+    "GET /static/<name>": (200, 200, 200, 200),
     "GET /healthz": (200, 200, 200, 200),
     "GET /readyz": (200, 200, 200, 200),
     "GET /sign-in": (200, 200, 200, 200),
@@ -111,7 +112,7 @@ def job_for(app: Flask, line: str) -> Job:
 def ask(client: FlaskClient, line: str, job: Job, **sent: Any) -> TestResponse:
     """Send a line of the table, about this job."""
     method, rule = line.split(" ", 1)
-    values = {"job_id": job.id, "action": "complete", "filename": "app.css"}
+    values = {"job_id": job.id, "action": "complete", "name": "app.css"}
     path = re.sub(r"<(?:[^>]*:)?(\w+)>", lambda found: values[found[1]], rule)
     if method == "POST" and not path.startswith("/jobs/"):
         form = {"type": "job", "name": "operator", "password": PASSWORDS["operator"]}
@@ -120,7 +121,7 @@ def ask(client: FlaskClient, line: str, job: Job, **sent: Any) -> TestResponse:
 
 
 def revision(app: Flask) -> store.Tally:
-    with app.app_context(), store.reading() as tx:
+    with app.app_context(), reading() as tx:
         return store.counts(tx)
 
 
@@ -434,21 +435,21 @@ def processes(make_app: MakeApp, sqlite_url: str) -> list[Flask]:
 def processes_of_each(make_app: MakeApp, database_url: str) -> list[Flask]:
     """Two, over one database of each kind in turn, in which nobody has guessed yet."""
     apps = [make_app(database_url, **ACCESS) for _ in range(2)]
-    with apps[0].app_context(), store.writing() as tx:
+    with apps[0].app_context(), writing() as tx:
         tx.execute(attempts.delete())
     return apps
 
 
 def later(app: Flask, seconds: float) -> None:
     """Let this time pass for the attempts: they are so much longer ago. Less than nothing makes waits longer."""
-    with app.app_context(), store.writing() as tx:
+    with app.app_context(), writing() as tx:
         for row in tx.execute(attempts.select()).all():
             moved = attempts.update().where(attempts.c.key == row.key)
             tx.execute(moved.values(next_at=row.next_at - timedelta(seconds=seconds)))
 
 
 def kept(app: Flask) -> Sequence[Any]:
-    with app.app_context(), store.reading() as tx:
+    with app.app_context(), reading() as tx:
         return tx.execute(attempts.select()).all()
 
 
@@ -557,7 +558,7 @@ def test_no_log_line_and_no_answer_tells_a_secret(
     app = make_app(sqlite_url, SECRET_KEY=key, **ACCESS)
     answers = [by_token(app, role).get(path) for role in TOKENS for path in ("/jobs", "/nope", "/dashboard/?before=x")]
     answers += [sign_in(app.test_client(), *pair) for pair in (("somebody", "typed wrongly"), ("viewer", None))]
-    with app.app_context(), store.writing() as tx:
+    with app.app_context(), writing() as tx:
         tx.exec_driver_sql("DROP TABLE tally")
         tx.exec_driver_sql("DROP TABLE attempts")
     answers += [by_token(app, role).get("/jobs/summary") for role in TOKENS]

@@ -13,9 +13,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from markupsafe import escape
 
-from dashboard import listing, store
+from dashboard import listing
 from dashboard.jobs import PRIORITY_MAX, TRANSITIONS, Action, JobStatus, allowed
 from dashboard.loaders import PAGE_SIZE
+from dashboard.transactions import writing
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 HOSTILE = "'\"><script>alert(1)</script><hx-partial hx-target='#board'></textarea></title>&lt;"
@@ -433,7 +434,7 @@ def test_every_answer_has_the_security_headers(
     answers += [client.get("/dashboard/fragments/board", headers={"If-None-Match": f'"{tag[1]}"'})]
     answers += [client.post("/jobs", data=b"x" * 1_000_001), client.post("/jobs/claim", headers={"Origin": "null"})]
     broken = make_app(sqlite_url)
-    with broken.app_context(), store.writing() as tx:
+    with broken.app_context(), writing() as tx:
         tx.exec_driver_sql("DROP TABLE tally")
     answers.append(broken.test_client().get("/dashboard/"))
     codes = {200, 302, 304, 308, 403, 404, 405, 413, 422}

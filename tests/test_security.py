@@ -22,6 +22,7 @@ from werkzeug.test import TestResponse
 
 from dashboard import store
 from dashboard.jobs import Job, JobStatus
+from dashboard.transactions import reading, writing
 
 ADA = "ada:operator:press-the-button"
 SIGN_IN = {"name": "ada", "password": "press-the-button"}
@@ -47,7 +48,7 @@ def job_in(app: Flask, status: JobStatus = JobStatus.PENDING, name: str = "priva
 
 
 def revision(app: Flask) -> store.Tally:
-    with app.app_context(), store.reading() as tx:
+    with app.app_context(), reading() as tx:
         return store.counts(tx)
 
 
@@ -186,10 +187,10 @@ def answers(make_app: MakeApp, sqlite_url: str) -> Callable[..., dict[int, list[
         closed = make_app(sqlite_url, USERS=ADA, **environ).test_client()
         found += [closed.get(path) for path in ("/jobs", "/dashboard/", "/dashboard/fragments/board", "/sign-in")]
         found += [closed.post("/sign-in", data=SIGN_IN | {"password": "wrong"}) for _ in range(8)]
-        with app.app_context(), store.writing() as tx:
+        with app.app_context(), writing() as tx:
             tx.exec_driver_sql("UPDATE jobs SET payload = 'no JSON'")
         found += [client.get(f"/dashboard/jobs/{job.id}")]
-        with app.app_context(), store.writing() as tx:
+        with app.app_context(), writing() as tx:
             tx.exec_driver_sql("DROP TABLE tally")
         found += [client.get(path) for path in ("/jobs/summary", "/dashboard/", "/dashboard/fragments/board")]
         return {
