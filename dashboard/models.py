@@ -25,6 +25,7 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.exc import DisconnectionError
 
 from dashboard.config import Durability
 from dashboard.jobs import TYPE_MAX, JobStatus
@@ -105,7 +106,7 @@ def init_app(app: Flask, url: str, durability: Durability) -> None:
         options["module"] = sqlite
     else:
         settings = POSTGRESQL_SETTINGS | {"synchronous_commit": "on" if durability is Durability.FULL else "off"}
-        options["pool_pre_ping"] = True  # a connection that was lost heals before it is used
+        options["isolation_level"] = "AUTOCOMMIT"  # a statement is a transaction, unless one begins a longer one
         options["connect_args"] = {
             "connect_timeout": POOL_TIMEOUT,
             "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
@@ -113,9 +114,23 @@ def init_app(app: Flask, url: str, durability: Durability) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     db.init_app(app)
-    if "module" in options:
-        with app.app_context():
+    with app.app_context():
+        if "module" in options:
             _set_up_sqlite(db.engine, synchronous="FULL" if durability is Durability.FULL else "NORMAL")
+        else:
+            _set_up_postgresql(db.engine)
+
+
+def _set_up_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "checkout")
+    def checkout(connection: Any, _record: object, _proxy: object) -> None:
+        # One that the server has closed meanwhile is replaced. The pool's own pre_ping would ask the server, which is a
+        # round trip at every use; what it said when it closed is here already.
+        try:
+            connection.pgconn.consume_input()  # its last words
+            connection.pgconn.consume_input()  # that nothing follows
+        except engine.dialect.loaded_dbapi.OperationalError as error:
+            raise DisconnectionError from error
 
 
 def _set_up_sqlite(engine: Engine, synchronous: str) -> None:

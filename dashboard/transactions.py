@@ -75,12 +75,13 @@ class _Writers:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        with self._turn(), db.engine.connect() as connection, connection.begin():
-            yield connection
+        with self._turn(), db.engine.connect() as connection:
+            connection.execution_options(isolation_level="READ COMMITTED")
+            with connection.begin():
+                yield connection
 
     def write(self, work: Work[Any], undone: Callable[[], None]) -> Any:
         with self._turn(), db.engine.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT")
             try:
                 return work(connection)
             except BaseException:
