@@ -5,7 +5,7 @@ from flask import Blueprint, Response
 from dashboard import schemas, service, store
 from dashboard.endpoint import json_response, operation
 from dashboard.jobs import Job
-from dashboard.transactions import reading
+from dashboard.transactions import asking, reading
 
 bp = Blueprint("api", __name__, url_prefix="/jobs")
 
@@ -21,7 +21,7 @@ def create(body: schemas.JobCreate) -> Job:
 @operation(answer=list[schemas.Job], query=schemas.ListQuery, refuses=(404,))
 def jobs(query: schemas.ListQuery) -> list[Job]:
     """The newest jobs, newest first. For the next page, `before` is the id of the last one."""
-    with reading() as tx:
+    with asking() as tx:
         before = store.seq_of(tx, str(query.before)) if query.before else None
         return store.newest(tx, query.status, query.limit, before)
 
@@ -52,7 +52,7 @@ def queue(query: schemas.QueueQuery) -> Response:
 @operation(answer=schemas.Summary)
 def summary() -> dict[str, int]:
     """How many jobs there are of each status."""
-    with reading() as tx:
+    with asking() as tx:
         tally = store.counts(tx)._asdict()
     return {name: tally[name] for name in schemas.Summary.model_fields}
 
@@ -61,7 +61,7 @@ def summary() -> dict[str, int]:
 @operation(answer=schemas.Job, refuses=(404,))
 def job(job_id: str) -> Job:
     """One job."""
-    with reading() as tx:
+    with asking() as tx:
         return store.get(tx, job_id)
 
 

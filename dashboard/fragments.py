@@ -9,11 +9,12 @@ from uuid import UUID
 
 from flask import Blueprint, Response, make_response, render_template, request
 from sqlalchemy import Connection
+from werkzeug.http import quote_etag
 
 from dashboard import loaders, pages, service
 from dashboard.forms import NewJobForm
 from dashboard.jobs import Job
-from dashboard.transactions import reading
+from dashboard.transactions import asking, reading
 
 JOBS_CHANGED = "jobs-changed"  # the event that has everything live ask for itself, and closes the dialog
 
@@ -81,13 +82,14 @@ def act(job_id: UUID, action: str) -> Response | tuple[str, int]:
 def _refresh(
     template: str, tag: Callable[[Connection], str], load: Callable[[Connection], loaders.Context]
 ) -> Response:
-    with reading() as tx:
-        current = tag(tx)
+    if request.if_none_match:
+        with asking() as tx:
+            current = tag(tx)
         if request.if_none_match.contains(current):
-            response = Response(status=304)
-        else:
-            response = make_response(render_template(template, **load(tx)))
-    response.set_etag(current)
+            return Response(status=304, headers={"ETag": quote_etag(current)})
+    with reading() as tx:
+        response = make_response(render_template(template, **load(tx)))
+        response.set_etag(tag(tx))
     return response
 
 

@@ -1,11 +1,12 @@
-"""Transactions: reading(), writing(), and write(), by which those who write to SQLite together commit together."""
+"""Transactions: asking(), reading(), writing(), and write(), by which who writes to SQLite together commits together."""
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
-from threading import BoundedSemaphore, Lock
+from queue import Empty, SimpleQueue
+from threading import Lock
 from time import monotonic, sleep
 from typing import Any, TypeVar, cast
 
@@ -29,7 +30,7 @@ class DatabaseBusyError(Exception):
 def init_app(app: Flask) -> None:
     with app.app_context():
         file = db.engine.url.database if db.engine.dialect.name == "sqlite" else None
-        app.extensions["writers"] = _OneWriter(f"{file}-turn") if file else _Writers(BoundedSemaphore(POOL_SIZE - 4))
+        app.extensions["writers"] = _OneWriter(f"{file}-turn") if file else _Writers(at_once=POOL_SIZE - 4)
 
 
 @contextmanager
@@ -40,6 +41,11 @@ def reading() -> Iterator[Connection]:
             connection.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin():
             yield connection
+
+
+def asking() -> Connection:
+    """A connection for one question, to be used by `with`: a transaction around it would cost more than the answer."""
+    return db.engine.connect()
 
 
 @contextmanager
@@ -70,8 +76,10 @@ def _writers() -> "_Writers":
 class _Writers:
     """Those of one process who write. They take turns, so that a locked database does not cost every connection."""
 
-    def __init__(self, turns: Any) -> None:
-        self._turns = turns
+    def __init__(self, at_once: int) -> None:
+        self._turns: SimpleQueue[None] = SimpleQueue()  # cheaper than a semaphore, which is written in Python
+        for _ in range(at_once):
+            self._turns.put(None)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -90,12 +98,14 @@ class _Writers:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        if not self._turns.acquire(timeout=TURN_TIMEOUT):
-            raise DatabaseBusyError
+        try:
+            self._turns.get(timeout=TURN_TIMEOUT)
+        except Empty:
+            raise DatabaseBusyError from None
         try:
             yield
         finally:
-            self._turns.release()
+            self._turns.put(None)
 
 
 class _OneWriter(_Writers):
@@ -107,7 +117,7 @@ class _OneWriter(_Writers):
     """
 
     def __init__(self, path: str) -> None:
-        super().__init__(Lock())
+        super().__init__(at_once=1)
         self._path = path
         self._waiting: deque[_Request] = deque()
         self._is_led = False
