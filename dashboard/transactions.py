@@ -1,4 +1,4 @@
-"""Transactions: asking(), reading(), writing(), and write(), by which who writes to SQLite together commits together."""
+"""Transactions: asking(), reading(), writing(), and write(), by which all who write to SQLite at a time commit once."""
 
 import os
 from collections import deque
