@@ -141,9 +141,9 @@ class _OneWriter(_Writers):
         return request.answer()
 
     def _lead(self) -> None:
-        sleep(0)  # who is about to write can come along
         taken: list[_Request] = []
         try:
+            sleep(0)  # who is about to write can come along
             with self.transaction() as tx:
                 while self._waiting and len(taken) < GROUP_MAX:
                     taken.append(self._waiting.popleft())
