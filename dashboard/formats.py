@@ -38,6 +38,9 @@ def took(job: Any, now: datetime) -> timedelta:
     return span
 
 
+GAP = Markup("<!--gap-->")  # where a time goes; in what comes from outside it would be escaped
+
+
 @bp.app_template_global()
 def job_rows(
     jobs: list[Any], allowed: Callable[[str], list[str]], jobs_at: str, fragments_at: str, now: datetime
@@ -55,9 +58,6 @@ def job_rows(
 def _row(job: Any, actions: tuple[str, ...], jobs_at: str, fragments_at: str) -> list[str]:
     row: str = get_template_attribute("_row.html", "row")(job, actions, jobs_at, fragments_at, GAP)
     return f"{row}\n".split(GAP)
-
-
-GAP = "\0"  # where a time goes; no type and no JSON text has a NUL in it
 
 
 @bp.app_template_filter()

@@ -88,8 +88,9 @@ def _refresh(
         if request.if_none_match.contains(current):
             return Response(status=304, headers={"ETag": quote_etag(current)})
     with reading() as tx:
+        current = tag(tx)
         response = make_response(render_template(template, **load(tx)))
-        response.set_etag(tag(tx))
+    response.set_etag(current)
     return response
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from typing import Any
 
 import pytest
@@ -14,10 +15,10 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
 from support import eventually
 
-from dashboard import service, store
+from dashboard import service, store, transactions
 from dashboard.jobs import ActionRefusedError, JobStatus
 from dashboard.models import db
-from dashboard.transactions import reading, write
+from dashboard.transactions import DatabaseBusyError, reading, write
 
 CROWD = 8
 
@@ -100,6 +101,17 @@ def test_nobody_is_answered_as_if_it_were_done_when_the_commit_fails(app: Flask)
     with reading() as tx:
         assert [job.status for job in store.newest(tx, None, 9)] == [JobStatus.PENDING] * 2
     assert [service.claim().id, service.claim().id] == [first.id, second.id]  # the queue has them again
+
+
+def test_a_process_that_does_not_let_go_of_its_turn_is_not_waited_for_without_end(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "BUSY_TIMEOUT", 100)
+    with open(f"{db.engine.url.database}-turn", "wb") as file:
+        flock(file, LOCK_EX)
+        with pytest.raises(DatabaseBusyError):
+            service.create("t", None, 0)
+    service.create("t", None, 0)
 
 
 def test_work_that_fails_after_it_has_written_is_not_kept(app: Flask) -> None:
