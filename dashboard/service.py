@@ -26,7 +26,7 @@ from dashboard.jobs import (
 from dashboard.queue import WINDOW, ClaimQueue, Entry
 from dashboard.transactions import write
 
-STALE_MAX = 20  # stale entries that a claim passes over one by one; a refill is then cheaper than going on
+STALE_MAX = 200  # stale entries that a claim passes over one by one; a refill costs as much as 700 of them
 REFILL_AFTER = 1.0  # seconds that a queue over PostgreSQL may not know of a job
 
 
