@@ -4,12 +4,14 @@ migrations/ makes what stands here; a test compares the two.
 """
 
 from importlib import import_module
+from select import POLLIN
 from time import monotonic, sleep
 from types import ModuleType
 from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from gevent import monkey
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -122,15 +124,16 @@ def init_app(app: Flask, url: str, durability: Durability) -> None:
 
 
 def _set_up_postgresql(engine: Engine) -> None:
+    poll = monkey.get_original("select", "poll")  # it will not wait, so no other greenlet needs to be let run
+
     @event.listens_for(engine, "checkout")
     def checkout(connection: Any, _record: object, _proxy: object) -> None:
-        # One that the server has closed meanwhile is replaced. The pool's own pre_ping would ask the server, which is a
-        # round trip at every use; what it said when it closed is here already.
-        try:
-            connection.pgconn.consume_input()  # its last words
-            connection.pgconn.consume_input()  # that nothing follows
-        except engine.dialect.loaded_dbapi.OperationalError as error:
-            raise DisconnectionError from error
+        # One that the server has closed meanwhile is replaced. The pool's own pre_ping would ask the server, a round
+        # trip at every use; but a server says nothing unasked, unless it is its last word.
+        incoming = poll()
+        incoming.register(connection.pgconn.socket, POLLIN)
+        if incoming.poll(0):
+            raise DisconnectionError
 
 
 def _set_up_sqlite(engine: Engine, synchronous: str) -> None:
