@@ -26,7 +26,7 @@ from dashboard.jobs import (
 from dashboard.queue import WINDOW, ClaimQueue, Entry
 from dashboard.transactions import write
 
-STALE_MAX = 200  # stale entries that a claim passes over one by one; a refill costs as much as 700 of them
+STALE_MAX = 20  # stale entries that a claim passes over one by one; a refill is then cheaper than going on
 REFILL_AFTER = 1.0  # seconds that a queue over PostgreSQL may not know of a job
 
 
@@ -113,8 +113,7 @@ def _catch_up(tx: Connection, queue: ClaimQueue) -> None:
 
 
 def _refill(tx: Connection, queue: ClaimQueue) -> None:
-    rows = [(job.seq, job.priority) for job in store.next_pending(tx, WINDOW)]
-    queue.refill(rows, cursor=store.last_seq(tx), total=store.counts(tx).pending)
+    queue.refill(store.candidates(tx, WINDOW), cursor=store.last_seq(tx), total=store.counts(tx).pending)
 
 
 def _claim_next(tx: Connection, queue: ClaimQueue) -> Job | None:
