@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from dashboard import schemas, service, store
+from dashboard import listing, schemas, service, store
 from dashboard.endpoint import json_response, operation
 from dashboard.jobs import Job
 from dashboard.transactions import asking, reading
@@ -22,8 +22,8 @@ def create(body: schemas.JobCreate) -> Job:
 def jobs(query: schemas.ListQuery) -> list[Job]:
     """The newest jobs, newest first. For the next page, `before` is the id of the last one."""
     with asking() as tx:
-        before = store.seq_of(tx, str(query.before)) if query.before else None
-        return store.newest(tx, query.status, query.limit, before)
+        before = listing.seq_of(tx, str(query.before)) if query.before else None
+        return listing.newest(tx, query.status, query.limit, before)
 
 
 @bp.post("/claim")

@@ -67,9 +67,9 @@ class _Form(NamedTuple):
 def run(tx: Connection, form: _Form, values: Any) -> list[tuple[Any, ...]]:
     driver = tx.dialect.loaded_dbapi
     try:
-        cursor = tx.connection.cursor()
+        cursor: Any = tx.connection.cursor()
         cursor.execute(form.sql, values)
-        return list(cursor.fetchall()) if form.has_rows else []
+        return cursor.fetchall() if form.has_rows else []
     except driver.Error as error:
         if isinstance(error, driver.OperationalError):
             tx.invalidate(error)  # nobody knows what this connection is still good for

@@ -11,7 +11,7 @@ from dashboard.endpoint import InvalidRequestError
 from dashboard.fragments import JOBS_CHANGED, toast
 from dashboard.jobs import ActionRefusedError, JobError
 from dashboard.migrate import SchemaError
-from dashboard.transactions import DatabaseBusyError
+from dashboard.writers import DatabaseBusyError
 
 # Whether a COMMIT that got no answer was carried out, nobody knows.
 BUSY = "The database is busy or cannot be reached. Look whether it was done before you try again."

@@ -127,5 +127,10 @@ class FilterForm(Form):
     sort = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf(["oldest"])])
     before = WholeNumberField(validators=[Optional(), NumberRange(1, SEQ_MAX)])
     after = WholeNumberField(validators=[Optional(), NumberRange(0, SEQ_MAX - 1)])
+
+    def validate_after(self, field: Field) -> None:
+        if self.before.data is not None:
+            raise ValidationError("It cannot stand beside before")
+
     hold = StringField(validators=[Optional(strip_whitespace=False), Regexp(r"[0-9]{1,18}(,[0-9]{1,18}){0,99}\Z")])
     since = WholeNumberField(validators=[Optional(), NumberRange(0, SEQ_MAX)])

@@ -88,9 +88,9 @@ def _refresh(
         if request.if_none_match.contains(current):
             return Response(status=304, headers={"ETag": quote_etag(current)})
     with reading() as tx:
-        current = tag(tx)
-        response = make_response(render_template(template, **load(tx)))
-    response.set_etag(current)
+        context = load(tx)
+        response = make_response(render_template(template, **context))
+    response.set_etag(context["live"].tag)
     return response
 
 

@@ -1,18 +1,59 @@
-"""What the pages list: lines of jobs, searches, places. Reads only, of store's transactions.
+"""What the API and the pages list: jobs, lines of jobs, searches, places. Reads only.
 
 A list is a page by key, never by offset, and reads no payload; what counts, counts up to a limit. So each costs the
 same whether there are a thousand jobs or a million.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, asc, bindparam, desc, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, asc, bindparam, desc, func, or_, select
 
 from dashboard.compiled import Compiled
-from dashboard.jobs import Job, JobStatus
+from dashboard.jobs import Job, JobNotFoundError, JobStatus
 from dashboard.models import jobs
-from dashboard.store import CLAIM_ORDER, has_status, ordered, pages
+from dashboard.store import CLAIM_ORDER, has_status
+
+
+def seq_of(tx: Connection, job_id: str) -> int:
+    """The job's place in the order of creation; raises JobNotFoundError."""
+    for (seq,) in _SEQ_OF.rows(tx, id=job_id):
+        return int(seq)
+    raise JobNotFoundError
+
+
+_SEQ_OF = Compiled(select(jobs.c.seq).where(jobs.c.id == bindparam("id")))
+
+
+def newest(tx: Connection, status: JobStatus | None, limit: int, before: int | None = None) -> list[Job]:
+    """The newest jobs, whole; of those created before this seq, if one is given."""
+    place = {} if before is None else {"place": before}
+    return [Job._make(row) for row in _JOBS[status, "before" if place else "newest"].rows(tx, **place, limit=limit)]
+
+
+def _ordered(status: JobStatus | None, side: str) -> Select[Any]:
+    """The jobs of a status: all from the `newest` on, or those on one side of a `place`, the nearest first."""
+    query = select(jobs).order_by(jobs.c.seq.asc() if side == "after" else jobs.c.seq.desc())
+    if status:
+        query = query.where(has_status(status))
+    if side != "newest":
+        query = query.where(jobs.c.seq > bindparam("place") if side == "after" else jobs.c.seq < bindparam("place"))
+    return query
+
+
+def _paged(names: Sequence[str]) -> dict[tuple[JobStatus | None, str], Compiled]:
+    """These columns of `_ordered`, for each status and side, up to a limit."""
+    return {
+        (status, side): Compiled(
+            _ordered(status, side).with_only_columns(*(jobs.c[name] for name in names)).limit(bindparam("limit"))
+        )
+        for status in (None, *JobStatus)
+        for side in ("newest", "before", "after")
+    }
+
+
+_JOBS = _paged(Job._fields)
 
 
 class JobLine(NamedTuple):
@@ -27,9 +68,6 @@ class JobLine(NamedTuple):
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
-
-
-_LINE = [jobs.c[name] for name in JobLine._fields]
 
 
 class Sought(NamedTuple):
@@ -98,7 +136,7 @@ def _seek(
     if not (sought.type or sought.text):
         rows = _LINES[sought.status, side].rows(tx, **place, limit=limit)
         return [JobLine._make(row) for row in rows], None
-    all_of_them = ordered(sought.status, side)
+    all_of_them = _ordered(sought.status, side)
     end = tx.execute(all_of_them.with_only_columns(jobs.c.seq).offset(SEARCH_WINDOW - 1).limit(1), place).scalar()
     window = all_of_them.limit(SEARCH_WINDOW).subquery()
     query = select(*(window.c[name] for name in JobLine._fields)).where(*_narrowed(window, sought))
@@ -107,7 +145,7 @@ def _seek(
     return [JobLine._make(row) for row in found], end
 
 
-_LINES = pages(_LINE)
+_LINES = _paged(JobLine._fields)
 
 
 def _narrowed(source: FromClause, sought: Sought) -> list[ColumnElement[bool]]:
@@ -125,7 +163,11 @@ def lines_of(tx: Connection, seqs: list[int]) -> list[JobLine]:
     return [JobLine._make(row) for row in tx.execute(_LINES_OF, {"seqs": seqs})]
 
 
-_LINES_OF = select(*_LINE).where(jobs.c.seq.in_(bindparam("seqs", expanding=True))).order_by(jobs.c.seq.desc())
+_LINES_OF = (
+    select(*(jobs.c[name] for name in JobLine._fields))
+    .where(jobs.c.seq.in_(bindparam("seqs", expanding=True)))
+    .order_by(jobs.c.seq.desc())
+)
 
 
 def ahead_of(tx: Connection, job: Job, limit: int) -> int:

@@ -7,14 +7,12 @@ element's refresh needs: its URL, and a tag that changes when its content may ha
 import os
 import shlex
 from datetime import timedelta
-from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from zlib import crc32
 
 import flask
-from flask import render_template, request
-from markupsafe import Markup
+from flask import request
 from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
@@ -95,12 +93,6 @@ def board(tx: Connection) -> Context:
         "is_twin": not place and set(query) <= {"status"},
         **_rows(),
     }
-
-
-@lru_cache(maxsize=100)
-def filter_fields(**query: str) -> Markup:
-    """The fields of the filter, filled in; remembered, for WTForms takes longer for them than a page for its rows."""
-    return Markup(render_template("_filter.html", form=FilterForm(data=query)))  # noqa: S704
 
 
 def job(tx: Connection, job_id: str) -> Context:

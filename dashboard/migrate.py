@@ -11,7 +11,8 @@ from flask import Flask, Request, current_app
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from dashboard.transactions import DatabaseBusyError, reading, writing
+from dashboard.transactions import reading, writing
+from dashboard.writers import DatabaseBusyError
 
 ADVISORY_LOCK = 0x6A6F6273  # "jobs": PostgreSQL's key for the one process that migrates
 NEEDS_NO_DATABASE = ("assets.static", "health.healthz")

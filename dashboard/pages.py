@@ -1,13 +1,15 @@
 """The pages, and the forms on them as they work without JavaScript: a post answers 303, or the page with its errors."""
 
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from markupsafe import Markup
 from werkzeug import Response
 
 from dashboard import listing, loaders, service, store
-from dashboard.forms import CompleteForm, FailForm, NewJobForm
+from dashboard.forms import CompleteForm, FailForm, FilterForm, NewJobForm
 from dashboard.jobs import Action, Job, allowed
 from dashboard.transactions import reading
 
@@ -25,8 +27,14 @@ def home() -> Response:
 def jobs() -> Answer:
     with reading() as tx:
         context = loaders.board(tx)
-        filled = loaders.filter_fields(**{name: context["query"].get(name, "") for name in loaders.FILTERS})
-        return render_template("jobs.html", **context, filter_fields=filled, types=listing.recent_types(tx))
+        fields, types = _filter_fields(**context["query"]), listing.recent_types(tx)
+        return render_template("jobs.html", **context, filter_fields=fields, types=types)
+
+
+@lru_cache(maxsize=100)
+def _filter_fields(**query: str) -> Markup:
+    """The fields of the filter, filled in; remembered, for WTForms takes longer for them than a page for its rows."""
+    return Markup(render_template("_filter.html", form=FilterForm(data=query)))  # noqa: S704
 
 
 @bp.get("/dashboard/jobs/<uuid:job_id>")

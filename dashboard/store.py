@@ -7,9 +7,9 @@ index for a parameter. Each function takes the connection of a transaction that 
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select, update
 
 from dashboard.compiled import Compiled
 from dashboard.jobs import TRANSITIONS, Action, Job, JobNotFoundError, JobStatus
@@ -119,44 +119,6 @@ def get(tx: Connection, job_id: str) -> Job:
 _GET = Compiled(select(*_JOB).where(jobs.c.id == bindparam("id")))
 
 
-def seq_of(tx: Connection, job_id: str) -> int:
-    """The job's place in the order of creation; raises JobNotFoundError."""
-    for (seq,) in _SEQ_OF.rows(tx, id=job_id):
-        return int(seq)
-    raise JobNotFoundError
-
-
-_SEQ_OF = Compiled(select(jobs.c.seq).where(jobs.c.id == bindparam("id")))
-
-
-def newest(tx: Connection, status: JobStatus | None, limit: int, before: int | None = None) -> list[Job]:
-    """The newest jobs, whole; of those created before this seq, if one is given."""
-    place = {} if before is None else {"place": before}
-    return [Job._make(row) for row in _WHOLE[status, "before" if place else "newest"].rows(tx, **place, limit=limit)]
-
-
-def ordered(status: JobStatus | None, side: str) -> Select[Any]:
-    """The jobs of a status: all from the `newest` on, or those on one side of a `place`, the nearest first."""
-    query = select(jobs).order_by(jobs.c.seq.asc() if side == "after" else jobs.c.seq.desc())
-    if status:
-        query = query.where(has_status(status))
-    if side != "newest":
-        query = query.where(jobs.c.seq > bindparam("place") if side == "after" else jobs.c.seq < bindparam("place"))
-    return query
-
-
-def pages(columns: Sequence[ColumnElement[Any]]) -> dict[tuple[JobStatus | None, str], Compiled]:
-    """These columns of `ordered`, for each status and side, up to a limit."""
-    return {
-        (status, side): Compiled(ordered(status, side).with_only_columns(*columns).limit(bindparam("limit")))
-        for status in (None, *JobStatus)
-        for side in ("newest", "before", "after")
-    }
-
-
-_WHOLE = pages(_JOB)
-
-
 def counts(tx: Connection) -> Tally:
     return Tally._make(map(int, _COUNTS.rows(tx)[0]))
 
@@ -185,14 +147,21 @@ _PENDING_AFTER = Compiled(
 )
 
 
+def candidates(tx: Connection, limit: int) -> list[tuple[int, int]]:
+    """(seq, priority) of the PENDING jobs in claim order; the index alone answers that."""
+    return cast(list[tuple[int, int]], _CANDIDATES.rows(tx, limit=limit))
+
+
+_NEXT_ONES = select().where(has_status(JobStatus.PENDING)).order_by(*CLAIM_ORDER).limit(bindparam("limit"))
+_CANDIDATES = Compiled(_NEXT_ONES.add_columns(jobs.c.seq, jobs.c.priority))
+
+
 def next_pending(tx: Connection, limit: int) -> list[QueuedJob]:
     """The PENDING jobs in claim order, as the database has it."""
     return [QueuedJob._make(row) for row in _NEXT_PENDING.rows(tx, limit=limit)]
 
 
-_NEXT_PENDING = Compiled(
-    select(*_QUEUED).where(has_status(JobStatus.PENDING)).order_by(*CLAIM_ORDER).limit(bindparam("limit"))
-)
+_NEXT_PENDING = Compiled(_NEXT_ONES.add_columns(*_QUEUED))
 
 
 def queued(tx: Connection, seqs: list[int]) -> list[QueuedJob]:

@@ -12,7 +12,7 @@ from postgres import Postgres
 from support import Server
 from traffic import Call, Traffic, drain, judge, judge_order, query, table
 
-from dashboard import create_app, store
+from dashboard import create_app, listing, store
 from dashboard.transactions import reading
 
 JOBS = 1_500
@@ -65,7 +65,7 @@ def test_a_reader_sees_one_moment_although_others_write_meanwhile(make_app: Make
     with reader.app_context(), reading() as tx:
         before = store.counts(tx)
         assert writer.post("/jobs", json={"type": "a"}).status_code == 201
-        assert store.newest(tx, None, 10) == []
+        assert listing.newest(tx, None, 10) == []
         assert store.counts(tx) == before
 
 

@@ -47,6 +47,8 @@ def test_reads_are_answered_while_16_writers_wait_for_a_locked_database(
     ):
         writers = [pool.submit(client.post, "/jobs", json={"type": "a"}) for _ in range(16)]
         eventually(lambda: all(writer.running() for writer in writers), "all of them are under way")
+        if database_url.startswith("postgresql"):  # on SQLite one waits for all of them
+            eventually(lambda: any(writer.done() for writer in writers), "a writer too many is turned away")
         for path in ("/jobs/summary", "/healthz", "/dashboard/") * 10:
             assert client.get(path).status_code == 200
         assert not all(writer.done() for writer in writers)

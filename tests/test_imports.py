@@ -13,6 +13,7 @@ ROOMS = {path.stem: ast.parse(path.read_text()) for path in (ROOT / "dashboard")
 LEVELS = (
     {"jobs", "queue", "config", "compiled"},
     {"models"},
+    {"writers"},
     {"transactions"},
     {"store"},
     {"migrate", "service", "listing", "attempts"},

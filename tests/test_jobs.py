@@ -7,7 +7,7 @@ import pytest
 from conftest import MakeApp
 from factory import ACT, UNKNOWN, make_job
 
-from dashboard import service, store
+from dashboard import listing, service, store
 from dashboard.config import ClaimFrom
 from dashboard.jobs import (
     JOB_ACTIONS,
@@ -45,7 +45,7 @@ def claim_from(request: pytest.FixtureRequest, make_app: MakeApp, database_url: 
 
 def all_jobs() -> list[Job]:
     with reading() as tx:
-        return store.newest(tx, None, 1_000)
+        return listing.newest(tx, None, 1_000)
 
 
 def counts() -> dict[str, int]:

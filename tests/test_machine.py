@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from dashboard import create_app, queue, service, store
+from dashboard import create_app, listing, queue, service, store
 from dashboard.config import ClaimFrom
 from dashboard.jobs import ActionRefusedError, JobNotFoundError, NoPendingJobsError
 from dashboard.models import jobs
@@ -140,7 +140,7 @@ class TwoProcesses(RuleBasedStateMachine):
     @invariant()
     def the_table_and_the_tally_are_the_model(self) -> None:
         with self.apps[0].app_context(), reading() as tx:
-            table = store.newest(tx, None, 1_000)
+            table = listing.newest(tx, None, 1_000)
             tally = store.counts(tx)
         assert [Model(job.id, job.priority, job.status, job.result) for job in reversed(table)] == self.jobs
         statuses = [job.status for job in self.jobs]

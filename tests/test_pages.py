@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from markupsafe import escape
 
 from dashboard import listing
+from dashboard.formats import GAP
 from dashboard.jobs import PRIORITY_MAX, TRANSITIONS, Action, JobStatus, allowed
 from dashboard.loaders import PAGE_SIZE
 from dashboard.transactions import writing
@@ -40,7 +41,16 @@ WRONG = (
     ("priority", str(PRIORITY_MAX + 1), "between 0 and"),
     ("priority", "9" * 5000, "integer"),
 )
-BAD_FILTERS = ("status=LOST", "before=0", "after=1.5", f"after={2**63}", "type=a%00", f"q={'x' * 201}", "hold=x")
+BAD_FILTERS = (
+    "status=LOST",
+    "before=0",
+    "after=1.5",
+    f"after={2**63}",
+    "type=a%00",
+    f"q={'x' * 201}",
+    "hold=x",
+    "after=5&before=9",
+)
 OTHER_SITES = (
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site"},
@@ -223,6 +233,15 @@ def test_a_search_whose_window_ended_says_how_to_go_on(client: FlaskClient, monk
             link = re.search(r'<a href="([^"]+)">look further|<a href="([^"]+)" rel="next">', html)
             url = unescape(link[1] or link[2]) if link else ""
         assert found == wanted
+
+
+def test_a_type_and_a_payload_cannot_take_the_place_of_a_time(client: FlaskClient) -> None:
+    gap = "".join(GAP)
+    job_id = create(client, type=gap, payload={"text": gap})
+    row = rows(page(client, "/dashboard/"))[job_id]
+    assert row.count(str(escape(gap))) == 2
+    assert gap not in row
+    assert len(re.findall(r">\d+ s</time>", row)) == 1
 
 
 @pytest.mark.parametrize("query", BAD_FILTERS)

@@ -92,13 +92,14 @@ def test_a_write_that_is_undone_leaves_the_tally_as_it_was(app: Flask) -> None:
 
 PLANS = {
     "the next ones in claim order": (store.next_pending, (10,), "jobs_next"),
+    "the candidates": (store.candidates, (10,), "(COVERING INDEX|Index Only Scan using) jobs_next"),
     "those behind the cursor": (store.pending_after, (5, 10), "jobs_pending"),
-    "the newest of a status": (store.newest, (JobStatus.FAILED, 10), "jobs_failed"),
+    "the newest of a status": (listing.newest, (JobStatus.FAILED, 10), "jobs_failed"),
     "a page of a status": (listing.lines, (listing.Sought(JobStatus.RUNNING), 50, 90), "jobs_running"),
     "a search": (listing.lines, (listing.Sought(JobStatus.RUNNING, "t", "x"), 50, 90), "jobs_running"),
     "those ahead": (listing.ahead_of, (JOB, 9), "jobs_(next|pending|id_key)|sqlite_autoindex_jobs_1"),
     "the pace": (listing.started_since, (NOW, 9), "jobs_started"),
-    "the newest": (store.newest, (None, 10), "(jobs_pkey|SCAN jobs)"),
+    "the newest": (listing.newest, (None, 10), "(jobs_pkey|SCAN jobs)"),
     "a job by its id": (store.get, ("id-7",), "(jobs_id_key|sqlite_autoindex_jobs_1)"),
     "the claim by the database": (store.claim_next, (NOW,), "jobs_next"),
 }

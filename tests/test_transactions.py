@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from fcntl import LOCK_EX, flock
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeApp
 from factory import make_job
 from faults import locked
 from flask import Flask
@@ -15,19 +15,18 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
 from support import eventually
 
-from dashboard import service, store, transactions
+from dashboard import listing, service, store, writers
 from dashboard.jobs import ActionRefusedError, JobStatus
 from dashboard.models import db
-from dashboard.transactions import DatabaseBusyError, reading, write
+from dashboard.transactions import reading, write
+from dashboard.writers import DatabaseBusyError
 
 CROWD = 8
 
 
 @pytest.fixture
-def app(make_app: MakeApp, sqlite_url: str) -> Iterator[Flask]:
-    app = make_app(sqlite_url)
-    with app.app_context():
-        yield app
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
 
 
 @pytest.fixture
@@ -59,7 +58,17 @@ def test_who_waits_for_the_write_lock_is_committed_with_the_others(app: Flask, c
     assert len(ids) == CROWD
     assert len(commits) == 1
     with reading() as tx:
-        assert {job.id for job in store.newest(tx, None, 100)} == ids
+        assert {job.id for job in listing.newest(tx, None, 100)} == ids
+
+
+def test_a_commit_takes_so_many_along_and_the_others_are_led_by_the_next(
+    app: Flask, commits: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writers, "GROUP_MAX", 3)
+    with at_once(app, [lambda: service.create("t", None, 0)] * CROWD) as futures:
+        pass
+    assert len({future.result().id for future in futures}) == CROWD
+    assert len(commits) == 3
 
 
 def test_one_who_is_refused_leaves_the_work_of_the_others(app: Flask) -> None:
@@ -70,7 +79,7 @@ def test_one_who_is_refused_leaves_the_work_of_the_others(app: Flask) -> None:
     assert isinstance(futures[1].exception(), ActionRefusedError)
     with reading() as tx:
         assert {futures[0].result().id, futures[2].result().id, done.id} == {
-            job.id for job in store.newest(tx, None, 9)
+            job.id for job in listing.newest(tx, None, 9)
         }
 
 
@@ -99,14 +108,35 @@ def test_nobody_is_answered_as_if_it_were_done_when_the_commit_fails(app: Flask)
     assert {type(future.exception()) for future in futures} == {OperationalError}
     event.remove(db.engine, "commit", fail)
     with reading() as tx:
-        assert [job.status for job in store.newest(tx, None, 9)] == [JobStatus.PENDING] * 2
+        assert [job.status for job in listing.newest(tx, None, 9)] == [JobStatus.PENDING] * 2
     assert [service.claim().id, service.claim().id] == [first.id, second.id]  # the queue has them again
+
+
+def test_nobody_is_answered_as_if_it_were_done_when_the_database_undid_all_by_itself(app: Flask) -> None:
+    def run_out_of_memory(tx: Connection) -> None:
+        tx.connection.cursor().execute("ROLLBACK")  # which SQLite may do then
+        raise MemoryError
+
+    create = lambda: service.create("t", None, 0)  # noqa: E731
+    with at_once(app, [create, lambda: write(run_out_of_memory), create]) as futures:
+        pass
+    with reading() as tx:
+        kept = {job.id for job in listing.newest(tx, None, 9)}
+    assert kept == {future.result().id for future in futures if future.exception() is None}
+    assert futures[1].exception() is not None
+
+
+def test_where_the_file_of_turns_cannot_be_the_database_s_own_lock_does(app: Flask) -> None:
+    Path(f"{db.engine.url.database}-turn").mkdir()
+    with at_once(app, [lambda: service.create("t", None, 0)] * CROWD) as futures:
+        pass
+    assert len({future.result().id for future in futures}) == CROWD
 
 
 def test_a_process_that_does_not_let_go_of_its_turn_is_not_waited_for_without_end(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transactions, "BUSY_TIMEOUT", 100)
+    monkeypatch.setattr(writers, "BUSY_TIMEOUT", 100)
     with open(f"{db.engine.url.database}-turn", "wb") as file:
         flock(file, LOCK_EX)
         with pytest.raises(DatabaseBusyError):

@@ -1,0 +1,198 @@
+"""Those of one process who write take turns; on SQLite, those who wait for the same turn commit together."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_NB, flock
+from queue import Empty, SimpleQueue
+from threading import Lock
+from time import monotonic, sleep
+from typing import Any
+
+from gevent import get_hub, monkey
+from sqlalchemy import Connection
+
+from dashboard.models import BUSY_TIMEOUT, db
+
+TURN_TIMEOUT = 2  # seconds
+LOOK_AGAIN = 0.0002  # seconds: a process waits for another's commit, which takes about as long
+GROUP_MAX = 100  # writes that one commit takes along; who comes later waits for the next
+
+Work = Callable[[Connection], Any]
+
+
+class DatabaseBusyError(Exception):
+    """Nobody got a turn to write in time; nothing was begun."""
+
+
+class Writers:
+    """Those of one process who write. They take turns, so that a locked database does not cost every connection."""
+
+    def __init__(self, at_once: int) -> None:
+        self._turns: SimpleQueue[None] = SimpleQueue()  # cheaper than a semaphore, which is written in Python
+        for _ in range(at_once):
+            self._turns.put(None)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        with self._turn(), db.engine.connect() as connection:
+            connection.execution_options(isolation_level="READ COMMITTED")
+            with connection.begin():
+                yield connection
+
+    def write(self, work: Work, undone: Callable[[], None]) -> Any:
+        with self._turn(), db.engine.connect() as connection:
+            try:
+                return work(connection)
+            except BaseException:
+                undone()
+                raise
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        try:
+            self._turns.get(timeout=TURN_TIMEOUT)
+        except Empty:
+            raise DatabaseBusyError from None
+        try:
+            yield
+        finally:
+            self._turns.put(None)
+
+
+class OneWriter(Writers):
+    """SQLite has one writer at a time, whose commit waits for the disk. So those who wait meanwhile share the next one.
+
+    One of them leads: he does the work of all who wait, commits it, wakes them, and has the next one lead. Processes
+    take turns by a lock on a file, for which one waits in slices as short as a commit; SQLite's own begin at 1 ms and
+    grow.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(at_once=1)
+        self._path = path
+        self._waiting: deque[_Request] = deque()
+        self._is_led = False
+        self._lock = Lock()  # of the two above
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        until = monotonic() + BUSY_TIMEOUT / 1000
+        with self._turn(), _locked(self._path, until), db.engine.connect() as connection:
+            connection.execution_options(writes_until=until)
+            with connection.begin():
+                yield connection
+
+    def write(self, work: Work, undone: Callable[[], None]) -> Any:
+        request = _Request(work, undone)
+        with self._lock:
+            self._waiting.append(request)
+            leads, self._is_led = not self._is_led, True
+        if leads or request.is_to_lead():
+            self._lead()
+        return request.answer()
+
+    def _lead(self) -> None:
+        taken: list[_Request] = []
+        try:
+            sleep(0)  # who is about to write can come along
+            with self.transaction() as tx:
+                while self._waiting and len(taken) < GROUP_MAX:
+                    taken.append(self._waiting.popleft())
+                    taken[-1].do(tx)
+        except BaseException as error:
+            taken = taken or self._take_all()  # it could not even begin, and would not for them
+            for request in taken:
+                request.undo(error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            for request in taken:
+                request.wake()
+            with self._lock:
+                self._is_led = bool(self._waiting)
+                if self._is_led:
+                    self._waiting[0].wake(to_lead=True)
+
+    def _take_all(self) -> "list[_Request]":
+        return [self._waiting.popleft() for _ in range(len(self._waiting))]
+
+
+class _Request:
+    """Work that waits for its transaction, and what came of it."""
+
+    def __init__(self, work: Work, undone: Callable[[], None]) -> None:
+        self._work = work
+        self._undone = undone
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._asleep = Lock()  # until somebody releases it: a fifth of what an Event costs
+        self._asleep.acquire()
+        self._to_lead = False
+
+    def do(self, tx: Connection) -> None:
+        """Do it, or leave no trace of it. Raises what leaves the whole transaction in doubt."""
+        driver: Any = tx.connection.dbapi_connection
+        before = driver.total_changes
+        try:
+            self._result = self._work(tx)
+        except Exception as error:
+            if tx.invalidated or not driver.in_transaction or driver.total_changes != before:
+                raise
+            self.undo(error)
+
+    def undo(self, error: BaseException) -> None:
+        self._error = error
+        self._undone()
+
+    def wake(self, to_lead: bool = False) -> None:
+        self._to_lead = to_lead
+        self._asleep.release()
+
+    def is_to_lead(self) -> bool:
+        """Wait until it is done, or until it is its turn to lead."""
+        self._asleep.acquire()
+        return self._to_lead
+
+    def answer(self) -> Any:
+        if self._error:
+            raise self._error
+        return self._result
+
+
+@contextmanager
+def _locked(path: str, until: float) -> Iterator[None]:
+    """Hold this file's lock, waiting so that others can be served. Without the file it works, and waits longer."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError:
+        yield
+        return
+    try:
+        if not _lock(file):
+            if monkey.is_module_patched("threading"):  # greenlets: let a real thread wait
+                get_hub().threadpool.apply(_wait_for, (file, until))
+            else:
+                _wait_for(file, until)
+        yield
+    finally:
+        os.close(file)
+
+
+def _lock(file: int) -> bool:
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without such locks
+        return True
+    return True
+
+
+def _wait_for(file: int, until: float) -> None:
+    sleep_in_thread = monkey.get_original("time", "sleep")
+    while not _lock(file):
+        if monotonic() > until:
+            raise DatabaseBusyError
+        sleep_in_thread(LOOK_AGAIN)
