@@ -7,11 +7,12 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, Unauthorized
 
+from dashboard.answers import json_answer
+from dashboard.connections import DatabaseBusyError
 from dashboard.endpoint import InvalidRequestError
 from dashboard.fragments import JOBS_CHANGED, toast
 from dashboard.jobs import ActionRefusedError, JobError
 from dashboard.migrate import SchemaError
-from dashboard.writers import DatabaseBusyError
 
 # Whether a COMMIT that got no answer was carried out, nobody knows.
 BUSY = "The database is busy or cannot be reached. Look whether it was done before you try again."
@@ -104,4 +105,4 @@ def _is_for_htmx() -> bool:
 def _json(body: object, status: int) -> Response:
     # What was sent is told back: to_json takes any number that can be in it.
     data = to_json(body, inf_nan_mode="null", serialize_unknown=True)
-    return Response(data, status, mimetype="application/json")
+    return json_answer(data, status)

@@ -11,8 +11,8 @@ from flask import Flask, Request, current_app
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from dashboard.connections import DatabaseBusyError
 from dashboard.transactions import reading, writing
-from dashboard.writers import DatabaseBusyError
 
 ADVISORY_LOCK = 0x6A6F6273  # "jobs": PostgreSQL's key for the one process that migrates
 NEEDS_NO_DATABASE = ("assets.static", "health.healthz")
@@ -37,8 +37,8 @@ def is_current() -> bool:
         return _is_current(tx, _config())
 
 
-def migrate_first(request: Request) -> None:
-    if not current_app.extensions.get("migrated") and request.endpoint not in NEEDS_NO_DATABASE:
+def migrate_first(app: Flask, request: Request) -> None:
+    if not app.extensions.get("migrated") and request.endpoint not in NEEDS_NO_DATABASE:
         _upgrade()
 
 

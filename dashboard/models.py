@@ -40,7 +40,10 @@ except ImportError:  # no wheel of it for this platform
 PREVIEW = 80  # characters of a payload that lists show
 BUSY_TIMEOUT = 5_000  # milliseconds that a writer waits for SQLite's one write lock
 BUSY_SLICE = 20  # milliseconds of it that SQLite itself waits at a time: it lets no other greenlet run meanwhile
-POOL_SIZE = 16  # connections a process; a transaction takes one for a millisecond or two, and the next waits for it
+
+# Connections a process: for writes and questions of one statement, which keep theirs, and for transactions of several.
+# Each needs one for a millisecond or two.
+WRITERS, ASKERS, POOL_SIZE = 8, 4, 4
 POOL_TIMEOUT = 5  # seconds to wait for one of them, and for PostgreSQL to take a new one
 
 # Nobody waits without end, and a transaction that somebody left open does not slow every claim.
@@ -116,6 +119,7 @@ def init_app(app: Flask, url: str, durability: Durability) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     db.init_app(app)
+    app.teardown_appcontext_funcs.clear()  # of the ORM's session, which nobody opens
     with app.app_context():
         if "module" in options:
             _set_up_sqlite(db.engine, synchronous="FULL" if durability is Durability.FULL else "NORMAL")
@@ -124,16 +128,26 @@ def init_app(app: Flask, url: str, durability: Durability) -> None:
 
 
 def _set_up_postgresql(engine: Engine) -> None:
-    poll = monkey.get_original("select", "poll")  # it will not wait, so no other greenlet needs to be let run
-
     @event.listens_for(engine, "checkout")
     def checkout(connection: Any, _record: object, _proxy: object) -> None:
-        # One that the server has closed meanwhile is replaced. The pool's own pre_ping would ask the server, a round
-        # trip at every use; but a server says nothing unasked, unless it is its last word.
-        incoming = poll()
-        incoming.register(connection.pgconn.socket, POLLIN)
-        if incoming.poll(0):
+        if has_ended(connection):
             raise DisconnectionError
+
+
+def has_ended(connection: Any) -> bool:
+    """Whether the server has closed this connection meanwhile; it is then replaced.
+
+    The pool's own pre_ping would ask the server, a round trip at every use. But a server says nothing unasked, unless
+    it is its last word.
+    """
+    if isinstance(connection, sqlite.Connection):
+        return False
+    incoming = _poll()
+    incoming.register(connection.pgconn.socket, POLLIN)
+    return bool(incoming.poll(0))
+
+
+_poll = monkey.get_original("select", "poll")  # it will not wait, so no other greenlet needs to be let run
 
 
 def _set_up_sqlite(engine: Engine, synchronous: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import count
 from typing import NoReturn
 
-from flask import current_app
+from flask import Flask, current_app
 from sqlalchemy import Connection
 from uuid_utils import uuid7
 
@@ -78,7 +78,8 @@ def call_off(job_id: str) -> Job:
 
 def claim_queue() -> ClaimQueue | None:
     """This process's queue; None where the database says what is next."""
-    queue: ClaimQueue | None = current_app.extensions["claim_queue"]
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    queue: ClaimQueue | None = app.extensions["claim_queue"]
     return queue
 
 

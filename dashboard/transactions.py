@@ -1,13 +1,14 @@
 """Transactions: asking() and reading(); writing(), and write(), which may share one with others who write."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar, cast
 
 from flask import Flask, current_app
 from sqlalchemy import Connection
 
-from dashboard.models import POOL_SIZE, db
+from dashboard.connections import Connections
+from dashboard.models import ASKERS, POOL_TIMEOUT, db
 from dashboard.writers import OneWriter, Writers
 
 T = TypeVar("T")
@@ -16,7 +17,8 @@ T = TypeVar("T")
 def init_app(app: Flask) -> None:
     with app.app_context():
         file = db.engine.url.database if db.engine.dialect.name == "sqlite" else None
-        app.extensions["writers"] = OneWriter(f"{file}-turn") if file else Writers(at_once=POOL_SIZE - 4)
+        app.extensions["writers"] = OneWriter(db.engine, f"{file}-turn") if file else Writers(db.engine)
+        app.extensions["askers"] = Connections(db.engine, ASKERS, POOL_TIMEOUT)
 
 
 @contextmanager
@@ -29,9 +31,10 @@ def reading() -> Iterator[Connection]:
             yield connection
 
 
-def asking() -> Connection:
-    """A connection for one question, to be used by `with`: a transaction around it would cost more than the answer."""
-    return db.engine.connect()
+def asking() -> AbstractContextManager[Connection]:
+    """A connection for one question: a transaction around it would cost more than the answer."""
+    askers: Connections = _app().extensions["askers"]
+    return askers.use()
 
 
 @contextmanager
@@ -55,5 +58,9 @@ def write(work: Callable[[Connection], T], undone: Callable[[], None] = lambda: 
 
 
 def _writers() -> Writers:
-    writers: Writers = current_app.extensions["writers"]
+    writers: Writers = _app().extensions["writers"]
     return writers
+
+
+def _app() -> Flask:
+    return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]  # the proxy costs more

@@ -5,15 +5,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
-from queue import Empty, SimpleQueue
 from threading import Lock
 from time import monotonic, sleep
 from typing import Any
 
 from gevent import get_hub, monkey
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
-from dashboard.models import BUSY_TIMEOUT, db
+from dashboard.connections import Connections, DatabaseBusyError
+from dashboard.models import BUSY_TIMEOUT, WRITERS
 
 TURN_TIMEOUT = 2  # seconds
 LOOK_AGAIN = 0.0002  # seconds: a process waits for another's commit, which takes about as long
@@ -22,43 +22,27 @@ GROUP_MAX = 100  # writes that one commit takes along; who comes later waits for
 Work = Callable[[Connection], Any]
 
 
-class DatabaseBusyError(Exception):
-    """Nobody got a turn to write in time; nothing was begun."""
-
-
 class Writers:
     """Those of one process who write. They take turns, so that a locked database does not cost every connection."""
 
-    def __init__(self, at_once: int) -> None:
-        self._turns: SimpleQueue[None] = SimpleQueue()  # cheaper than a semaphore, which is written in Python
-        for _ in range(at_once):
-            self._turns.put(None)
+    def __init__(self, engine: Engine, at_once: int = WRITERS) -> None:
+        self._engine = engine
+        self._connections = Connections(engine, at_once, TURN_TIMEOUT)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        with self._turn(), db.engine.connect() as connection:
+        with self._engine.connect() as connection:
             connection.execution_options(isolation_level="READ COMMITTED")
             with connection.begin():
                 yield connection
 
     def write(self, work: Work, undone: Callable[[], None]) -> Any:
-        with self._turn(), db.engine.connect() as connection:
+        with self._connections.use() as connection:
             try:
                 return work(connection)
             except BaseException:
                 undone()
                 raise
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        try:
-            self._turns.get(timeout=TURN_TIMEOUT)
-        except Empty:
-            raise DatabaseBusyError from None
-        try:
-            yield
-        finally:
-            self._turns.put(None)
 
 
 class OneWriter(Writers):
@@ -69,20 +53,21 @@ class OneWriter(Writers):
     grow.
     """
 
-    def __init__(self, path: str) -> None:
-        super().__init__(at_once=1)
+    def __init__(self, engine: Engine, path: str) -> None:
+        super().__init__(engine, at_once=1)
         self._path = path
         self._waiting: deque[_Request] = deque()
         self._is_led = False
-        self._lock = Lock()  # of the two above
+        self._lock = _RealLock()  # of the two above; nobody waits while he has it
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         until = monotonic() + BUSY_TIMEOUT / 1000
-        with self._turn(), _locked(self._path, until), db.engine.connect() as connection:
+        with self._connections.use() as connection, _locked(self._path, until):
             connection.execution_options(writes_until=until)
-            with connection.begin():
+            with connection.begin() as transaction:
                 yield connection
+                _in_thread(transaction.commit)  # it waits for the disk
 
     def write(self, work: Work, undone: Callable[[], None]) -> Any:
         request = _Request(work, undone)
@@ -117,6 +102,9 @@ class OneWriter(Writers):
 
     def _take_all(self) -> "list[_Request]":
         return [self._waiting.popleft() for _ in range(len(self._waiting))]
+
+
+_RealLock = monkey.get_original("threading", "Lock")
 
 
 class _Request:
@@ -171,13 +159,27 @@ def _locked(path: str, until: float) -> Iterator[None]:
         return
     try:
         if not _lock(file):
-            if monkey.is_module_patched("threading"):  # greenlets: let a real thread wait
-                get_hub().threadpool.apply(_wait_for, (file, until))
-            else:
-                _wait_for(file, until)
+            _in_thread(_wait_for, file, until)
         yield
     finally:
         os.close(file)
+
+
+def _in_thread(function: Callable[..., None], *arguments: object) -> None:
+    """Call what waits so that others can be served: where they are greenlets, a real thread waits."""
+    if not monkey.is_module_patched("threading"):
+        function(*arguments)
+    elif error := get_hub().threadpool.apply(_error_of, (function, *arguments)):
+        raise error
+
+
+def _error_of(function: Callable[..., None], *arguments: object) -> Exception | None:
+    """gevent prints what a thread raises; where nothing can be printed, nobody would ever hear of it."""
+    try:
+        function(*arguments)
+    except Exception as error:
+        return error
+    return None
 
 
 def _lock(file: int) -> bool:

@@ -16,10 +16,10 @@ from sqlalchemy.exc import OperationalError
 from support import eventually
 
 from dashboard import listing, service, store, writers
+from dashboard.connections import DatabaseBusyError
 from dashboard.jobs import ActionRefusedError, JobStatus
 from dashboard.models import db
 from dashboard.transactions import reading, write
-from dashboard.writers import DatabaseBusyError
 
 CROWD = 8
 

@@ -1,0 +1,91 @@
+"""Connections that stay open and ready between two uses.
+
+SQLAlchemy's pool puts a Connection together anew each time, which costs several times what most questions cost. It
+remains for transactions of several statements.
+"""
+
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+from sqlalchemy import Connection, Engine, event
+
+from dashboard.models import has_ended
+
+
+class DatabaseBusyError(Exception):
+    """Nobody got a connection, or a turn to write, in time; nothing was begun."""
+
+
+class Connections:
+    """So many at most; who finds none waits for so many seconds, and then gets a DatabaseBusyError."""
+
+    def __init__(self, engine: Engine, at_most: int, timeout: float) -> None:
+        self._engine = engine
+        self._timeout = timeout
+        self._idle: list[Connection] = []
+        self._places: SimpleQueue[None] = SimpleQueue()  # cheaper than a semaphore, which is written in Python
+        for _ in range(at_most):
+            self._places.put(None)
+        event.listen(engine, "engine_disposed", self._close_idle)
+        event.listen(engine, "invalidate", self._close_idle)  # what one has met, the others have met or will
+
+    def use(self) -> "_Use":
+        """One of them, to be used by `with`; its end undoes what has not been committed."""
+        return _Use(self._take, self._give_back)
+
+    def _take(self) -> Connection:
+        try:
+            self._places.get(timeout=self._timeout)
+        except Empty:
+            raise DatabaseBusyError from None
+        try:
+            return self._ready() or self._engine.connect()
+        except BaseException:
+            self._places.put(None)
+            raise
+
+    def _ready(self) -> Connection | None:
+        while self._idle:
+            try:
+                connection = self._idle.pop()  # the last one used: what it has read is still at hand
+            except IndexError:
+                return None  # another thread was faster
+            if not has_ended(connection.connection.dbapi_connection):
+                return connection
+            connection.invalidate()
+            connection.close()
+        return None
+
+    def _give_back(self, connection: Connection, failed: bool) -> None:
+        try:
+            if transaction := connection.get_transaction():
+                transaction.close()
+            if failed and not connection.invalidated:
+                connection.connection.rollback()  # the transaction may be closed for SQLAlchemy alone
+            if connection.invalidated:
+                connection.close()
+            else:
+                self._idle.append(connection)
+        finally:
+            self._places.put(None)
+
+    def _close_idle(self, *_: object) -> None:
+        while self._idle:
+            connection = self._idle.pop()
+            connection.detach()  # from the pool, which would keep it
+            connection.close()
+
+
+class _Use:
+    """What a generator with @contextmanager would be, for a third of its cost."""
+
+    def __init__(self, take: Callable[[], Connection], give_back: Callable[[Connection, bool], None]) -> None:
+        self._take = take
+        self._give_back = give_back
+
+    def __enter__(self) -> Connection:
+        self._connection = self._take()
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._give_back(self._connection, kind is not None)
