@@ -24,11 +24,28 @@ from dashboard import (
 from dashboard.config import ClaimFrom, Settings
 from dashboard.queue import ClaimQueue
 
+CHECKS = (
+    security.refuse_other_hosts,
+    security.refuse_other_sites,
+    security.refuse_long_bodies,
+    migrate.migrate_first,
+    access.guard,
+    security.refuse_broken_forms,  # last: those who may send none are not read
+)
+
+
+class Dashboard(Flask):
+    def preprocess_request(self) -> None:
+        """Check what has to hold before a request is served; hooks would each be looked up anew each time."""
+        asked = request._get_current_object()  # type: ignore[attr-defined]
+        for refuse in CHECKS:
+            refuse(self, asked)
+
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     """The application, its database up to date. Raises SettingsError for a setting that cannot be."""
     settings = Settings.from_environ(environ)
-    app = Flask(__name__, template_folder="../templates", static_folder=None)
+    app = Dashboard(__name__, template_folder="../templates", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False
     app.extensions["claim_queue"] = ClaimQueue() if settings.claim_from is ClaimFrom.QUEUE else None
@@ -40,22 +57,4 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
         app.register_blueprint(room.bp)
     migrate.init_app(app)
     access.init_app(app, settings)
-    app.before_request(check)
     return app
-
-
-CHECKS = (
-    security.refuse_other_hosts,
-    security.refuse_other_sites,
-    security.refuse_long_bodies,
-    migrate.migrate_first,
-    access.guard,
-    security.refuse_broken_forms,  # last: those who may send none are not read
-)
-
-
-def check() -> None:
-    """What has to hold before a request is served; in one hook, because Flask looks at each hook anew each time."""
-    asked = request._get_current_object()  # type: ignore[attr-defined]
-    for refuse in CHECKS:
-        refuse(asked)

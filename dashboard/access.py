@@ -9,7 +9,7 @@ from hashlib import sha256
 from hmac import compare_digest, digest
 from typing import NamedTuple
 
-from flask import Blueprint, Flask, Request, current_app, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, Request, current_app, redirect, render_template, request, session, url_for
 from werkzeug import Response
 from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
 from werkzeug.security import check_password_hash, generate_password_hash
@@ -23,6 +23,8 @@ SESSION_HOURS = 12
 OPEN_TO_ALL = {"assets.static", "health.healthz", "health.readyz", "access.sign_in", "access.sign_out"}
 ASKS_TO_ACT = {"pages.new", "pages.ask", "fragments.new", "fragments.ask"}  # reads that only lead to an act
 NOBODY = generate_password_hash("nobody")  # so that an unknown name takes as long as a known one
+
+ROLE, USER = "dashboard.role", "dashboard.user"  # where the request's environ has who asks
 
 bp = Blueprint("access", __name__)
 
@@ -56,7 +58,7 @@ def _mark(user: Credential) -> str:
 
 
 def may_act() -> bool:
-    return getattr(g, "role", None) is Role.OPERATOR
+    return request.environ.get(ROLE) is Role.OPERATOR
 
 
 def asks_for_token() -> bool:
@@ -66,13 +68,13 @@ def asks_for_token() -> bool:
 
 def signed_in_as() -> str | None:
     """The name of who signed in with a password; None for a token, and where all is open."""
-    name: str | None = getattr(g, "user", None)
+    name: str | None = request.environ.get(USER)
     return name
 
 
-def guard(request: Request) -> None:
+def guard(app: Flask, request: Request) -> None:
     """Refuse what whoever asks may not do."""
-    g.role = role = _role()
+    request.environ[ROLE] = role = _role(app.extensions["access"], request)
     if request.endpoint in OPEN_TO_ALL:
         return
     if role is None:
@@ -82,8 +84,7 @@ def guard(request: Request) -> None:
         raise Forbidden("A viewer may look at the jobs, and change nothing")
 
 
-def _role() -> Role | None:
-    access = _access()
+def _role(access: Access, request: Request) -> Role | None:
     if access.is_open:
         return Role.OPERATOR
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -94,7 +95,7 @@ def _role() -> Role | None:
     user = access.users.get(session.get("user", "")) if access.users else None
     if user and not compare_digest(session.get("mark", ""), _mark(user)):
         user = None
-    g.user = user and user.name
+    request.environ[USER] = user and user.name
     return user.role if user else None
 
 

@@ -39,7 +39,7 @@ class Live(NamedTuple):
 
 def revision(tx: Connection) -> str:
     """The tag of what only a change of a job can change, and of who looks."""
-    return f"{store.counts(tx).revision}{'' if access.may_act() else 'v'}"
+    return f"{store.revision(tx)}{'' if access.may_act() else 'v'}"
 
 
 def job_tag(tx: Connection) -> str:
@@ -131,7 +131,7 @@ def queue(tx: Connection) -> Context:
 
 def _asked() -> Context:
     """The query's filter and place, without what is empty."""
-    if not request.args:
+    if not request.query_string:
         return {}
     form = FilterForm(request.args)
     for name in form.data:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, Request, current_app
+from flask import Flask, Request
 from werkzeug.exceptions import BadRequest, Forbidden, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.utils import host_is_trusted
@@ -35,9 +35,9 @@ def init_app(app: Flask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, 0, hops)  # type: ignore[method-assign]
 
 
-def refuse_other_hosts(request: Request) -> None:
+def refuse_other_hosts(app: Flask, request: Request) -> None:
     """A name that somebody else made point at us must get no data: DNS rebinding."""
-    if not _is_ours(request.host.lower(), current_app.extensions["allowed_hosts"]) and request.blueprint != "health":
+    if not _is_ours(request.host.lower(), app.extensions["allowed_hosts"]) and request.blueprint != "health":
         raise BadRequest("This server does not answer to that host name; ALLOWED_HOSTS says to which it does")
 
 
@@ -48,7 +48,7 @@ def _is_ours(host: str, names: tuple[str, ...]) -> bool:
     return host_is_trusted(host, [name for name in names if not name.startswith("[")])
 
 
-def refuse_other_sites(request: Request) -> None:
+def refuse_other_sites(_app: Flask, request: Request) -> None:
     """Let a page of another site change nothing. A client that sends neither header is no browser."""
     if request.method in SAFE_METHODS:
         return
@@ -61,13 +61,18 @@ def refuse_other_sites(request: Request) -> None:
         raise Forbidden("This came from a page of another site")
 
 
-def refuse_long_bodies(request: Request) -> None:
+def refuse_long_bodies(app: Flask, request: Request) -> None:
     """Where no body is asked for, too: nobody would read it, but it would be taken."""
-    if (request.content_length or 0) > (request.max_content_length or 0):
+    if body_length(request) > app.config["MAX_CONTENT_LENGTH"]:
         raise RequestEntityTooLarge
 
 
-def refuse_broken_forms(request: Request) -> None:
+def body_length(request: Request) -> int:
+    """The bytes of the body, as the server has checked that it says; 0 for one that is sent in chunks."""
+    return int(request.environ.get("CONTENT_LENGTH") or 0)
+
+
+def refuse_broken_forms(_app: Flask, request: Request) -> None:
     """What no browser sends, and Werkzeug would make something of: cut at the limit, or with its bytes replaced."""
     if request.method in SAFE_METHODS or request.blueprint not in ("pages", "fragments", "access"):
         return
@@ -93,8 +98,9 @@ def _with_headers(app: Wsgi, headers: list[tuple[str, str]]) -> Wsgi:
 
     def with_headers(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         def start(status: str, own: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            says = any(name == "Cache-Control" for name, _ in own)
-            return start_response(status, own + (headers if says else without_caching), exc_info)
+            return start_response(
+                status, own + (headers if "Cache-Control" in dict(own) else without_caching), exc_info
+            )
 
         return app(environ, start)
 

@@ -126,6 +126,13 @@ def counts(tx: Connection) -> Tally:
 _COUNTS = Compiled(select(*(func.sum(tally.c[name]) for name in Tally._fields)))
 
 
+def revision(tx: Connection) -> int:
+    return int(_REVISION.rows(tx)[0][0])
+
+
+_REVISION = Compiled(select(func.sum(tally.c.revision)))
+
+
 def last_seq(tx: Connection) -> int:
     """The seq of the newest job; 0 when there is none."""
     return _LAST_SEQ.rows(tx)[0][0] or 0

@@ -42,7 +42,7 @@ class App:
         try:
             return Answer(self.status, b"".join(parts))
         finally:
-            parts.close()
+            getattr(parts, "close", lambda: None)()  # which WSGI leaves to the answer
 
     def _start_response(self, status: str, headers: list[tuple[str, str]], _error: object = None) -> Any:
         self.status, self.headers = int(status[:3]), headers
