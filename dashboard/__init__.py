@@ -1,7 +1,8 @@
 """A server-rendered web dashboard over a job queue."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask import Flask, request
 
@@ -40,6 +41,9 @@ class Dashboard(Flask):
         asked = request._get_current_object()  # type: ignore[attr-defined]
         for refuse in CHECKS:
             refuse(self, asked)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func  # Flask would ask of each view, each time, whether it is async
 
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Flask:

@@ -26,7 +26,8 @@ class Compiled:
         values |= form.constants
         for name, convert in form.bind:
             values[name] = convert(values[name])
-        return form.read(run(tx, form, [values[name] for name in form.names] if form.names else values))
+        rows = run(tx, form, [values[name] for name in form.names] if form.names else values)
+        return form.read(rows) if form.result else rows
 
     def _compile(self, dialect: Dialect) -> "_Form":
         compiled = self._statement.compile(dialect=dialect, column_keys=self._columns)
@@ -55,7 +56,7 @@ class _Form(NamedTuple):
     has_rows: bool
 
     def read(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        return [self._convert(row) for row in rows] if self.result else rows
+        return [self._convert(row) for row in rows]
 
     def _convert(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         values = list(row)
@@ -67,8 +68,7 @@ class _Form(NamedTuple):
 def run(tx: Connection, form: _Form, values: Any) -> list[tuple[Any, ...]]:
     driver = tx.dialect.loaded_dbapi
     try:
-        cursor: Any = tx.connection.cursor()
-        cursor.execute(form.sql, values)
+        cursor: Any = tx.connection.dbapi_connection.execute(form.sql, values)  # type: ignore[union-attr]
         return cursor.fetchall() if form.has_rows else []
     except driver.Error as error:
         if isinstance(error, driver.OperationalError):

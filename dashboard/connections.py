@@ -4,7 +4,6 @@ SQLAlchemy's pool puts a Connection together anew each time, which costs several
 remains for transactions of several statements.
 """
 
-from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from sqlalchemy import Connection, Engine, event
@@ -22,6 +21,7 @@ class Connections:
     def __init__(self, engine: Engine, at_most: int, timeout: float) -> None:
         self._engine = engine
         self._timeout = timeout
+        self._may_end = engine.dialect.name == "postgresql"
         self._idle: list[Connection] = []
         self._places: SimpleQueue[None] = SimpleQueue()  # cheaper than a semaphore, which is written in Python
         for _ in range(at_most):
@@ -31,9 +31,9 @@ class Connections:
 
     def use(self) -> "_Use":
         """One of them, to be used by `with`; its end undoes what has not been committed."""
-        return _Use(self._take, self._give_back)
+        return _Use(self)
 
-    def _take(self) -> Connection:
+    def take(self) -> Connection:
         try:
             self._places.get(timeout=self._timeout)
         except Empty:
@@ -44,30 +44,34 @@ class Connections:
             self._places.put(None)
             raise
 
+    def give_back(self, connection: Connection, failed: bool) -> None:
+        try:
+            if transaction := connection.get_transaction():
+                transaction.close()
+            if failed:
+                self._restore(connection)
+            if not connection.closed:
+                self._idle.append(connection)
+        finally:
+            self._places.put(None)
+
     def _ready(self) -> Connection | None:
         while self._idle:
             try:
                 connection = self._idle.pop()  # the last one used: what it has read is still at hand
             except IndexError:
                 return None  # another thread was faster
-            if not has_ended(connection.connection.dbapi_connection):
+            if not (self._may_end and has_ended(connection.connection.dbapi_connection)):
                 return connection
             connection.invalidate()
             connection.close()
         return None
 
-    def _give_back(self, connection: Connection, failed: bool) -> None:
-        try:
-            if transaction := connection.get_transaction():
-                transaction.close()
-            if failed and not connection.invalidated:
-                connection.connection.rollback()  # the transaction may be closed for SQLAlchemy alone
-            if connection.invalidated:
-                connection.close()
-            else:
-                self._idle.append(connection)
-        finally:
-            self._places.put(None)
+    def _restore(self, connection: Connection) -> None:
+        if connection.invalidated:
+            connection.close()
+        else:
+            connection.connection.rollback()  # the transaction may have ended for SQLAlchemy alone
 
     def _close_idle(self, *_: object) -> None:
         while self._idle:
@@ -79,13 +83,12 @@ class Connections:
 class _Use:
     """What a generator with @contextmanager would be, for a third of its cost."""
 
-    def __init__(self, take: Callable[[], Connection], give_back: Callable[[Connection, bool], None]) -> None:
-        self._take = take
-        self._give_back = give_back
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
     def __enter__(self) -> Connection:
-        self._connection = self._take()
+        self._connection = self._connections.take()
         return self._connection
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._give_back(self._connection, kind is not None)
+        self._connections.give_back(self._connection, kind is not None)

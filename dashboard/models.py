@@ -135,13 +135,11 @@ def _set_up_postgresql(engine: Engine) -> None:
 
 
 def has_ended(connection: Any) -> bool:
-    """Whether the server has closed this connection meanwhile; it is then replaced.
+    """Whether PostgreSQL has closed this connection meanwhile; it is then replaced.
 
     The pool's own pre_ping would ask the server, a round trip at every use. But a server says nothing unasked, unless
     it is its last word.
     """
-    if isinstance(connection, sqlite.Connection):
-        return False
     incoming = _poll()
     incoming.register(connection.pgconn.socket, POLLIN)
     return bool(incoming.poll(0))

@@ -14,7 +14,7 @@ from threading import Lock
 from time import monotonic
 from typing import NamedTuple
 
-WINDOW = 2_000  # entries that a refill asks for; the heap may grow to twice that
+WINDOW = 200  # entries that a refill asks for; the heap may grow to twice that
 
 
 class Entry(NamedTuple):

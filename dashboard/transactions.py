@@ -33,7 +33,8 @@ def reading() -> Iterator[Connection]:
 
 def asking() -> AbstractContextManager[Connection]:
     """A connection for one question: a transaction around it would cost more than the answer."""
-    askers: Connections = _app().extensions["askers"]
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    askers: Connections = app.extensions["askers"]
     return askers.use()
 
 
@@ -58,9 +59,6 @@ def write(work: Callable[[Connection], T], undone: Callable[[], None] = lambda: 
 
 
 def _writers() -> Writers:
-    writers: Writers = _app().extensions["writers"]
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    writers: Writers = app.extensions["writers"]
     return writers
-
-
-def _app() -> Flask:
-    return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]  # the proxy costs more
