@@ -1,7 +1,7 @@
 """Connections that stay open and ready between two uses.
 
 SQLAlchemy's pool puts a Connection together anew each time, which costs several times what most questions cost. It
-remains for transactions of several statements.
+remains for the rare transactions of several statements that write.
 """
 
 from queue import Empty, SimpleQueue
@@ -16,10 +16,14 @@ class DatabaseBusyError(Exception):
 
 
 class Connections:
-    """So many at most; who finds none waits for so many seconds, and then gets a DatabaseBusyError."""
+    """So many at most; who finds none waits for so many seconds, and then gets a DatabaseBusyError.
 
-    def __init__(self, engine: Engine, at_most: int, timeout: float) -> None:
+    They have these execution options.
+    """
+
+    def __init__(self, engine: Engine, at_most: int, timeout: float, **options: str) -> None:
         self._engine = engine
+        self._options = options
         self._timeout = timeout
         self._may_end = engine.dialect.name == "postgresql"
         self._idle: list[Connection] = []
@@ -39,7 +43,7 @@ class Connections:
         except Empty:
             raise DatabaseBusyError from None
         try:
-            return self._ready() or self._engine.connect()
+            return self._ready() or self._engine.connect().execution_options(**self._options)
         except BaseException:
             self._places.put(None)
             raise

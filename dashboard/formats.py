@@ -20,7 +20,10 @@ AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))  # seconds, unit
 def age(span: timedelta) -> str:
     """In its largest unit: 5 s, 3 min, 2 h, 9 d."""
     seconds = max(0, int(span.total_seconds()))
-    return next((f"{seconds // size} {unit}" for size, unit in AGES if seconds >= size), f"{seconds} s")
+    for size, unit in AGES:
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 @bp.app_template_filter()

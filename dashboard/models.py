@@ -41,9 +41,9 @@ PREVIEW = 80  # characters of a payload that lists show
 BUSY_TIMEOUT = 5_000  # milliseconds that a writer waits for SQLite's one write lock
 BUSY_SLICE = 20  # milliseconds of it that SQLite itself waits at a time: it lets no other greenlet run meanwhile
 
-# Connections a process: for writes and questions of one statement, which keep theirs, and for transactions of several.
-# Each needs one for a millisecond or two.
-WRITERS, ASKERS, POOL_SIZE = 8, 4, 4
+# Connections a process, each needed for a millisecond or two at a time: for writes of one statement, for questions of
+# one, for transactions that read, and for those that write.
+WRITERS, ASKERS, READERS, OTHERS = 8, 4, 4, 4
 POOL_TIMEOUT = 5  # seconds to wait for one of them, and for PostgreSQL to take a new one
 
 # Nobody waits without end, and a transaction that somebody left open does not slow every claim.
@@ -106,7 +106,8 @@ attempts = db.Table(
 
 def init_app(app: Flask, url: str, durability: Durability) -> None:
     """Bind db to the database at this URL."""
-    options: dict[str, Any] = {"pool_size": POOL_SIZE, "pool_timeout": POOL_TIMEOUT}
+    connections = WRITERS + ASKERS + READERS + OTHERS
+    options: dict[str, Any] = {"pool_size": connections, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT}
     if url.startswith("sqlite"):
         options["module"] = sqlite
     else:

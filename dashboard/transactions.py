@@ -8,7 +8,7 @@ from flask import Flask, current_app
 from sqlalchemy import Connection
 
 from dashboard.connections import Connections
-from dashboard.models import ASKERS, POOL_TIMEOUT, db
+from dashboard.models import ASKERS, POOL_TIMEOUT, READERS, db
 from dashboard.writers import OneWriter, Writers
 
 T = TypeVar("T")
@@ -16,19 +16,22 @@ T = TypeVar("T")
 
 def init_app(app: Flask) -> None:
     with app.app_context():
-        file = db.engine.url.database if db.engine.dialect.name == "sqlite" else None
-        app.extensions["writers"] = OneWriter(db.engine, f"{file}-turn") if file else Writers(db.engine)
-        app.extensions["askers"] = Connections(db.engine, ASKERS, POOL_TIMEOUT)
+        engine = db.engine
+    if engine.dialect.name == "sqlite":
+        writers: Writers = OneWriter(engine, f"{engine.url.database}-turn")
+        readers = Connections(engine, READERS, POOL_TIMEOUT)
+    else:
+        writers = Writers(engine)  # and by default each statement would see a state of its own
+        readers = Connections(engine, READERS, POOL_TIMEOUT, isolation_level="REPEATABLE READ")
+    app.extensions |= {"writers": writers, "readers": readers, "askers": Connections(engine, ASKERS, POOL_TIMEOUT)}
 
 
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A transaction that sees one state of the database throughout."""
-    with db.engine.connect() as connection:
-        if connection.dialect.name == "postgresql":  # where by default each statement sees a state of its own
-            connection.execution_options(isolation_level="REPEATABLE READ")
-        with connection.begin():
-            yield connection
+    readers: Connections = current_app.extensions["readers"]
+    with readers.use() as connection, connection.begin():
+        yield connection
 
 
 def asking() -> AbstractContextManager[Connection]:

@@ -356,7 +356,7 @@ def drawn(client: FlaskClient, jobs: list[Job]) -> str:
     answers = [client.get(f"/dashboard/{part}{path}") for path in paths for part in ("", "fragments/") if part + path]
     answers += [client.get("/dashboard/fragments/board"), client.get("/nope")]
     answers += [client.post("/dashboard/fragments/new", data={"type": "job"})]
-    return "".join(answer.text.lower() for answer in answers)
+    return "".join(unescape(answer.text).lower() for answer in answers)
 
 
 def test_what_a_viewer_may_not_do_is_not_drawn(app: Flask) -> None:
