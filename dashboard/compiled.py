@@ -68,7 +68,11 @@ class _Form(NamedTuple):
 def run(tx: Connection, form: _Form, values: Any) -> list[tuple[Any, ...]]:
     driver = tx.dialect.loaded_dbapi
     try:
-        cursor: Any = tx.connection.dbapi_connection.execute(form.sql, values)  # type: ignore[union-attr]
+        connection: Any = tx.connection
+        cursor = connection.info.get("cursor")  # one for all: psycopg makes a new one as dearly as a short statement
+        if cursor is None:
+            cursor = connection.info["cursor"] = connection.cursor()
+        cursor.execute(form.sql, values)
         return cursor.fetchall() if form.has_rows else []
     except driver.Error as error:
         if isinstance(error, driver.OperationalError):

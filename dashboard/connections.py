@@ -52,10 +52,12 @@ class Connections:
         try:
             if transaction := connection.get_transaction():
                 transaction.close()
+            if connection.invalidated:
+                connection.close()
+                return
             if failed:
-                self._restore(connection)
-            if not connection.closed:
-                self._idle.append(connection)
+                connection.connection.rollback()  # the transaction may have ended for SQLAlchemy alone
+            self._idle.append(connection)
         finally:
             self._places.put(None)
 
@@ -70,12 +72,6 @@ class Connections:
             connection.invalidate()
             connection.close()
         return None
-
-    def _restore(self, connection: Connection) -> None:
-        if connection.invalidated:
-            connection.close()
-        else:
-            connection.connection.rollback()  # the transaction may have ended for SQLAlchemy alone
 
     def _close_idle(self, *_: object) -> None:
         while self._idle:

@@ -340,8 +340,20 @@ def test_a_body_past_a_million_bytes_is_413(client: FlaskClient) -> None:
     refused(client, f"POST /jobs/{make_job(JobStatus.RUNNING).id}/complete", 413, **as_json("{}".ljust(1_000_001)))
 
 
+def test_a_body_that_breaks_off_is_400_and_creates_nothing(client: FlaskClient) -> None:
+    refused(client, "POST /jobs", 400, **as_json('{"type": "t"}'), environ_overrides={"CONTENT_LENGTH": "20"})
+    assert client.get("/jobs").json == []
+
+
+def test_head_is_answered_as_get_without_the_body(client: FlaskClient) -> None:
+    for path in ("/jobs", "/jobs/summary", f"/jobs/{UNKNOWN}"):
+        got, head = client.get(path), client.head(path)
+        assert (head.status_code, head.headers, head.data) == (got.status_code, got.headers, b"")
+
+
 def test_a_streamed_body_past_a_million_bytes_is_413(client: FlaskClient) -> None:
-    chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}  # as a server hands it on
+    # As a server hands it on.
+    chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "", "wsgi.input_terminated": True}
     body = '{"type": "t"}'
     call(client, "POST /jobs", 201, **as_json(body.ljust(1_000_000)), environ_overrides=chunked)
     refused(client, "POST /jobs", 413, **as_json(body.ljust(1_000_001)), environ_overrides=chunked)

@@ -300,6 +300,11 @@ def test_a_refresh_is_304_without_a_body_until_something_changes(client: FlaskCl
     assert client.get(url, headers=has).status_code == 200
 
 
+def test_a_tag_that_a_proxy_has_made_weak_is_known_again(client: FlaskClient) -> None:
+    tag = client.get("/dashboard/fragments/board").headers["ETag"]
+    assert client.get("/dashboard/fragments/board", headers={"If-None-Match": f"W/{tag}"}).status_code == 304
+
+
 def test_a_refresh_that_holds_its_rows_gets_them_again_and_the_number_of_newer_ones(client: FlaskClient) -> None:
     job = make_job()
     html = page(client, "/dashboard/?status=PENDING")

@@ -1,5 +1,7 @@
 """Those who write to SQLite at the same time commit together; each gets his own answer, and only after the commit."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from faults import locked
 from flask import Flask
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
-from support import eventually
+from support import ROOT, eventually
 
 from dashboard import listing, service, store, writers
 from dashboard.connections import DatabaseBusyError
@@ -142,6 +144,41 @@ def test_a_process_that_does_not_let_go_of_its_turn_is_not_waited_for_without_en
         with pytest.raises(DatabaseBusyError):
             service.create("t", None, 0)
     service.create("t", None, 0)
+
+
+OTHERS_MEANWHILE = """
+from gevent import monkey; monkey.patch_all()
+import sys
+import gevent
+from sqlalchemy import event
+from dashboard import create_app, service
+from dashboard.models import db
+
+commits = []
+served = monkey.get_original("threading", "Lock")()
+served.acquire()
+
+def commit(_):
+    commits.append("has begun")
+    assert served.acquire(timeout=10), "nobody was served meanwhile"
+
+def create():
+    with app.app_context():
+        service.create("t", None, 0)
+
+app = create_app({"DATABASE_URL": sys.argv[1]})
+with app.app_context():
+    event.listen(db.engine, "commit", commit)
+writer = gevent.spawn(create)
+while not commits:
+    gevent.sleep(0)
+served.release()
+writer.get()
+"""
+
+
+def test_others_are_served_while_a_commit_waits_for_the_disk(sqlite_url: str) -> None:
+    subprocess.run([sys.executable, "-W", "error", "-c", OTHERS_MEANWHILE, sqlite_url], cwd=ROOT, check=True)
 
 
 def test_work_that_fails_after_it_has_written_is_not_kept(app: Flask) -> None:
