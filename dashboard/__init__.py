@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask
 
 from dashboard import (
     access,
@@ -23,6 +23,7 @@ from dashboard import (
     transactions,
 )
 from dashboard.config import ClaimFrom, Settings
+from dashboard.current import this_request
 from dashboard.queue import ClaimQueue
 
 CHECKS = (
@@ -38,7 +39,7 @@ CHECKS = (
 class Dashboard(Flask):
     def preprocess_request(self) -> None:
         """Check what has to hold before a request is served; hooks would each be looked up anew each time."""
-        asked = request._get_current_object()  # type: ignore[attr-defined]
+        asked = this_request()
         for refuse in CHECKS:
             refuse(self, asked)
 

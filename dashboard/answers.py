@@ -9,7 +9,8 @@ JSON = "application/json"
 
 
 class Answer(Response):
-    """What it holds is what is sent. Werkzeug's own way looks after streams, files and Locations that it has not."""
+    """What it was made with is what is sent. Werkzeug's own way looks after streams, files, Locations and lengths that
+    change."""
 
     def get_wsgi_response(self, environ: dict[str, Any]) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
         body: Any = [] if environ["REQUEST_METHOD"] == "HEAD" else self.response

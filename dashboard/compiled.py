@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 
 Convert = Callable[[Any], Any]
+FEW = 10  # rows: a cursor holds on to what it has read, so that of more is not kept
 
 
 class Compiled:
@@ -67,14 +68,17 @@ class _Form(NamedTuple):
 
 def run(tx: Connection, form: _Form, values: Any) -> list[tuple[Any, ...]]:
     driver = tx.dialect.loaded_dbapi
+    connection: Any = tx.connection
     try:
-        connection: Any = tx.connection
-        cursor = connection.info.get("cursor")  # one for all: psycopg makes a new one as dearly as a short statement
+        cursor = connection.info.pop("cursor", None)  # psycopg makes a new one as dearly as it runs a short statement
         if cursor is None:
-            cursor = connection.info["cursor"] = connection.cursor()
+            cursor = connection.cursor()
         cursor.execute(form.sql, values)
-        return cursor.fetchall() if form.has_rows else []
+        rows = cursor.fetchall() if form.has_rows else []
+        if len(rows) < FEW:
+            connection.info["cursor"] = cursor
+        return rows
     except driver.Error as error:
-        if isinstance(error, driver.OperationalError):
-            tx.invalidate(error)  # nobody knows what this connection is still good for
+        if isinstance(error, driver.OperationalError) and getattr(connection.dbapi_connection, "broken", True):
+            tx.invalidate(error)  # nobody knows what this connection is still good for; psycopg alone does
         raise DBAPIError.instance(form.sql, None, error, driver.Error, dialect=tx.dialect) from error

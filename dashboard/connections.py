@@ -1,9 +1,9 @@
 """Connections that stay open and ready between two uses.
 
-SQLAlchemy's pool puts a Connection together anew each time, which costs several times what most questions cost. It
-remains for the rare transactions of several statements that write.
+SQLAlchemy's pools put a Connection together anew each time, which costs several times what most questions cost.
 """
 
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from sqlalchemy import Connection, Engine, event
@@ -12,7 +12,7 @@ from dashboard.models import has_ended
 
 
 class DatabaseBusyError(Exception):
-    """Nobody got a connection, or a turn to write, in time; nothing was begun."""
+    """Nobody got a connection, or a turn to write, in time; or it is not known what became of a commit."""
 
 
 class Connections:
@@ -25,7 +25,6 @@ class Connections:
         self._engine = engine
         self._options = options
         self._timeout = timeout
-        self._may_end = engine.dialect.name == "postgresql"
         self._idle: list[Connection] = []
         self._places: SimpleQueue[None] = SimpleQueue()  # cheaper than a semaphore, which is written in Python
         for _ in range(at_most):
@@ -62,22 +61,19 @@ class Connections:
             self._places.put(None)
 
     def _ready(self) -> Connection | None:
-        while self._idle:
-            try:
+        with suppress(IndexError):  # none, or another thread was faster
+            while True:
                 connection = self._idle.pop()  # the last one used: what it has read is still at hand
-            except IndexError:
-                return None  # another thread was faster
-            if not (self._may_end and has_ended(connection.connection.dbapi_connection)):
-                return connection
-            connection.invalidate()
-            connection.close()
+                if not has_ended(connection):
+                    return connection
+                connection.invalidate()
+                connection.close()
         return None
 
     def _close_idle(self, *_: object) -> None:
-        while self._idle:
-            connection = self._idle.pop()
-            connection.detach()  # from the pool, which would keep it
-            connection.close()
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
 
 class _Use:

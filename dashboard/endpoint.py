@@ -9,11 +9,18 @@ from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
 import orjson
-from flask import Request, Response, request
+from flask import Request, Response
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    ClientDisconnected,
+    HTTPException,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
 
 from dashboard.answers import JSON, json_answer
+from dashboard.current import this_request
 from dashboard.jobs import Job
 from dashboard.schemas import parse_json
 from dashboard.security import body_length
@@ -95,7 +102,7 @@ def _reader(op: Operation, has_id: bool) -> Callable[[dict[str, str]], dict[str,
         parts.append(("body", ("body",), lambda asked, _: _body(asked, body, op.body_required)))
 
     def read(path: dict[str, str]) -> dict[str, Any]:
-        asked = request._get_current_object()  # type: ignore[attr-defined]
+        asked = this_request()
         arguments = {}
         problems: list[Problem] = []
         for name, loc, parse in parts:
@@ -138,6 +145,15 @@ def _body(asked: Request, model: type[BaseModel], required: bool) -> BaseModel:
 
 
 def _data(asked: Request) -> bytes:
+    try:
+        return _read(asked)
+    except HTTPException:
+        raise
+    except Exception as error:  # of the server's own kind, whichever that is
+        raise BadRequest("The body is broken") from error
+
+
+def _read(asked: Request) -> bytes:
     """The body. Its length, where it is said, has been checked; of one sent in chunks Werkzeug would read up to the
     limit and say nothing."""
     if length := body_length(asked):

@@ -4,7 +4,6 @@ from flask import Flask, Response, current_app, redirect, render_template, reque
 from flask.globals import request_ctx
 from pydantic_core import to_json
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, Unauthorized
 
 from dashboard.answers import json_answer
@@ -23,7 +22,7 @@ JSON_PATHS = ("/jobs/", "/openapi.json/", "/healthz/", "/readyz/")
 def init_app(app: Flask) -> None:
     app.register_error_handler(JobError, _job_error)
     app.register_error_handler(InvalidRequestError, _invalid_request)
-    for error in (OperationalError, InterfaceError, InternalError, PoolTimeoutError, DatabaseBusyError, SchemaError):
+    for error in (OperationalError, InterfaceError, InternalError, DatabaseBusyError, SchemaError):
         app.register_error_handler(error, _database_unavailable)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _bug)
@@ -41,7 +40,7 @@ def _invalid_request(error: InvalidRequestError) -> Response:
 
 
 def _database_unavailable(error: Exception) -> Response:
-    """It is locked, full, read-only, down or out of connections: the transaction is undone, and one may try again."""
+    """It is locked, full, read-only, down or has no connection free: the transaction is undone, one may try again."""
     current_app.logger.error("The database refused: %s", getattr(error, "orig", None) or type(error).__name__)
     response = _refusal(503, BUSY)
     response.headers["Retry-After"] = RETRY_AFTER

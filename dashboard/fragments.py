@@ -7,12 +7,13 @@ answers with a toast, and its HX-Trigger has every live element ask for itself a
 from collections.abc import Callable
 from uuid import UUID
 
-from flask import Blueprint, Request, Response, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request
 from sqlalchemy import Connection
 from werkzeug.http import quote_etag
 
 from dashboard import loaders, pages, service
 from dashboard.answers import not_modified
+from dashboard.current import this_request
 from dashboard.forms import NewJobForm
 from dashboard.jobs import Job
 from dashboard.transactions import asking, reading
@@ -83,8 +84,7 @@ def act(job_id: UUID, action: str) -> Response | tuple[str, int]:
 def _refresh(
     template: str, tag: Callable[[Connection], str], load: Callable[[Connection], loaders.Context]
 ) -> Response:
-    asked: Request = request._get_current_object()  # type: ignore[attr-defined]
-    if known := asked.environ.get("HTTP_IF_NONE_MATCH"):
+    if known := this_request().environ.get("HTTP_IF_NONE_MATCH"):
         with asking() as tx:
             current = quote_etag(tag(tx))
         if known.removeprefix("W/") == current:  # a proxy that compresses has made it weak

@@ -27,7 +27,7 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import NullPool
 
 from dashboard.config import Durability
 from dashboard.jobs import TYPE_MAX, JobStatus
@@ -41,8 +41,8 @@ PREVIEW = 80  # characters of a payload that lists show
 BUSY_TIMEOUT = 5_000  # milliseconds that a writer waits for SQLite's one write lock
 BUSY_SLICE = 20  # milliseconds of it that SQLite itself waits at a time: it lets no other greenlet run meanwhile
 
-# Connections a process, each needed for a millisecond or two at a time: for writes of one statement, for questions of
-# one, for transactions that read, and for those that write.
+# Connections a process, each needed for a millisecond or two at a time: for writes of one statement (SQLite has one for
+# all writes), for questions of one, for transactions that read, and for those that write.
 WRITERS, ASKERS, READERS, OTHERS = 8, 4, 4, 4
 POOL_TIMEOUT = 5  # seconds to wait for one of them, and for PostgreSQL to take a new one
 
@@ -106,8 +106,7 @@ attempts = db.Table(
 
 def init_app(app: Flask, url: str, durability: Durability) -> None:
     """Bind db to the database at this URL."""
-    connections = WRITERS + ASKERS + READERS + OTHERS
-    options: dict[str, Any] = {"pool_size": connections, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT}
+    options: dict[str, Any] = {"poolclass": NullPool}  # connections.py keeps them
     if url.startswith("sqlite"):
         options["module"] = sqlite
     else:
@@ -120,29 +119,21 @@ def init_app(app: Flask, url: str, durability: Durability) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     db.init_app(app)
-    app.teardown_appcontext_funcs.clear()  # of the ORM's session, which nobody opens
+    app.teardown_appcontext_funcs.clear()  # it is the first: what ends the ORM's session, which nobody opens
     with app.app_context():
         if "module" in options:
             _set_up_sqlite(db.engine, synchronous="FULL" if durability is Durability.FULL else "NORMAL")
-        else:
-            _set_up_postgresql(db.engine)
 
 
-def _set_up_postgresql(engine: Engine) -> None:
-    @event.listens_for(engine, "checkout")
-    def checkout(connection: Any, _record: object, _proxy: object) -> None:
-        if has_ended(connection):
-            raise DisconnectionError
-
-
-def has_ended(connection: Any) -> bool:
+def has_ended(connection: Connection) -> bool:
     """Whether PostgreSQL has closed this connection meanwhile; it is then replaced.
 
-    The pool's own pre_ping would ask the server, a round trip at every use. But a server says nothing unasked, unless
-    it is its last word.
+    To ask it would be a round trip at every use. But a server says nothing unasked, unless it is its last word.
     """
+    if connection.dialect.name != "postgresql":
+        return False
     incoming = _poll()
-    incoming.register(connection.pgconn.socket, POLLIN)
+    incoming.register(connection.connection.dbapi_connection.pgconn.socket, POLLIN)  # type: ignore[union-attr]
     return bool(incoming.poll(0))
 
 

@@ -15,7 +15,7 @@ from dashboard.transactions import reading
 
 bp = Blueprint("pages", __name__)
 
-Answer = str | Response | tuple[str, int]
+Page = str | Response | tuple[str, int]
 
 
 @bp.get("/")
@@ -24,7 +24,7 @@ def home() -> Response:
 
 
 @bp.get("/dashboard/")
-def jobs() -> Answer:
+def jobs() -> Page:
     with reading() as tx:
         context = loaders.board(tx)
         fields, types = _filter_fields(**context["query"]), listing.recent_types(tx)
@@ -38,24 +38,24 @@ def _filter_fields(**query: str) -> Markup:
 
 
 @bp.get("/dashboard/jobs/<uuid:job_id>")
-def job(job_id: UUID) -> Answer:
+def job(job_id: UUID) -> Page:
     with reading() as tx:
         return render_template("job.html", **loaders.job(tx, str(job_id)))
 
 
 @bp.get("/dashboard/queue")
-def queue() -> Answer:
+def queue() -> Page:
     with reading() as tx:
         return render_template("queue.html", **loaders.queue(tx))
 
 
 @bp.get("/dashboard/jobs/new")
-def new() -> Answer:
+def new() -> Page:
     return render_template("ask.html", **asked("new"))
 
 
 @bp.post("/dashboard/jobs/new")
-def create() -> Answer:
+def create() -> Page:
     form = NewJobForm(request.form)
     if not form.validate():
         return render_template("ask.html", **asked("new", form=form)), 422
@@ -63,23 +63,23 @@ def create() -> Answer:
 
 
 @bp.post("/dashboard/claim")
-def claim() -> Answer:
+def claim() -> Page:
     return redirect(url_for("pages.job", job_id=service.claim().id), 303)
 
 
 @bp.post("/dashboard/jobs/<uuid:job_id>/process")
-def process(job_id: UUID) -> Answer:
+def process(job_id: UUID) -> Page:
     service.process(str(job_id))
     return redirect(_back(job_id), 303)
 
 
 @bp.get("/dashboard/jobs/<uuid:job_id>/<any(complete, fail):action>")
-def ask(job_id: UUID, action: str) -> Answer:
+def ask(job_id: UUID, action: str) -> Page:
     return render_template("ask.html", **asked(action, job_id))
 
 
 @bp.post("/dashboard/jobs/<uuid:job_id>/<any(complete, fail):action>")
-def act(job_id: UUID, action: str) -> Answer:
+def act(job_id: UUID, action: str) -> Page:
     form = ACTION_FORMS[action](request.form)
     if not form.validate():
         return render_template("ask.html", **asked(action, job_id, form)), 422

@@ -8,13 +8,15 @@ before the `_floor` is in it, and those behind are only counted until a refill b
 starts on a million jobs is ready at once, and the order stays exact.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush, nsmallest
 from threading import Lock
 from time import monotonic
 from typing import NamedTuple
 
-WINDOW = 200  # entries that a refill asks for; the heap may grow to twice that
+WINDOW = 200  # entries that a refill asks for; the heap may grow to twice that, and is refilled at half of it
+IN_FLIGHT = 100  # claims that may be under way at once
 
 
 class Entry(NamedTuple):
@@ -27,7 +29,8 @@ class Entry(NamedTuple):
 class ClaimQueue:
     """Safe to share between threads; each process has its own.
 
-    `cursor` is the largest seq that has been taken in, or None before the first refill.
+    `cursor` is the largest seq that has been taken in, or None before the first refill. `claimed` are the last
+    entries that were handed out: until that is committed, others see their jobs PENDING.
     """
 
     def __init__(self) -> None:
@@ -38,6 +41,7 @@ class ClaimQueue:
         """Start over: the next user refills it."""
         with self._lock:
             self.cursor: int | None = None
+            self.claimed: deque[Entry] = deque(maxlen=IN_FLIGHT)
             self._heap: list[Entry] = []
             self._floor: Entry | None = None  # the last entry of the window; None when the window is everything
             self._behind = 0  # candidates behind the floor
@@ -45,6 +49,9 @@ class ClaimQueue:
 
     def __len__(self) -> int:
         return len(self._heap) + self._behind
+
+    def runs_low(self) -> bool:
+        return self._behind > 0 and len(self._heap) < WINDOW // 2
 
     def seconds_since_refill(self) -> float:
         return monotonic() - self._refilled

@@ -68,8 +68,9 @@ def refuse_long_bodies(app: Flask, request: Request) -> None:
 
 
 def body_length(request: Request) -> int:
-    """The bytes of the body, as the server has checked that it says; 0 for one that is sent in chunks."""
-    return int(request.environ.get("CONTENT_LENGTH") or 0)
+    """The bytes of the body, as it says; 0 for one that is sent in chunks."""
+    length: str = request.environ.get("CONTENT_LENGTH", "")
+    return int(length) if length.isdecimal() else 0
 
 
 def refuse_broken_forms(_app: Flask, request: Request) -> None:

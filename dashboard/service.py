@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from itertools import count
 from typing import NoReturn
 
-from flask import Flask, current_app
 from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 from dashboard import store
+from dashboard.current import this_app
 from dashboard.jobs import (
     TRANSITIONS,
     Action,
@@ -78,23 +78,28 @@ def call_off(job_id: str) -> Job:
 
 def claim_queue() -> ClaimQueue | None:
     """This process's queue; None where the database says what is next."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    queue: ClaimQueue | None = app.extensions["claim_queue"]
+    queue: ClaimQueue | None = this_app().extensions["claim_queue"]
     return queue
 
 
 def queue_snapshot(tx: Connection, limit: int) -> tuple[list[store.QueuedJob], int]:
     """The first `limit` entries of the queue with the jobs they point at, and how many entries it has.
 
-    Only a claim changes the queue. What it has not seen yet is looked up here, and told as the claim will find it.
+    Only a claim changes the queue. What it has not seen yet is looked up here, and told as the claim will find it; so
+    are the entries of claims that are not committed yet. Where more are asked for than it knows by name, the
+    database's order is told, which is what it would hand out.
     """
     queue = claim_queue()
     known = None if queue is None else queue.snapshot(limit)
     new = None if known is None else store.pending_after(tx, known.cursor, limit=WINDOW + 1)
-    if known is None or new is None or len(new) > WINDOW:
+    if queue is None or known is None or new is None or len(new) > WINDOW:
         return store.next_pending(tx, limit), store.counts(tx).pending
-    entries = sorted([*known.entries, *(Entry(-priority, seq) for seq, priority in new)])[:limit]
-    return store.queued(tx, [entry.seq for entry in entries]), known.total + len(new)
+    claimed = {entry.seq for entry in queue.claimed}
+    entries = sorted({*known.entries, *queue.claimed, *(Entry(-priority, seq) for seq, priority in new)})
+    found = store.queued(tx, [entry.seq for entry in entries[: limit + len(claimed)]])
+    in_flight = [job.seq for job in found if job.seq in claimed and job.status == JobStatus.PENDING]
+    shown = [job for job in found if job.seq not in claimed or job.seq in in_flight]
+    return shown[:limit], known.total + len(new) + len(in_flight)
 
 
 def _catch_up(tx: Connection, queue: ClaimQueue) -> None:
@@ -105,7 +110,8 @@ def _catch_up(tx: Connection, queue: ClaimQueue) -> None:
     there a refill now and then finds what a cursor has passed.
     """
     exact = tx.dialect.name == "sqlite"
-    if (cursor := queue.cursor) is not None and (exact or queue.seconds_since_refill() < REFILL_AFTER):
+    is_fresh = not queue.runs_low() and (exact or queue.seconds_since_refill() < REFILL_AFTER)
+    if is_fresh and (cursor := queue.cursor) is not None:
         rows = store.pending_after(tx, cursor, limit=WINDOW + 1)
         if len(rows) <= WINDOW:
             queue.catch_up(cursor, rows)
@@ -130,6 +136,7 @@ def _pop(tx: Connection, queue: ClaimQueue, tries: Iterable[int]) -> Job | None:
         if (seq := queue.pop()) is None:
             return None
         if job := store.act(tx, Action.CLAIM, seq, utc_now()):
+            queue.claimed.append(Entry(-job.priority, seq))
             return job
     return None
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar, cast
 
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy import Connection
 
 from dashboard.connections import Connections
+from dashboard.current import this_app
 from dashboard.models import ASKERS, POOL_TIMEOUT, READERS, db
 from dashboard.writers import OneWriter, Writers
 
@@ -18,26 +19,26 @@ def init_app(app: Flask) -> None:
     with app.app_context():
         engine = db.engine
     if engine.dialect.name == "sqlite":
-        writers: Writers = OneWriter(engine, f"{engine.url.database}-turn")
-        readers = Connections(engine, READERS, POOL_TIMEOUT)
+        app.extensions["writers"] = OneWriter(engine, f"{engine.url.database}-turn")
+        app.extensions["readers"] = Connections(engine, READERS, POOL_TIMEOUT)
     else:
-        writers = Writers(engine)  # and by default each statement would see a state of its own
-        readers = Connections(engine, READERS, POOL_TIMEOUT, isolation_level="REPEATABLE READ")
-    app.extensions |= {"writers": writers, "readers": readers, "askers": Connections(engine, ASKERS, POOL_TIMEOUT)}
+        app.extensions["writers"] = Writers(engine)
+        # By default each statement would see a state of its own.
+        app.extensions["readers"] = Connections(engine, READERS, POOL_TIMEOUT, isolation_level="REPEATABLE READ")
+    app.extensions["askers"] = Connections(engine, ASKERS, POOL_TIMEOUT)
 
 
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A transaction that sees one state of the database throughout."""
-    readers: Connections = current_app.extensions["readers"]
+    readers: Connections = this_app().extensions["readers"]
     with readers.use() as connection, connection.begin():
         yield connection
 
 
 def asking() -> AbstractContextManager[Connection]:
     """A connection for one question: a transaction around it would cost more than the answer."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    askers: Connections = app.extensions["askers"]
+    askers: Connections = this_app().extensions["askers"]
     return askers.use()
 
 
@@ -61,7 +62,6 @@ def write(work: Callable[[Connection], T], undone: Callable[[], None] = lambda: 
     return cast(T, _writers().write(work, undone))
 
 
-def _writers() -> Writers:
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    writers: Writers = app.extensions["writers"]
+def _writers() -> Writers | OneWriter:
+    writers: Writers | OneWriter = this_app().extensions["writers"]
     return writers

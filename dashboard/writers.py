@@ -13,7 +13,7 @@ from gevent import get_hub, monkey
 from sqlalchemy import Connection, Engine
 
 from dashboard.connections import Connections, DatabaseBusyError
-from dashboard.models import BUSY_TIMEOUT, WRITERS
+from dashboard.models import BUSY_TIMEOUT, OTHERS, WRITERS
 
 TURN_TIMEOUT = 2  # seconds
 LOOK_AGAIN = 0.0002  # seconds: a process waits for another's commit, which takes about as long
@@ -23,21 +23,19 @@ Work = Callable[[Connection], Any]
 
 
 class Writers:
-    """Those of one process who write. They take turns, so that a locked database does not cost every connection."""
+    """PostgreSQL has any number of them; a process has so many, and others read while those wait for a lock."""
 
-    def __init__(self, engine: Engine, at_once: int = WRITERS) -> None:
-        self._engine = engine
-        self._connections = Connections(engine, at_once, TURN_TIMEOUT)
+    def __init__(self, engine: Engine) -> None:
+        self._of_one_statement = Connections(engine, WRITERS, TURN_TIMEOUT)
+        self._of_several = Connections(engine, OTHERS, TURN_TIMEOUT, isolation_level="READ COMMITTED")
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection:
-            connection.execution_options(isolation_level="READ COMMITTED")
-            with connection.begin():
-                yield connection
+        with self._of_several.use() as connection, connection.begin():
+            yield connection
 
     def write(self, work: Work, undone: Callable[[], None]) -> Any:
-        with self._connections.use() as connection:
+        with self._of_one_statement.use() as connection:
             try:
                 return work(connection)
             except BaseException:
@@ -45,7 +43,7 @@ class Writers:
                 raise
 
 
-class OneWriter(Writers):
+class OneWriter:
     """SQLite has one writer at a time, whose commit waits for the disk. So those who wait meanwhile share the next one.
 
     One of them leads: he does the work of all who wait, commits it, wakes them, and has the next one lead. Processes
@@ -54,7 +52,7 @@ class OneWriter(Writers):
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
-        super().__init__(engine, at_once=1)
+        self._connections = Connections(engine, 1, TURN_TIMEOUT)
         self._path = path
         self._waiting: deque[_Request] = deque()
         self._is_led = False
@@ -74,9 +72,20 @@ class OneWriter(Writers):
         with self._lock:
             self._waiting.append(request)
             leads, self._is_led = not self._is_led, True
-        if leads or request.is_to_lead():
+        if leads or self._is_to_lead(request):
             self._lead()
         return request.answer()
+
+    def _is_to_lead(self, request: "_Request") -> bool:
+        try:
+            return request.is_to_lead()
+        except BaseException:  # he is killed: nobody may wait for him
+            with self._lock:
+                if request in self._waiting:
+                    self._waiting.remove(request)
+                if request.to_lead:
+                    self._hand_on()
+            raise
 
     def _lead(self) -> None:
         taken: list[_Request] = []
@@ -89,16 +98,19 @@ class OneWriter(Writers):
         except BaseException as error:
             taken = taken or self._take_all()  # it could not even begin, and would not for them
             for request in taken:
-                request.undo(error)
+                request.undo(error if isinstance(error, Exception) else DatabaseBusyError())
             if not isinstance(error, Exception):
                 raise
         finally:
             for request in taken:
                 request.wake()
             with self._lock:
-                self._is_led = bool(self._waiting)
-                if self._is_led:
-                    self._waiting[0].wake(to_lead=True)
+                self._hand_on()
+
+    def _hand_on(self) -> None:
+        self._is_led = bool(self._waiting)
+        if self._is_led:
+            self._waiting[0].wake(to_lead=True)
 
     def _take_all(self) -> "list[_Request]":
         return [self._waiting.popleft() for _ in range(len(self._waiting))]
@@ -117,7 +129,7 @@ class _Request:
         self._error: BaseException | None = None
         self._asleep = Lock()  # until somebody releases it: a fifth of what an Event costs
         self._asleep.acquire()
-        self._to_lead = False
+        self.to_lead = False
 
     def do(self, tx: Connection) -> None:
         """Do it, or leave no trace of it. Raises what leaves the whole transaction in doubt."""
@@ -135,13 +147,13 @@ class _Request:
         self._undone()
 
     def wake(self, to_lead: bool = False) -> None:
-        self._to_lead = to_lead
+        self.to_lead = to_lead
         self._asleep.release()
 
     def is_to_lead(self) -> bool:
         """Wait until it is done, or until it is its turn to lead."""
         self._asleep.acquire()
-        return self._to_lead
+        return self.to_lead
 
     def answer(self) -> Any:
         if self._error:
@@ -169,7 +181,15 @@ def _in_thread(function: Callable[..., None], *arguments: object) -> None:
     """Call what waits so that others can be served: where they are greenlets, a real thread waits."""
     if not monkey.is_module_patched("threading"):
         function(*arguments)
-    elif error := get_hub().threadpool.apply(_error_of, (function, *arguments)):
+        return
+    running = get_hub().threadpool.spawn(_error_of, function, *arguments)
+    error: BaseException | None = None
+    while not running.ready():
+        try:
+            running.wait()
+        except BaseException as killed:  # not before the thread is done with what it uses
+            error = killed
+    if error := error or running.get():
         raise error
 
 

@@ -1,11 +1,19 @@
 """A connection stays ready between two uses, and nobody finds on it what somebody else left."""
 
-import pytest
-from flask import Flask
-from sqlalchemy import Connection, Engine, text
+from contextlib import ExitStack
 
+import pytest
+from conftest import MakeApp
+from factory import make_job
+from flask import Flask
+from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy.exc import OperationalError
+
+from dashboard import listing, service, store, writers
+from dashboard.compiled import Compiled
 from dashboard.connections import Connections, DatabaseBusyError
-from dashboard.models import db
+from dashboard.models import OTHERS, db
+from dashboard.transactions import asking, reading, writing
 
 
 @pytest.fixture
@@ -90,3 +98,45 @@ def test_what_one_has_met_the_others_are_not_made_to_meet(engine: Engine) -> Non
         connection.invalidate()
     assert used(connections) is not found
     assert used(others) is not other
+
+
+def test_who_writes_several_statements_leaves_the_others_their_connections(
+    make_app: MakeApp, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writers, "TURN_TIMEOUT", 0.01)
+    with make_app(postgres_url).app_context(), ExitStack() as stack:
+        for _ in range(OTHERS):
+            stack.enter_context(writing())
+        with pytest.raises(DatabaseBusyError), writing():
+            pass
+        job = service.create("t", None, 0)
+        with asking() as tx:
+            assert store.get(tx, job.id) == job
+        with reading() as tx:
+            assert store.counts(tx).pending == 1
+
+
+def test_a_statement_that_took_too_long_costs_nobody_his_connection(make_app: MakeApp, postgres_url: str) -> None:
+    sleep = Compiled(select(func.pg_sleep(60)))
+
+    def take_too_long() -> None:
+        with connections.use() as connection:
+            connection.exec_driver_sql("SET statement_timeout = 1")
+            sleep.rows(connection)
+
+    with make_app(postgres_url).app_context():
+        connections = one(db.engine)
+        found = used(connections)
+        with pytest.raises(OperationalError):
+            take_too_long()
+        assert used(connections) is found
+
+
+def test_what_a_long_list_has_read_is_not_kept(app: Flask) -> None:
+    for _ in range(20):
+        make_job()
+    with asking() as tx:
+        store.counts(tx)
+        assert "cursor" in tx.connection.info
+        assert len(listing.newest(tx, None, 20)) == 20
+        assert "cursor" not in tx.connection.info

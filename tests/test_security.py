@@ -402,6 +402,12 @@ def raw(server: Server, data: bytes) -> bytes:
     return answer
 
 
+@pytest.mark.parametrize("chunks", [b"zz\r\n{}\r\n", b"2\r\n{}XX", b"-2\r\n{}\r\n"])
+def test_a_body_in_broken_chunks_is_400(server: Server, chunks: bytes) -> None:
+    head = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert raw(server, head + chunks).startswith(b"HTTP/1.1 400 ")
+
+
 def test_the_server_tells_no_version_of_anything(server: Server) -> None:
     for answer in (httpx.get(f"{server.url}{path}") for path in ("/dashboard/", "/jobs", "/nope", "/static/app.css")):
         assert answer.headers["Server"] == "gunicorn"
