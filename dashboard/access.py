@@ -16,6 +16,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from dashboard import attempts
 from dashboard.config import HASHES, Credential, Role, Settings
+from dashboard.current import this_request
 from dashboard.forms import SignInForm
 from dashboard.security import SAFE_METHODS
 
@@ -58,7 +59,7 @@ def _mark(user: Credential) -> str:
 
 
 def may_act() -> bool:
-    return request.environ.get(ROLE) is Role.OPERATOR
+    return this_request().environ.get(ROLE) is Role.OPERATOR
 
 
 def asks_for_token() -> bool:

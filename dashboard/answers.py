@@ -12,6 +12,8 @@ class Answer(Response):
     """What it was made with is what is sent. Werkzeug's own way looks after streams, files, Locations and lengths that
     change."""
 
+    default_mimetype = None
+
     def get_wsgi_response(self, environ: dict[str, Any]) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
         body: Any = [] if environ["REQUEST_METHOD"] == "HEAD" else self.response
         return body, self.status, self.headers.to_wsgi_list()
@@ -23,6 +25,5 @@ def json_answer(text: bytes, status: int) -> Answer:
 
 def not_modified(tag: str) -> Answer:
     answer = Answer(status=304)
-    del answer.headers["Content-Type"]
     answer.headers["ETag"] = tag
     return answer

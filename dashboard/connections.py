@@ -25,6 +25,7 @@ class Connections:
         self._engine = engine
         self._options = options
         self._timeout = timeout
+        self._may_end = engine.dialect.name == "postgresql"
         self._idle: list[Connection] = []
         self._places: SimpleQueue[None] = SimpleQueue()  # cheaper than a semaphore, which is written in Python
         for _ in range(at_most):
@@ -64,7 +65,7 @@ class Connections:
         with suppress(IndexError):  # none, or another thread was faster
             while True:
                 connection = self._idle.pop()  # the last one used: what it has read is still at hand
-                if not has_ended(connection):
+                if not (self._may_end and has_ended(connection)):
                     return connection
                 connection.invalidate()
                 connection.close()

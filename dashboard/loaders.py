@@ -18,6 +18,7 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from dashboard import access, listing, service, store
 from dashboard.assets import url_for
+from dashboard.current import this_request
 from dashboard.formats import age
 from dashboard.forms import FilterForm
 from dashboard.jobs import Action, Job, JobStatus, allowed, utc_now
@@ -131,7 +132,7 @@ def queue(tx: Connection) -> Context:
 
 def _asked() -> Context:
     """The query's filter and place, without what is empty."""
-    if not request.query_string:
+    if not this_request().query_string:
         return {}
     form = FilterForm(request.args)
     for name in form.data:

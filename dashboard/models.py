@@ -130,8 +130,6 @@ def has_ended(connection: Connection) -> bool:
 
     To ask it would be a round trip at every use. But a server says nothing unasked, unless it is its last word.
     """
-    if connection.dialect.name != "postgresql":
-        return False
     incoming = _poll()
     incoming.register(connection.connection.dbapi_connection.pgconn.socket, POLLIN)  # type: ignore[union-attr]
     return bool(incoming.poll(0))
