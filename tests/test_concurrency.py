@@ -7,12 +7,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from alembic import command
 from conftest import MakeApp, dispose
 from postgres import Postgres
+from sqlalchemy import create_engine
 from support import Server
-from traffic import Call, Traffic, drain, judge, judge_order, query, table
+from traffic import Call, Traffic, drain, execute, judge, judge_order, query, table
 
-from dashboard import create_app, listing, store
+from dashboard import create_app, listing, migrate, service, store
 from dashboard.transactions import reading
 
 JOBS = 1_500
@@ -98,6 +100,25 @@ def test_processes_that_start_at_once_on_an_empty_database_migrate_it_once_and_a
     assert [process.exitcode for process in processes] == [0] * 8
     assert [row.status for row in table(empty_url)] == ["PENDING"] * 8
     assert query(empty_url, "SELECT sum(pending) FROM tally") == [(8,)]
+
+
+def test_a_database_of_an_earlier_version_is_brought_up_to_date_and_its_tally_stays_exact(empty_url: str) -> None:
+    engine = create_engine(empty_url.replace("postgresql:", "postgresql+psycopg:"))
+    config = migrate._config()
+    with engine.begin() as config.attributes["connection"]:
+        command.upgrade(config, "0001")
+    engine.dispose()
+    insert = "INSERT INTO jobs (id, type, priority, status, created_at) VALUES ('1', 't', 0, 'PENDING', '2026-01-01')"
+    execute(empty_url, insert)
+    app = create_app({"DATABASE_URL": empty_url})
+    with app.app_context():
+        assert migrate.is_current()
+        service.create("t", None, 0)
+        service.claim()
+    dispose(app)
+    assert query(empty_url, "SELECT sum(pending), sum(running), sum(completed), sum(failed) FROM tally") == [
+        (1, 1, 0, 0)
+    ]
 
 
 def test_a_server_of_several_workers_starts_on_an_empty_database(empty_url: str, start_server: StartServer) -> None:

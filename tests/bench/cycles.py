@@ -133,10 +133,15 @@ def cycles(folder: Path) -> tuple[Section, str]:
             version = connection.info.parameter_status("server_version") or ""
             connection.cursor().executemany(_INSERT, [_new_job() for _ in range(BACKLOG)])
         # Each in a process of its own, so that nothing else holds its interpreter.
-        processes = [stack.enter_context(ProcessPoolExecutor(1, get_context("spawn"))) for _ in range(2)]
+        processes = [stack.enter_context(ProcessPoolExecutor(1, get_context("spawn"))) for _ in range(3)]
+
+        def in_processes(function: Callable[[str], float], *chosen: ProcessPoolExecutor) -> float:
+            return sum(running.result() for running in [process.submit(function, url) for process in chosen])
+
         contestants: dict[str, Callable[[], float]] = {
-            "bare": lambda: processes[0].submit(bare, url).result(),
-            "called": lambda: processes[1].submit(called, url).result(),
+            "bare": lambda: in_processes(bare, processes[0]),
+            "called": lambda: in_processes(called, processes[1]),
+            "twice": lambda: in_processes(called, *processes[1:]),
             "one": lambda: by_http(instances[:1]),
             "two": lambda: by_http(instances),
         }
@@ -146,8 +151,9 @@ def cycles(folder: Path) -> tuple[Section, str]:
     rows: list[list[Cell]] = []
     for what, name, beside, wanted in (
         ("the service's functions, beside bare statements", "called", "bare", "≥ 0.8"),
+        (f"two instances of them with {CLIENTS} clients each, beside one", "twice", "called", "> 1"),
         ("one instance over HTTP, beside bare statements", "one", "bare", ""),
-        ("two instances over HTTP, beside one", "two", "one", "> 1"),
+        (f"two instances over HTTP with {CLIENTS} clients in all, beside one", "two", "one", "> 1"),
     ):
         ratio = Ratio.of(rates[name], rates[beside])
         rows.append([what, median(rates[name]), median(rates[beside]), ratio, wanted])
