@@ -58,6 +58,9 @@ class Connections:
             if failed:
                 connection.connection.rollback()  # the transaction may have ended for SQLAlchemy alone
             self._idle.append(connection)
+        except BaseException:
+            connection.invalidate()
+            raise
         finally:
             self._places.put(None)
 

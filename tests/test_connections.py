@@ -79,6 +79,22 @@ def test_a_transaction_that_sqlalchemy_does_not_know_of_is_undone(engine: Engine
         assert not connection.connection.dbapi_connection.in_transaction  # type: ignore[union-attr]
 
 
+def test_one_that_cannot_be_put_in_order_is_not_used_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down() -> None:
+        with connections.use() as connection:
+            patched.setattr(connection.connection, "rollback", refuse)
+            raise ValueError("at first")
+
+    def refuse() -> None:
+        raise OSError("and then this")
+
+    connections = one(engine)
+    found = used(connections)
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="and then this"):
+        break_down()
+    assert used(connections) is not found
+
+
 def test_one_that_cannot_be_opened_takes_nobody_s_place(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise OSError("no")
