@@ -1,22 +1,20 @@
 """Those of one process who write take turns; on SQLite, those who wait for the same turn commit together."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from fcntl import LOCK_EX, LOCK_NB, flock
 from threading import Lock
 from time import monotonic, sleep
 from typing import Any
 
-from gevent import get_hub, monkey
+from gevent import monkey
 from sqlalchemy import Connection, Engine
 
 from dashboard.connections import Connections, DatabaseBusyError
 from dashboard.models import BUSY_TIMEOUT, OTHERS, WRITERS
+from dashboard.turns import in_thread, locked
 
 TURN_TIMEOUT = 2  # seconds
-LOOK_AGAIN = 0.0002  # seconds: a process waits for another's commit, which takes about as long
 GROUP_MAX = 100  # writes that one commit takes along; who comes later waits for the next
 
 Work = Callable[[Connection], Any]
@@ -61,11 +59,11 @@ class OneWriter:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         until = monotonic() + BUSY_TIMEOUT / 1000
-        with self._connections.use() as connection, _locked(self._path, until):
+        with self._connections.use() as connection, locked(self._path, until):
             connection.execution_options(writes_until=until)
             with connection.begin() as transaction:
                 yield connection
-                _in_thread(transaction.commit)  # it waits for the disk
+                in_thread(transaction.commit)  # it waits for the disk
 
     def write(self, work: Work, undone: Callable[[], None]) -> Any:
         request = _Request(work, undone)
@@ -159,62 +157,3 @@ class _Request:
         if self._error:
             raise self._error
         return self._result
-
-
-@contextmanager
-def _locked(path: str, until: float) -> Iterator[None]:
-    """Hold this file's lock, waiting so that others can be served. Without the file it works, and waits longer."""
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError:
-        yield
-        return
-    try:
-        if not _lock(file):
-            _in_thread(_wait_for, file, until)
-        yield
-    finally:
-        os.close(file)
-
-
-def _in_thread(function: Callable[..., None], *arguments: object) -> None:
-    """Call what waits so that others can be served: where they are greenlets, a real thread waits."""
-    if not monkey.is_module_patched("threading"):
-        function(*arguments)
-        return
-    running = get_hub().threadpool.spawn(_error_of, function, *arguments)
-    error: BaseException | None = None
-    while not running.ready():
-        try:
-            running.wait()
-        except BaseException as killed:  # not before the thread is done with what it uses
-            error = killed
-    if error := error or running.get():
-        raise error
-
-
-def _error_of(function: Callable[..., None], *arguments: object) -> Exception | None:
-    """gevent prints what a thread raises; where nothing can be printed, nobody would ever hear of it."""
-    try:
-        function(*arguments)
-    except Exception as error:
-        return error
-    return None
-
-
-def _lock(file: int) -> bool:
-    try:
-        flock(file, LOCK_EX | LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without such locks
-        return True
-    return True
-
-
-def _wait_for(file: int, until: float) -> None:
-    sleep_in_thread = monkey.get_original("time", "sleep")
-    while not _lock(file):
-        if monotonic() > until:
-            raise DatabaseBusyError
-        sleep_in_thread(LOOK_AGAIN)

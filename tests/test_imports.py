@@ -14,6 +14,7 @@ LEVELS = (
     {"jobs", "queue", "config", "compiled", "answers", "current"},
     {"models"},
     {"connections"},
+    {"turns"},
     {"writers"},
     {"transactions"},
     {"store"},
