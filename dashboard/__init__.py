@@ -25,6 +25,7 @@ from dashboard import (
 from dashboard.config import ClaimFrom, Settings
 from dashboard.current import this_request
 from dashboard.queue import ClaimQueue
+from dashboard.writers import GROUP_MAX
 
 CHECKS = (
     security.refuse_other_hosts,
@@ -53,7 +54,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app = Dashboard(__name__, template_folder="../templates", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False
-    app.extensions["claim_queue"] = ClaimQueue() if settings.claim_from is ClaimFrom.QUEUE else None
+    app.extensions["claim_queue"] = ClaimQueue(in_flight=GROUP_MAX) if settings.claim_from is ClaimFrom.QUEUE else None
     models.init_app(app, settings.database_url, settings.durability)
     transactions.init_app(app)
     security.init_app(app, settings)

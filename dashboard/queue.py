@@ -16,7 +16,6 @@ from time import monotonic
 from typing import NamedTuple
 
 WINDOW = 200  # entries that a refill asks for; the heap may grow to twice that, and is refilled at half of it
-IN_FLIGHT = 100  # claims that may be under way at once
 
 
 class Entry(NamedTuple):
@@ -30,10 +29,11 @@ class ClaimQueue:
     """Safe to share between threads; each process has its own.
 
     `cursor` is the largest seq that has been taken in, or None before the first refill. `claimed` are the last
-    entries that were handed out: until that is committed, others see their jobs PENDING.
+    entries that were handed out, as many as may be in flight: until that is committed, others see their jobs PENDING.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, in_flight: int) -> None:
+        self._in_flight = in_flight
         self._lock = Lock()
         self.forget()
 
@@ -41,7 +41,7 @@ class ClaimQueue:
         """Start over: the next user refills it."""
         with self._lock:
             self.cursor: int | None = None
-            self.claimed: deque[Entry] = deque(maxlen=IN_FLIGHT)
+            self.claimed: deque[Entry] = deque(maxlen=self._in_flight)
             self._heap: list[Entry] = []
             self._floor: Entry | None = None  # the last entry of the window; None when the window is everything
             self._behind = 0  # candidates behind the floor

@@ -97,9 +97,8 @@ def queue_snapshot(tx: Connection, limit: int) -> tuple[list[store.QueuedJob], i
     claimed = {entry.seq for entry in queue.claimed}
     entries = sorted({*known.entries, *queue.claimed, *(Entry(-priority, seq) for seq, priority in new)})
     found = store.queued(tx, [entry.seq for entry in entries[: limit + len(claimed)]])
-    in_flight = [job.seq for job in found if job.seq in claimed and job.status == JobStatus.PENDING]
-    shown = [job for job in found if job.seq not in claimed or job.seq in in_flight]
-    return shown[:limit], known.total + len(new) + len(in_flight)
+    shown = [job for job in found if job.seq not in claimed or job.status == JobStatus.PENDING]
+    return shown[:limit], known.total + len(new) + sum(job.seq in claimed for job in shown)
 
 
 def _catch_up(tx: Connection, queue: ClaimQueue) -> None:

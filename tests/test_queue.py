@@ -30,7 +30,7 @@ def drained(queue: ClaimQueue) -> list[int]:
 @given(st.lists(st.integers(0, 5), max_size=60))
 def test_it_pops_the_highest_priority_first_and_of_those_the_oldest(priorities: list[int]) -> None:
     rows = list(enumerate(priorities, start=1))
-    queue = ClaimQueue()
+    queue = ClaimQueue(in_flight=100)
     queue.refill([], cursor=0, total=0)
     queue.catch_up(0, rows)
     assert held(queue) == in_order(rows)
@@ -39,7 +39,7 @@ def test_it_pops_the_highest_priority_first_and_of_those_the_oldest(priorities: 
 
 
 def test_rows_that_two_threads_have_read_enter_once() -> None:
-    queue = ClaimQueue()
+    queue = ClaimQueue(in_flight=100)
     queue.refill([], cursor=0, total=0)
     queue.catch_up(0, [(1, 0), (2, 0)])
     queue.catch_up(0, [(1, 0), (2, 0), (3, 0)])
@@ -47,7 +47,7 @@ def test_rows_that_two_threads_have_read_enter_once() -> None:
 
 
 def test_rows_read_behind_a_cursor_that_was_forgotten_leave_no_gap() -> None:
-    queue = ClaimQueue()
+    queue = ClaimQueue(in_flight=100)
     queue.refill([(1, 0)], cursor=1, total=1)
     queue.forget()
     queue.catch_up(1, [(2, 0)])
@@ -61,7 +61,7 @@ class Window(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.size, queue_module.WINDOW = queue_module.WINDOW, 3
-        self.queue = ClaimQueue()
+        self.queue = ClaimQueue(in_flight=100)
         self.queue.refill([], cursor=0, total=0)
         self.rows: list[Row] = []
         self.seq = 0
