@@ -5,10 +5,12 @@ SQLAlchemy's pools put a Connection together anew each time, which costs several
 
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from select import POLLIN
 
+from gevent import monkey
 from sqlalchemy import Connection, Engine, event
 
-from dashboard.models import has_ended
+_poll = monkey.get_original("select", "poll")  # it will not wait, so no other greenlet needs to be let run
 
 
 class DatabaseBusyError(Exception):
@@ -68,7 +70,7 @@ class Connections:
         with suppress(IndexError):  # none, or another thread was faster
             while True:
                 connection = self._idle.pop()  # the last one used: what it has read is still at hand
-                if not (self._may_end and has_ended(connection)):
+                if not (self._may_end and _has_ended(connection)):
                     return connection
                 connection.invalidate()
                 connection.close()
@@ -92,3 +94,13 @@ class _Use:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._connections.give_back(self._connection, kind is not None)
+
+
+def _has_ended(connection: Connection) -> bool:
+    """Whether PostgreSQL has closed this connection meanwhile; it is then replaced.
+
+    To ask it would be a round trip at every use. But a server says nothing unasked, unless it is its last word.
+    """
+    incoming = _poll()
+    incoming.register(connection.connection.dbapi_connection.pgconn.socket, POLLIN)  # type: ignore[union-attr]
+    return bool(incoming.poll(0))

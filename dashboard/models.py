@@ -4,14 +4,12 @@ migrations/ makes what stands here; a test compares the two.
 """
 
 from importlib import import_module
-from select import POLLIN
 from time import monotonic, sleep
 from types import ModuleType
 from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from gevent import monkey
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -123,19 +121,6 @@ def init_app(app: Flask, url: str, durability: Durability) -> None:
     with app.app_context():
         if "module" in options:
             _set_up_sqlite(db.engine, synchronous="FULL" if durability is Durability.FULL else "NORMAL")
-
-
-def has_ended(connection: Connection) -> bool:
-    """Whether PostgreSQL has closed this connection meanwhile; it is then replaced.
-
-    To ask it would be a round trip at every use. But a server says nothing unasked, unless it is its last word.
-    """
-    incoming = _poll()
-    incoming.register(connection.connection.dbapi_connection.pgconn.socket, POLLIN)  # type: ignore[union-attr]
-    return bool(incoming.poll(0))
-
-
-_poll = monkey.get_original("select", "poll")  # it will not wait, so no other greenlet needs to be let run
 
 
 def _set_up_sqlite(engine: Engine, synchronous: str) -> None:

@@ -1,4 +1,4 @@
-"""The jobs in the database: transactions, writes, and the reads that a claim or the API needs.
+"""The jobs in the database: writes, and the reads that a claim or the API needs.
 
 With listing.py and attempts.py the only room that asks the tables; models.py and migrate.py set them up.
 Statements are Core and built once. A status stands in them as a literal, because neither database uses a partial

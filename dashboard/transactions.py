@@ -42,14 +42,12 @@ def asking() -> AbstractContextManager[Connection]:
     return askers.use()
 
 
-@contextmanager
-def writing() -> Iterator[Connection]:
+def writing() -> AbstractContextManager[Connection]:
     """A transaction of one's own that may write; on SQLite it holds the one write lock from its first moment.
 
     Raises DatabaseBusyError when there is no getting it: waiting writers must not hold every connection.
     """
-    with _writers().transaction() as tx:
-        yield tx
+    return _writers().transaction()
 
 
 def write(work: Callable[[Connection], T], undone: Callable[[], None] = lambda: None) -> T:

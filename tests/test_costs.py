@@ -39,7 +39,7 @@ def test_a_claim_does_not_try_every_job_that_others_have_taken(make_app: MakeApp
     idle, busy = make_app(sqlite_url), make_app(sqlite_url)
     with busy.app_context():
         make_many(400)
-    idle.test_client().post("/jobs/claim")  # now it knows them all
+    idle.test_client().post("/jobs/claim")  # now it knows the next ones
     for _ in range(300):
         busy.test_client().post("/jobs/claim")
     with idle.app_context():

@@ -135,13 +135,13 @@ def cycles(folder: Path) -> tuple[Section, str]:
         # Each in a process of its own, so that nothing else holds its interpreter.
         processes = [stack.enter_context(ProcessPoolExecutor(1, get_context("spawn"))) for _ in range(3)]
 
-        def in_processes(function: Callable[[str], float], *chosen: ProcessPoolExecutor) -> float:
+        def together(function: Callable[[str], float], *chosen: ProcessPoolExecutor) -> float:
             return sum(running.result() for running in [process.submit(function, url) for process in chosen])
 
         contestants: dict[str, Callable[[], float]] = {
-            "bare": lambda: in_processes(bare, processes[0]),
-            "called": lambda: in_processes(called, processes[1]),
-            "twice": lambda: in_processes(called, *processes[1:]),
+            "bare": lambda: together(bare, processes[0]),
+            "called": lambda: together(called, processes[1]),
+            "twice": lambda: together(called, *processes[1:]),
             "one": lambda: by_http(instances[:1]),
             "two": lambda: by_http(instances),
         }
