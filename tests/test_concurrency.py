@@ -116,6 +116,10 @@ def test_a_database_of_an_earlier_version_is_brought_up_to_date_and_its_tally_st
         service.create("t", None, 0)
         service.claim()
     dispose(app)
+    if empty_url.startswith("postgresql"):
+        functions = query(empty_url, "SELECT prosrc FROM pg_proc WHERE proname ~ '^jobs_tally_(insert|update|delete)$'")
+        assert [source.count("pg_backend_pid() % 128;") for (source,) in functions] == [1, 1, 1]
+        assert query(empty_url, "SELECT count(*), max(slot) FROM tally") == [(128, 127)]
     assert query(empty_url, "SELECT sum(pending), sum(running), sum(completed), sum(failed) FROM tally") == [
         (1, 1, 0, 0)
     ]

@@ -236,6 +236,28 @@ assert types() == ["other", "t"]
     under_gevent(sqlite_url, story)
 
 
+def test_who_shared_the_commit_of_one_who_was_killed_is_told_to_look(sqlite_url: str) -> None:
+    story = """
+from dashboard.connections import DatabaseBusyError
+disk.acquire()
+killed, other = [gevent.spawn(call, service.create, name, None, 0) for name in ("killed", "other")]
+while not commits:
+    gevent.sleep(0)
+killed.kill(block=False)
+gevent.sleep(0)
+disk.release()
+try:
+    other.get(timeout=10)
+except DatabaseBusyError:
+    pass
+else:
+    raise AssertionError("it was told that all is well")
+assert types() == ["killed", "other"]
+call(service.create, "later", None, 0)
+"""
+    under_gevent(sqlite_url, story)
+
+
 def test_the_queue_s_page_agrees_with_the_database_while_a_claim_is_committed(sqlite_url: str) -> None:
     story = """
 first, second = [call(service.create, "t", None, priority) for priority in (5, 3)]
