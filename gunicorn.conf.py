@@ -5,6 +5,7 @@ import json
 import os
 import runpy
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ ours = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "dashboard" 
 try:
     settings = ours.Settings.from_environ(os.environ)
     port = ours.whole_number(os.environ, "PORT", 8080, least=1, most=65_535)
-    workers = ours.whole_number(os.environ, "WEB_CONCURRENCY", min(4, os.cpu_count() or 1), least=1, most=64)
+    workers = ours.worker_processes(os.environ)
 except ours.SettingsError as error:
     sys.exit(f"Cannot start: {error}")
 
@@ -75,12 +76,18 @@ def post_request(worker, req, environ, resp):
 
 
 def on_starting(server):
-    """Refuse to start where others could reach us and nobody would be asked who he is."""
+    """Refuse to start where others could reach us and nobody would be asked who he is, or where no worker could."""
     try:
         for address in server.cfg.address:
             settings.check_address(address if isinstance(address, str) else address[0])
     except ours.SettingsError as error:
         sys.exit(f"Cannot start: {error}")
+    if server.app.app_uri == wsgi_app:
+        # In a process that ends: what it imports must not be in a worker before gevent has patched it. What stops the
+        # start is said once then, and not by every worker; and one process brings the schema up to date for all.
+        check = [sys.executable, Path(__file__).with_name("wsgi.py")]
+        if code := subprocess.run(check, user=server.cfg.uid, group=server.cfg.gid, check=False).returncode:  # noqa: S603
+            sys.exit(code)
 
 
 def when_ready(server):

@@ -4,12 +4,12 @@ import sys
 
 from dashboard import create_app
 from dashboard.config import SettingsError
-from dashboard.migrate import SchemaError
+from dashboard.usable import UnusableDatabaseError
 
 WORKER_BOOT_ERROR = 3  # by which gunicorn knows that another try would fail, too
 
 try:
     app = create_app()
-except (SettingsError, SchemaError) as error:
+except (SettingsError, UnusableDatabaseError) as error:
     print(f"Cannot start: {error}", file=sys.stderr)
     sys.exit(WORKER_BOOT_ERROR)

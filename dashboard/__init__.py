@@ -21,6 +21,7 @@ from dashboard import (
     pages,
     security,
     transactions,
+    usable,
 )
 from dashboard.config import ClaimFrom, Settings
 from dashboard.current import this_request
@@ -49,8 +50,9 @@ class Dashboard(Flask):
 
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
-    """The application, its database up to date. Raises SettingsError for a setting that cannot be."""
+    """The application, its database up to date. Raises SettingsError or UnusableDatabaseError."""
     settings = Settings.from_environ(environ)
+    usable.check_url(settings.database_url)
     app = Dashboard(__name__, template_folder="../templates", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False

@@ -1,5 +1,6 @@
 """Typed settings from the environment. A bad value stops the start with a sentence that names it."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -94,6 +95,7 @@ class Settings:
 
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 HASHES = ("scrypt:", "pbkdf2:")  # how a password begins that is given hashed, by werkzeug.security
 PASSWORD_MIN = 8  # characters
 TOKEN_MIN = 16
@@ -168,7 +170,7 @@ def _credentials(name: str, text: str, least: int) -> tuple[Credential, ...]:
 def _database_url(url: str) -> str:
     """The URL with the driver that we ship; a relative SQLite path is taken from the instance folder."""
     scheme, separator, rest = url.partition("://")
-    driver = {"sqlite": "sqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}.get(scheme)
+    driver = "sqlite" if scheme == "sqlite" else "postgresql+psycopg" if scheme in POSTGRESQL else None
     if not separator or driver is None:
         raise SettingsError("DATABASE_URL must begin with sqlite:///, postgresql:// or postgres://")
     if driver == "sqlite" and rest in ("", "/", "/:memory:"):
@@ -198,6 +200,10 @@ def whole_number(environ: Mapping[str, str], name: str, default: int, least: int
         bounds = f"from {least} on" if most == 10**18 else f"from {least} to {most}"
         raise SettingsError(f"{name} must be a whole number {bounds}, not {value!r}")
     return int(value)
+
+
+def worker_processes(environ: Mapping[str, str]) -> int:
+    return whole_number(environ, "WEB_CONCURRENCY", min(4, os.cpu_count() or 1), least=1, most=64)
 
 
 def bound_host(environ: Mapping[str, str]) -> str:

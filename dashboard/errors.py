@@ -3,15 +3,13 @@
 from flask import Flask, Response, current_app, redirect, render_template, request, url_for
 from flask.globals import request_ctx
 from pydantic_core import to_json
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from werkzeug.exceptions import HTTPException, Unauthorized
 
 from dashboard.answers import json_answer
-from dashboard.connections import DatabaseBusyError
 from dashboard.endpoint import InvalidRequestError
 from dashboard.fragments import JOBS_CHANGED, toast
 from dashboard.jobs import ActionRefusedError, JobError
-from dashboard.migrate import SchemaError
+from dashboard.usable import UNAVAILABLE, UnusableDatabaseError
 
 # Whether a COMMIT that got no answer was carried out, nobody knows.
 BUSY = "The database is busy or cannot be reached. Look whether it was done before you try again."
@@ -22,7 +20,7 @@ JSON_PATHS = ("/jobs/", "/openapi.json/", "/healthz/", "/readyz/")
 def init_app(app: Flask) -> None:
     app.register_error_handler(JobError, _job_error)
     app.register_error_handler(InvalidRequestError, _invalid_request)
-    for error in (OperationalError, InterfaceError, InternalError, DatabaseBusyError, SchemaError):
+    for error in (*UNAVAILABLE, UnusableDatabaseError):
         app.register_error_handler(error, _database_unavailable)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _bug)

@@ -9,10 +9,9 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from flask import Flask, Request, current_app
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 
-from dashboard.connections import DatabaseBusyError
 from dashboard.transactions import reading, writing
+from dashboard.usable import UNAVAILABLE, UnusableDatabaseError, checked
 
 ADVISORY_LOCK = 0x6A6F6273  # "jobs": PostgreSQL's key for the one process that migrates
 NEEDS_NO_DATABASE = ("assets.static", "health.healthz")
@@ -23,12 +22,8 @@ def init_app(app: Flask) -> None:
     with app.app_context():
         try:
             _upgrade()
-        except (DBAPIError, DatabaseBusyError) as error:
+        except UNAVAILABLE as error:
             app.logger.warning("Started without the database, which will be tried again: %s", error)
-
-
-class SchemaError(Exception):
-    """A newer version has been here; this one can do nothing with it."""
 
 
 def is_current() -> bool:
@@ -42,6 +37,7 @@ def migrate_first(app: Flask, request: Request) -> None:
         _upgrade()
 
 
+@checked()
 def _upgrade() -> None:
     """Apply what is missing, in one transaction that only one process at a time can hold."""
     config = _config()
@@ -57,7 +53,9 @@ def _upgrade() -> None:
             try:
                 command.upgrade(config, "head")
             except CommandError as error:
-                raise SchemaError(f"The database's schema is not one that this version knows: {error}") from None
+                raise UnusableDatabaseError(
+                    f"The database's schema is not one that this version knows: {error}"
+                ) from None
     current_app.extensions["migrated"] = True
 
 
@@ -67,5 +65,6 @@ def _is_current(tx: Connection, config: Config) -> bool:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    folder = str(Path(__file__).parent / "migrations")
+    config.set_main_option("script_location", folder.replace("%", "%%"))  # it is interpolated
     return config

@@ -112,6 +112,7 @@ def init_app(app: Flask, url: str, durability: Durability) -> None:
         options["isolation_level"] = "AUTOCOMMIT"  # a statement is a transaction, unless one begins a longer one
         options["connect_args"] = {
             "connect_timeout": POOL_TIMEOUT,
+            "client_encoding": "utf8",  # whatever the environment or the role has
             "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
         }
     app.config["SQLALCHEMY_DATABASE_URI"] = url

@@ -32,7 +32,7 @@ def test_without_any_setting_it_keeps_a_durable_sqlite_file_in_the_instance_fold
     assert set(settings.allowed_hosts) == {"localhost", "127.0.0.1", "[::1]"}
 
 
-@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_a_postgresql_url_gets_our_driver_and_claims_from_the_database(scheme: str) -> None:
     settings = Settings.from_environ({"DATABASE_URL": f"{scheme}://me@host/jobs"})
     assert settings.database_url == "postgresql+psycopg://me@host/jobs"
@@ -48,6 +48,7 @@ def test_an_empty_setting_is_one_that_is_not_set() -> None:
     [
         ("DATABASE_URL", "mysql://host/jobs"),
         ("DATABASE_URL", "jobs.db"),
+        ("DATABASE_URL", "postgresql+asyncpg://host/jobs"),
         ("DATABASE_URL", "sqlite://"),
         ("DATABASE_URL", f"postgresql://me:{SECRET}@host:port/jobs"),
         ("DATABASE_URL", "sqlite:///:memory:"),

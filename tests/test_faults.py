@@ -16,7 +16,7 @@ from postgres import Postgres
 from support import Server, eventually
 from traffic import execute, judge_answer, query
 
-from dashboard.migrate import SchemaError
+from dashboard.usable import UnusableDatabaseError
 
 StartServer = Callable[..., Server]
 
@@ -175,5 +175,8 @@ def commits_wait_for_a_standby(postgres: Postgres) -> Iterator[None]:
 
 
 def test_a_schema_of_a_newer_version_stops_the_start_with_a_sentence(make_app: MakeApp, database_url: str) -> None:
-    with schema_of_another_version(database_url), pytest.raises(SchemaError, match="not one that this version knows"):
+    with (
+        schema_of_another_version(database_url),
+        pytest.raises(UnusableDatabaseError, match="not one that this version knows"),
+    ):
         make_app(database_url)

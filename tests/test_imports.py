@@ -14,6 +14,7 @@ LEVELS = (
     {"jobs", "queue", "config", "compiled", "answers", "current"},
     {"models"},
     {"connections"},
+    {"usable"},
     {"turns"},
     {"writers"},
     {"transactions"},

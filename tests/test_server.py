@@ -1,18 +1,12 @@
 """A real gunicorn, walked through a job's life and leant upon."""
 
 import json
-import os
 import socket
-import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
-from contextlib import closing
-from pathlib import Path
 
 import httpx
 import pytest
-from support import ROOT, Server, free_port
+from support import Server
 
 
 def test_a_job_goes_through_its_life_by_http(server: Server) -> None:
@@ -58,28 +52,6 @@ def test_what_gunicorn_itself_refuses_has_the_shape_of_our_refusals(
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert b"X-Content-Type-Options: nosniff" in head
     assert list(json.loads(body)) == ["detail"]
-
-
-@pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "abc"), ("PORT", "99999"), ("WEB_CONCURRENCY", "0"), ("HOST", "0.0.0.0")]
-)
-def test_a_bad_setting_of_the_server_stops_the_start_with_a_sentence(tmp_path: Path, name: str, value: str) -> None:
-    command = [sys.executable, "-m", "gunicorn"]
-    env = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/jobs.db", name: value}
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode != 0
-    assert "Cannot start: " in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_a_database_of_a_newer_version_stops_the_start_for_good(tmp_path: Path, sqlite_url: str) -> None:
-    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    env = {**os.environ, "DATABASE_URL": sqlite_url, "PORT": str(free_port())}
-    command = [sys.executable, "-m", "gunicorn"]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode != 0  # 3, or 1 where two workers ended at once
-    assert "not one that this version knows" in done.stderr
 
 
 def test_two_hundred_half_sent_requests_stop_nobody(server: Server) -> None:
