@@ -1,5 +1,6 @@
-"""All rounds of every kill, and what was survived: `.venv/bin/python tests/soak.py [rounds]`."""
+"""All rounds of every kill, and what was survived: `./run soak [rounds]`."""
 
+import argparse
 import io
 import shutil
 import sys
@@ -48,12 +49,15 @@ def survive(fault: faults.Fault, kind: str, rounds: int, folder: Path, postgres:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="./run soak", description="Kill everything, and say what was survived.")
+    parser.add_argument("rounds", type=int, nargs="?", default=ROUNDS, help=f"of each kill; {ROUNDS} if left out")
+    rounds = parser.parse_args().rounds
     place = Path(tempfile.mkdtemp(prefix="soak-"))
     place.chmod(0o755)  # PostgreSQL's user must reach its folder
     cluster = Postgres(place / "postgres")
     try:
         cluster.start()
-        soak(int(sys.argv[1]) if sys.argv[1:] else ROUNDS, place, cluster)
+        soak(rounds, place, cluster)
     finally:
         cluster.stop()
     shutil.rmtree(place)

@@ -210,3 +210,27 @@ def test_it_starts_in_a_folder_of_any_name(tmp_path: Path) -> None:
     environ = {"DATABASE_URL": f"sqlite:///{tmp_path}/data/jobs.db"}
     started = run(sys.executable, "wsgi.py", cwd=folder, **environ)
     assert (started.returncode, started.stderr) == (0, "")
+
+
+# ---- The ways in
+
+
+def test_run_works_through_a_symbolic_link_and_from_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(ROOT / "run")
+    (tmp_path / "again").symlink_to(tmp_path / "link")
+    ended = run(tmp_path / "again", cwd=tmp_path, WEB_CONCURRENCY="two")
+    assert "Cannot start: WEB_CONCURRENCY" in ended.stderr
+    assert [each.name for each in tmp_path.iterdir() if not each.is_symlink()] == []
+
+
+@pytest.mark.parametrize("program", ["soak.py", "bench"])
+def test_the_long_runs_help(program: str) -> None:
+    helped = run(sys.executable, f"tests/{program}", "--help")
+    assert helped.returncode == 0
+    assert f"usage: ./run {program.removesuffix('.py')} [-h]" in helped.stdout
+
+
+def test_pytest_by_itself_finds_the_package() -> None:
+    pytest_alone = Path(sys.executable).with_name("pytest")
+    found = run(pytest_alone, "--collect-only", "-q", "-n", "0", "tests/test_config.py")
+    assert (found.returncode, found.stderr) == (0, "")
