@@ -1,27 +1,26 @@
 """Who may do what: viewers read, operators act. Without any credential everybody is an operator.
 
-Scripts send `Authorization: Bearer TOKEN`; people sign in, and a signed cookie says for some hours who they are. What
-somebody may do is looked up at each request, so a setting that changed counts at once.
+Scripts send `Authorization: Bearer TOKEN`; people sign in: see sessions.py. What somebody may do is looked up at each
+request, so a setting that changed counts at once.
 """
 
-from datetime import timedelta
 from hashlib import sha256
-from hmac import compare_digest, digest
+from hmac import compare_digest
 from typing import NamedTuple
 
-from flask import Blueprint, Flask, Request, current_app, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, Request, current_app, make_response, redirect, render_template, request, url_for
 from werkzeug import Response
-from werkzeug.exceptions import Forbidden, TooManyRequests, Unauthorized
+from werkzeug.exceptions import Forbidden, Unauthorized
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from dashboard import attempts
+from dashboard import attempts, sessions
 from dashboard.config import HASHES, Credential, Role, Settings
 from dashboard.current import this_request
 from dashboard.forms import SignInForm
 from dashboard.security import SAFE_METHODS
 
-SESSION_HOURS = 12
-OPEN_TO_ALL = {"assets.static", "health.healthz", "health.readyz", "access.sign_in", "access.sign_out"}
+NOT_ASKED = {"assets.static", "health.healthz", "health.readyz"}  # who asks is nothing to them
+OPEN_TO_ALL = {"access.sign_in", "access.sign_out"}
 ASKS_TO_ACT = {"pages.new", "pages.ask", "fragments.new", "fragments.ask"}  # reads that only lead to an act
 NOBODY = generate_password_hash("nobody")  # so that an unknown name takes as long as a known one
 
@@ -41,21 +40,10 @@ class Access(NamedTuple):
 
 def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["access"] = Access({user.name: user for user in settings.users}, settings.tokens)
-    app.config.update(
-        SECRET_KEY=settings.secret_key or None,  # without users there is no session to look for
-        SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.tls,
-        PERMANENT_SESSION_LIFETIME=timedelta(hours=SESSION_HOURS),
-        SESSION_REFRESH_EACH_REQUEST=False,
-    )
+    sessions.init_app(app, settings)
     app.add_template_global(may_act)
     app.add_template_global(signed_in_as)
     app.add_template_global(asks_for_token)
-
-
-def _mark(user: Credential) -> str:
-    """What is in the cookie of who signed in with this password, and tells nothing of it."""
-    return digest(str(current_app.secret_key).encode(), user.secret.encode(), "sha256").hex()
 
 
 def may_act() -> bool:
@@ -75,6 +63,8 @@ def signed_in_as() -> str | None:
 
 def guard(app: Flask, request: Request) -> None:
     """Refuse what whoever asks may not do."""
+    if request.endpoint in NOT_ASKED:
+        return
     request.environ[ROLE] = role = _role(app.extensions["access"], request)
     if request.endpoint in OPEN_TO_ALL:
         return
@@ -93,9 +83,7 @@ def _role(access: Access, request: Request) -> Role | None:
         sent = sha256(token.strip().encode()).digest()
         matches = [each for each in access.tokens if compare_digest(sent, sha256(each.secret.encode()).digest())]
         return matches[0].role if matches else None
-    user = access.users.get(session.get("user", "")) if access.users else None
-    if user and not compare_digest(session.get("mark", ""), _mark(user)):
-        user = None
+    user = sessions.user(access.users) if access.users else None
     request.environ[USER] = user and user.name
     return user.role if user else None
 
@@ -106,7 +94,7 @@ def _access() -> Access:
 
 
 @bp.route("/sign-in", methods=["GET", "POST"])
-def sign_in() -> str | Response | tuple[str, int]:
+def sign_in() -> Response:
     if _access().is_open:
         return redirect(url_for("pages.jobs"))
     if not _access().users:
@@ -114,26 +102,27 @@ def sign_in() -> str | Response | tuple[str, int]:
     form = SignInForm(request.form, next=request.args.get("next", ""))
     if request.method == "POST" and form.validate():
         name = form.name.data or ""
-        wait = attempts.begin(name, request.remote_addr or "")
-        if wait:
-            raise TooManyRequests(f"Too many wrong passwords: try again in {wait} s", retry_after=wait)
+        if wait := attempts.begin(name, request.remote_addr or ""):
+            form.password.errors = [f"Too many wrong passwords: try again in {wait} s"]
+            response = _form(form, 429)
+            response.headers["Retry-After"] = str(wait)
+            return response
         if _password_is_right(name, form.password.data or ""):
             attempts.succeeded(name, request.remote_addr or "")
-            session.clear()
-            session["user"] = name
-            session["mark"] = _mark(_access().users[name])
-            session.permanent = True
+            sessions.begin(_access().users[name])
             return redirect(_on_this_site(form.next.data or ""), 303)
         form.password.errors = ["The name or the password is wrong"]
-    if request.method == "POST":
-        return render_template("sign_in.html", form=form), 422
-    return render_template("sign_in.html", form=form)
+    return _form(form, 422 if request.method == "POST" else 200)
+
+
+def _form(form: SignInForm, status: int) -> Response:
+    return make_response(render_template("sign_in.html", form=form), status)
 
 
 @bp.post("/sign-out")
 def sign_out() -> Response:
     if _access().users:
-        session.clear()
+        sessions.end()
     return redirect(url_for("access.sign_in"), 303)
 
 

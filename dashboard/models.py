@@ -93,12 +93,23 @@ tally = db.Table(
     Column("revision", BigInteger, nullable=False),
 )
 
-# Sign-ins that went wrong: the key is a hash of a name or an address.
+# What became of tries to sign in by this name from this address, both as hashes.
 attempts = db.Table(
     "attempts",
-    Column("key", String(64), primary_key=True),
-    Column("number", Integer, nullable=False),
-    Column("next_at", DateTime, nullable=False),
+    Column("name", String(64), primary_key=True),
+    Column("address", String(64), primary_key=True),
+    Column("failed", Integer, nullable=False),  # since the last success
+    Column("tried_at", DateTime, nullable=False),
+    Column("succeeded_at", DateTime),
+    Index("attempts_address", "address"),
+    Index("attempts_tried", "tried_at"),
+)
+
+# Those who are signed in: the id is in their cookie too, and is of no use without the key that signs it.
+sessions = db.Table(
+    "sessions",
+    Column("id", String(22), primary_key=True),
+    Column("ends_at", DateTime, nullable=False),
 )
 
 

@@ -18,14 +18,15 @@ from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+from support import statements
 from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
 from dashboard import store
-from dashboard.access import SESSION_HOURS
-from dashboard.attempts import FREE, WAIT_MAX
+from dashboard.attempts import FORGET_AFTER, FREE, KNOWN_FOR, WAIT_MAX
 from dashboard.jobs import Job, JobStatus
-from dashboard.models import attempts
+from dashboard.models import attempts, sessions
+from dashboard.sessions import LASTS
 from dashboard.transactions import reading, writing
 
 PASSWORDS = {"viewer": "only-looks-on", "operator": "presses:buttons"}
@@ -35,6 +36,7 @@ ACCESS = {
     "USERS": " ".join(f"{role}:{role}:{generate_password_hash(word, CHEAP)}" for role, word in PASSWORDS.items()),
     "TOKENS": " ".join(f"{role}-script:{role}:{token}" for role, token in TOKENS.items()),
 }
+COOKIE = "job-queue"
 FROM_ELSEWHERE = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
 # What is answered to nobody, a viewer, an operator, and an operator's browser on a page of another site.
 TABLE = {
@@ -267,16 +269,24 @@ def test_an_odd_path_of_ours_is_left_as_it_is(app: Flask, place: str) -> None:
 
 def test_the_cookie_is_kept_from_scripts_and_other_sites_and_has_an_end(app: Flask) -> None:
     (header,) = sign_in(app.test_client(), "viewer").headers.getlist("Set-Cookie")
+    assert header.startswith("job-queue=")
     attributes = dict((*part.strip().split("=", 1), "")[:2] for part in header.split(";")[1:])
     end = parsedate_to_datetime(attributes.pop("Expires"))
     assert attributes == {"HttpOnly": "", "Path": "/", "SameSite": "Lax"}
-    assert abs(end - datetime.now(UTC) - timedelta(hours=SESSION_HOURS)) < timedelta(minutes=1)
+    assert abs(end - datetime.now(UTC) - LASTS) < timedelta(minutes=1)
     assert PASSWORDS["viewer"] not in header
 
 
-def test_the_cookie_is_for_tls_alone_when_the_setting_says_so(make_app: MakeApp, sqlite_url: str) -> None:
-    header = sign_in(make_app(sqlite_url, TLS="1", **ACCESS).test_client(), "viewer").headers["Set-Cookie"]
-    assert {"Secure", "HttpOnly", "SameSite=Lax"} <= {part.strip() for part in header.split(";")}
+def test_the_cookie_is_for_tls_and_this_host_alone_when_the_setting_says_so(make_app: MakeApp, sqlite_url: str) -> None:
+    client = make_app(sqlite_url, TLS="1", TRUSTED_PROXIES="1", **ACCESS).test_client()
+    client.environ_base |= {"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_PREFIX": "/queue"}
+    header = sign_in(client, "viewer").headers["Set-Cookie"]
+    name, *attributes = [part.strip() for part in header.split(";")]
+    assert name.startswith("__Host-job-queue=")  # a browser keeps it only with what follows, and without a Domain
+    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} == {each for each in attributes if "Expires" not in each}
+    assert client.get("/jobs", base_url="https://localhost").status_code == 200
+    assert "Secure" in client.post("/sign-out", base_url="https://localhost").headers["Set-Cookie"]
+    assert client.get("/jobs", base_url="https://localhost").status_code == 401
 
 
 def signed(app: Flask, age: timedelta = timedelta(), **changed: str) -> str:
@@ -286,7 +296,7 @@ def signed(app: Flask, age: timedelta = timedelta(), **changed: str) -> str:
         def get_timestamp(self) -> int:
             return super().get_timestamp() - int(age.total_seconds())
 
-    cookie = by_password(app, "viewer").get_cookie("session")
+    cookie = by_password(app, "viewer").get_cookie(COOKIE)
     serializer = SecureCookieSessionInterface().get_signing_serializer(app)
     assert cookie
     assert isinstance(serializer, URLSafeTimedSerializer)
@@ -297,12 +307,12 @@ def signed(app: Flask, age: timedelta = timedelta(), **changed: str) -> str:
 
 def status_with(app: Flask, cookie: str) -> int:
     client = app.test_client()
-    client.set_cookie("session", cookie)
+    client.set_cookie(COOKIE, cookie)
     return client.get("/jobs").status_code
 
 
 def test_a_cookie_is_good_for_some_hours_and_not_a_minute_longer(app: Flask) -> None:
-    limit, minute = timedelta(hours=SESSION_HOURS), timedelta(minutes=1)
+    limit, minute = LASTS, timedelta(minutes=1)
     assert status_with(app, signed(app, limit - minute)) == 200
     assert status_with(app, signed(app, limit + minute)) == 401
 
@@ -323,7 +333,53 @@ def test_a_sign_out_ends_it(app: Flask) -> None:
     assert ">Sign out</button>" in client.get("/dashboard/").text
     answer = client.post("/sign-out")
     assert (answer.status_code, answer.location) == (303, "/sign-in")
-    assert (client.get("/jobs").status_code, client.get_cookie("session")) == (401, None)
+    assert (client.get("/jobs").status_code, client.get_cookie(COOKIE)) == (401, None)
+
+
+def test_a_copy_of_the_cookie_is_void_too_once_its_owner_has_signed_out_in_any_process(
+    processes_of_each: list[Flask],
+) -> None:
+    here, there = processes_of_each
+    client, other = by_password(here, "operator"), by_password(here, "operator")
+    copy = client.get_cookie(COOKIE)
+    assert copy
+    assert [status_with(app, copy.value) for app in (here, there)] == [200, 200]
+    client.post("/sign-out")
+    assert [status_with(app, copy.value) for app in (here, there)] == [401, 401]
+    assert other.get("/jobs").status_code == 200
+
+
+def test_who_signs_in_again_is_no_longer_who_one_was(app: Flask) -> None:
+    client = by_password(app, "operator")
+    before = client.get_cookie(COOKIE)
+    assert before
+    assert sign_in(client, "viewer").status_code == 303
+    assert (status_with(app, before.value), client.post("/jobs/claim").status_code) == (401, 403)
+
+
+def test_what_is_kept_of_a_session_goes_with_it(app: Flask) -> None:
+    by_password(app, "operator").post("/sign-out")
+    by_password(app, "operator")
+    with app.app_context(), writing() as tx:
+        assert len(tx.execute(sessions.select()).all()) == 1
+        tx.execute(sessions.update().values(ends_at=sessions.c.ends_at - LASTS))
+    by_password(app, "viewer")
+    with app.app_context(), reading() as tx:
+        assert len(tx.execute(sessions.select()).all()) == 1
+
+
+def test_only_who_comes_with_a_cookie_is_looked_up_and_by_one_question(app: Flask) -> None:
+    script, person = by_token(app, "operator"), by_password(app, "operator")
+    path = "/dashboard/fragments/board"
+    tag = {"If-None-Match": script.get(path).headers["ETag"]}
+
+    def asked(client: FlaskClient, path: str, headers: dict[str, str]) -> list[str]:
+        with app.app_context():
+            return [sql for sql, _ in statements(lambda: client.get(path, headers=headers, buffered=True))]
+
+    assert [sql for sql in asked(script, path, tag) if "sessions" in sql] == []
+    assert len(asked(person, path, tag)) == len(asked(script, path, tag)) + 1
+    assert asked(person, "/static/app.css", {}) == []
 
 
 @pytest.mark.parametrize(
@@ -339,10 +395,10 @@ def test_a_sign_out_ends_it(app: Flask) -> None:
 def test_a_change_of_the_users_counts_at_once(make_app: MakeApp, sqlite_url: str, users: str, status: int) -> None:
     key = {"SECRET_KEY": "a key that stays the same from one start to the next"}
     app = make_app(sqlite_url, USERS="operator:operator:presses:buttons viewer:viewer:only-looks-on", **key)
-    cookie = by_password(app, "operator").get_cookie("session")
+    cookie = by_password(app, "operator").get_cookie(COOKIE)
     assert cookie
     client = make_app(sqlite_url, USERS=users, **key).test_client()
-    client.set_cookie("session", cookie.value)
+    client.set_cookie(COOKIE, cookie.value)
     assert client.post("/jobs/claim").status_code == status
 
 
@@ -442,10 +498,12 @@ def processes_of_each(make_app: MakeApp, database_url: str) -> list[Flask]:
 
 def later(app: Flask, seconds: float) -> None:
     """Let this time pass for the attempts: they are so much longer ago. Less than nothing makes waits longer."""
+    by = timedelta(seconds=seconds)
     with app.app_context(), writing() as tx:
         for row in tx.execute(attempts.select()).all():
-            moved = attempts.update().where(attempts.c.key == row.key)
-            tx.execute(moved.values(next_at=row.next_at - timedelta(seconds=seconds)))
+            moved = attempts.update().where(attempts.c.name == row.name, attempts.c.address == row.address)
+            succeeded_at = row.succeeded_at and row.succeeded_at - by
+            tx.execute(moved.values(tried_at=row.tried_at - by, succeeded_at=succeeded_at))
 
 
 def kept(app: Flask) -> Sequence[Any]:
@@ -490,12 +548,12 @@ def test_the_right_password_has_to_wait_too_and_works_then(processes: list[Flask
 def test_each_wait_is_twice_the_last_up_to_some_minutes(processes: list[Flask]) -> None:
     guess(processes, FREE - 1)
     for seconds in (1, 2, 4, 8, 16, 32, 64, 128, 256, WAIT_MAX, WAIT_MAX):
-        begun = datetime.now(UTC).replace(tzinfo=None)
+        begun = time.monotonic()
         assert guess(processes, 1) == [422]
-        ended = datetime.now(UTC).replace(tzinfo=None)
-        for row in kept(processes[0]):
-            assert begun <= row.next_at - timedelta(seconds=seconds) <= ended
-        later(processes[0], WAIT_MAX)
+        later(processes[0], -60)
+        wait = int(sign_in(processes[0].test_client(), "operator").headers["Retry-After"]) - 60
+        assert seconds - (time.monotonic() - begun) <= wait <= seconds
+        later(processes[0], 60 + WAIT_MAX)
 
 
 def test_asking_while_one_has_to_wait_makes_the_wait_no_longer(processes: list[Flask]) -> None:
@@ -512,11 +570,85 @@ def test_a_success_forgets_the_guesses_of_this_name_and_address(processes: list[
         assert sign_in(processes[0].test_client(), "operator").status_code == 303
 
 
+def test_guesses_from_elsewhere_do_not_lock_out_who_has_been_here(processes_of_each: list[Flask]) -> None:
+    app, home = processes_of_each[0], "198.51.100.1"
+    assert sign_in(app.test_client(), "operator", address=home).status_code == 303
+    later(app, KNOWN_FOR.total_seconds() - 100)
+    guess(processes_of_each, FREE, address="192.0.2.{}")
+    later(app, -60)
+    for address, status in (("192.0.2.99", 429), ("203.0.113.1", 429), (home, 303)):
+        assert sign_in(app.test_client(), "operator", address=address).status_code == status
+
+
+def test_who_has_not_been_here_for_long_is_like_any_other(processes: list[Flask]) -> None:
+    app, home = processes[0], "198.51.100.1"
+    assert sign_in(app.test_client(), "operator", address=home).status_code == 303
+    later(app, KNOWN_FOR.total_seconds())
+    guess(processes, FREE, address="192.0.2.{}")
+    later(app, -60)
+    assert sign_in(app.test_client(), "operator", address=home).status_code == 429
+
+
+def test_an_address_that_has_succeeded_waits_for_its_own_guesses_and_no_other_for_them(processes: list[Flask]) -> None:
+    app, home = processes[0], "198.51.100.1"
+    assert sign_in(app.test_client(), "operator", address=home).status_code == 303
+    assert guess(processes, FREE, address=home) == [422] * FREE
+    later(app, -60)
+    assert sign_in(app.test_client(), "operator", address=home).status_code == 429
+    assert guess(processes, 1, address="203.0.113.1") == [422]
+
+
+def test_guesses_of_long_ago_are_not_counted_with_new_ones_for_who_has_been_here(processes: list[Flask]) -> None:
+    assert sign_in(processes[0].test_client(), "operator").status_code == 303
+    for _ in range(3):
+        assert guess(processes, FREE - 1) == [422] * (FREE - 1)
+        later(processes[0], FORGET_AFTER.total_seconds())
+
+
+def test_one_s_own_success_forgets_no_guesses_at_others(processes_of_each: list[Flask]) -> None:
+    app = processes_of_each[0]
+    for number in range(FREE):
+        assert guess(processes_of_each, 1, name=f"user-{number}") == [422]
+        later(app, 1)
+        if number < FREE - 1:
+            assert sign_in(app.test_client(), "viewer").status_code == 303
+    later(app, -60)
+    assert sign_in(app.test_client(), "viewer").status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("guessed_from", "same", "other"),
+    [
+        ("2001:db8:1:2::{}", "2001:db8:1:2:ffff::1", "2001:db8:1:3::1"),
+        ("::ffff:192.0.2.7", "192.0.2.7", "::ffff:192.0.2.8"),
+        ("fe80::1%eth0", "fe80::2%eth1", "fe81::1"),
+    ],
+)
+def test_of_ipv6_a_network_counts_as_one_address(
+    processes: list[Flask], guessed_from: str, same: str, other: str
+) -> None:
+    guess(processes, FREE, name="user-{}", address=guessed_from)
+    later(processes[0], -60)
+    statuses = [sign_in(processes[0].test_client(), "viewer", address=address).status_code for address in (same, other)]
+    assert statuses == [429, 303]
+
+
+def test_who_has_to_wait_sees_the_form_with_what_was_typed(app: Flask) -> None:
+    guess([app, app], FREE)
+    later(app, -60)
+    answer = sign_in(app.test_client(), "operator", "typed-in-vain", next="/docs")
+    assert (answer.status_code, answer.mimetype) == (429, "text/html")
+    assert f"Too many wrong passwords: try again in {answer.headers['Retry-After']} s" in answer.text
+    assert re.search(r'name="name"[^>]* value="operator"', answer.text)
+    assert next_of(answer) == "/docs"
+    assert "typed-in-vain" not in answer.text
+
+
 def test_a_day_forgets_them_too_and_leaves_nothing_behind(processes: list[Flask]) -> None:
     guess(processes, FREE + 1, address="192.0.2.{}")
-    later(processes[0], 24 * 3600 + WAIT_MAX)
+    later(processes[0], FORGET_AFTER.total_seconds())
     assert guess(processes, FREE) == [422] * FREE
-    assert [row.number for row in kept(processes[0])] == [FREE, FREE]
+    assert [row.failed for row in kept(processes[0])] == [FREE]
 
 
 def test_many_at_once_get_no_more_guesses_and_an_answer_each(processes_of_each: list[Flask]) -> None:
@@ -529,8 +661,8 @@ def test_many_at_once_get_no_more_guesses_and_an_answer_each(processes_of_each: 
 def test_neither_names_nor_addresses_nor_what_was_typed_is_kept(processes: list[Flask]) -> None:
     guess(processes, 1, address="192.0.2.77")
     rows = kept(processes[0])
-    assert len(rows) == 2
-    assert all(re.fullmatch("[0-9a-f]{64}", row.key) for row in rows)
+    assert len(rows) == 1
+    assert all(re.fullmatch("[0-9a-f]{64}", value) for row in rows for value in (row.name, row.address))
 
 
 # ---- Open to all, and what is never told
@@ -539,7 +671,7 @@ def test_neither_names_nor_addresses_nor_what_was_typed_is_kept(processes: list[
 def test_without_credentials_nobody_is_asked_and_no_cookie_set(make_app: MakeApp, sqlite_url: str) -> None:
     app = make_app(sqlite_url)
     client = app.test_client()
-    client.set_cookie("session", "x")
+    client.set_cookie(COOKIE, "x")
     assert client.post("/sign-out").status_code == 303
     for line in TABLE:
         answer = ask(client, line, job_for(app, line), headers={"Authorization": "Bearer wrong"})

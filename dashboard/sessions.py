@@ -1,0 +1,71 @@
+"""Who is signed in: a signed cookie says who, and a row in the database that it has not ended.
+
+So a sign-out counts in every process at once, for a copy of the cookie too. To look is one question by key.
+"""
+
+from datetime import timedelta
+from hmac import compare_digest, digest
+from secrets import token_urlsafe
+
+from flask import Flask, current_app, session
+from sqlalchemy import bindparam, delete, or_, select
+
+from dashboard.compiled import Compiled
+from dashboard.config import Credential, Settings
+from dashboard.jobs import utc_now
+from dashboard.models import sessions
+from dashboard.transactions import asking, writing
+
+LASTS = timedelta(hours=12)
+ID_BYTES = 16
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    app.config.update(
+        SECRET_KEY=settings.secret_key or None,  # without users there is no session to look for
+        # A name of its own, for other services of this host have cookies, too. One that begins with __Host- is taken by
+        # a browser from this very host alone, by https.
+        SESSION_COOKIE_NAME="__Host-job-queue" if settings.tls else "job-queue",
+        SESSION_COOKIE_PATH="/",
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.tls,
+        PERMANENT_SESSION_LIFETIME=LASTS,
+        SESSION_REFRESH_EACH_REQUEST=False,
+    )
+
+
+def begin(user: Credential) -> None:
+    """Sign in; who was signed in before by this browser no longer is."""
+    now, replaced = utc_now(), session.get("id", "")
+    session.clear()
+    session.update(id=token_urlsafe(ID_BYTES), user=user.name, mark=_mark(user))
+    session.permanent = True
+    with writing() as tx:
+        tx.execute(_END, {"ended": replaced, "now": now})
+        tx.execute(sessions.insert(), {"id": session["id"], "ends_at": now + LASTS})
+
+
+def end() -> None:
+    """Sign out."""
+    if ended := session.get("id"):
+        with writing() as tx:
+            tx.execute(_END, {"ended": ended, "now": utc_now()})
+    session.clear()
+
+
+def user(users: dict[str, Credential]) -> Credential | None:
+    """Which of these is signed in, with the password of today."""
+    found = users.get(session.get("user", ""))
+    if found is None or not compare_digest(session.get("mark", ""), _mark(found)):
+        return None
+    with asking() as tx:
+        return found if _FIND.rows(tx, sought=session.get("id", "")) else None
+
+
+def _mark(user: Credential) -> str:
+    """What is in the cookie of who signed in with this password, and tells nothing of it."""
+    return digest(str(current_app.secret_key).encode(), user.secret.encode(), "sha256").hex()
+
+
+_FIND = Compiled(select(sessions.c.id).where(sessions.c.id == bindparam("sought")))
+_END = delete(sessions).where(or_(sessions.c.id == bindparam("ended"), sessions.c.ends_at < bindparam("now")))
