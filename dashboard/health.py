@@ -19,4 +19,4 @@ def readyz() -> Response:
     """The process can serve: the database answers, and its schema is ours."""
     if migrate.is_current():
         return json_response({"status": "ready"})
-    return json_response({"detail": "The database's schema is of another version"}, 503)
+    return json_response({"detail": "The database's schema is not the one that this version needs"}, 503)

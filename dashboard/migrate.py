@@ -1,20 +1,41 @@
 """Brings the schema up to date at start, safely when several processes start at once."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from flask import Flask, Request, current_app
 from sqlalchemy import Connection, text
 
+from dashboard.models import db
 from dashboard.transactions import reading, writing
 from dashboard.usable import UNAVAILABLE, UnusableDatabaseError, checked
 
 ADVISORY_LOCK = 0x6A6F6273  # "jobs": PostgreSQL's key for the one process that migrates
 NEEDS_NO_DATABASE = ("assets.static", "health.healthz")
+
+# What the tables and their columns are called, the indexes that are in use, and the triggers that are not switched off.
+_PRESENT = {
+    "sqlite": text(
+        "SELECT t.name || '.' || c.name FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c "
+        "WHERE t.type = 'table' "
+        "UNION ALL SELECT type || ' ' || name FROM sqlite_master WHERE type IN ('index', 'trigger')"
+    ),
+    "postgresql": text(
+        "WITH t AS (SELECT oid, relname FROM pg_class WHERE relkind IN ('r', 'p') AND pg_table_is_visible(oid) "
+        "AND relnamespace <> 'pg_catalog'::regnamespace) "
+        "SELECT relname || '.' || attname FROM t JOIN pg_attribute ON attrelid = t.oid "
+        "WHERE attnum > 0 AND NOT attisdropped "
+        "UNION ALL SELECT 'index ' || i.relname FROM t JOIN pg_index ON indrelid = t.oid "
+        "JOIN pg_class AS i ON i.oid = indexrelid WHERE indisvalid "
+        "UNION ALL SELECT 'trigger ' || tgname FROM t JOIN pg_trigger ON tgrelid = t.oid WHERE tgenabled IN ('O', 'A')"
+    ),
+}
+_TRIGGERS = {"sqlite": ("insert", "update", "delete"), "postgresql": ("insert", "update", "delete", "truncate")}
+_VERSION = text("SELECT version_num FROM alembic_version")
 
 
 def init_app(app: Flask) -> None:
@@ -27,9 +48,11 @@ def init_app(app: Flask) -> None:
 
 
 def is_current() -> bool:
-    """Whether the schema is the one that this code was written for."""
+    """Whether the schema is the one that this code was written for: its version, and what must really be there."""
     with reading() as tx:
-        return _is_current(tx, _config())
+        if missing := _missing(tx):
+            current_app.logger.error("The database lacks %s", ", ".join(sorted(missing)))
+        return not missing and _is_of_this_version(tx)
 
 
 def migrate_first(app: Flask, request: Request) -> None:
@@ -40,10 +63,10 @@ def migrate_first(app: Flask, request: Request) -> None:
 @checked()
 def _upgrade() -> None:
     """Apply what is missing, in one transaction that only one process at a time can hold."""
-    config = _config()
     with reading() as tx:
-        current = _is_current(tx, config)
+        current = not _missing(tx) and _is_of_this_version(tx)
     if not current:
+        config = _config()
         with writing() as tx:
             if tx.dialect.name == "postgresql":
                 tx.execute(text("SET LOCAL statement_timeout = 0"))
@@ -59,8 +82,22 @@ def _upgrade() -> None:
     current_app.extensions["migrated"] = True
 
 
-def _is_current(tx: Connection, config: Config) -> bool:
-    return MigrationContext.configure(tx).get_current_heads() == tuple(ScriptDirectory.from_config(config).get_heads())
+def _missing(tx: Connection) -> set[str]:
+    columns = {f"{table.name}.{column.name}" for table in db.metadata.tables.values() for column in table.columns}
+    indexes = {f"index {index.name}" for table in db.metadata.tables.values() for index in table.indexes}
+    triggers = {f"trigger jobs_tally_{event}" for event in _TRIGGERS[tx.dialect.name]}
+    required = columns | indexes | triggers | {"alembic_version.version_num"}
+    return required - set(tx.execute(_PRESENT[tx.dialect.name]).scalars())
+
+
+def _is_of_this_version(tx: Connection) -> bool:
+    return tx.execute(_VERSION).scalars().all() == [_head()]
+
+
+@cache
+def _head() -> str | None:
+    """The version of this code's schema; the scripts are read once a process."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def _config() -> Config:
