@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, asc,
 
 from dashboard.compiled import Compiled
 from dashboard.jobs import Job, JobNotFoundError, JobStatus
-from dashboard.models import jobs
-from dashboard.store import CLAIM_ORDER, has_status
+from dashboard.models import BY_AGE, jobs
+from dashboard.store import has_status, in_claim_order
 
 
 def seq_of(tx: Connection, job_id: str) -> int:
@@ -36,7 +36,7 @@ def _ordered(status: JobStatus | None, side: str) -> Select[Any]:
     """The jobs of a status: all from the `newest` on, or those on one side of a `place`, the nearest first."""
     query = select(jobs).order_by(jobs.c.seq.asc() if side == "after" else jobs.c.seq.desc())
     if status:
-        query = query.where(has_status(status))
+        query = query.where(has_status(status), BY_AGE)
     if side != "newest":
         query = query.where(jobs.c.seq > bindparam("place") if side == "after" else jobs.c.seq < bindparam("place"))
     return query
@@ -175,7 +175,7 @@ def ahead_of(tx: Connection, job: Job, limit: int) -> int:
     seq = select(jobs.c.seq).where(jobs.c.id == job.id).scalar_subquery()
     more_urgent = jobs.c.priority > job.priority
     older = and_(jobs.c.priority == job.priority, jobs.c.seq < seq)
-    before = select(jobs.c.seq).where(has_status(JobStatus.PENDING)).order_by(*CLAIM_ORDER).limit(limit)
+    before = in_claim_order(select(jobs.c.seq)).limit(limit)
     counted = [select(func.count()).select_from(before.where(rule).subquery()) for rule in (more_urgent, older)]
     return sum(tx.execute(query).scalar_one() for query in counted)
 

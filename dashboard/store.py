@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select, update
 
 from dashboard.compiled import Compiled
 from dashboard.jobs import TRANSITIONS, Action, Job, JobNotFoundError, JobStatus
-from dashboard.models import PREVIEW, jobs, tally
+from dashboard.models import BY_AGE, IN_CLAIM_ORDER, PREVIEW, jobs, tally
 
 _JOB = [jobs.c[name] for name in Job._fields]
 
@@ -48,6 +48,11 @@ _QUEUED = [jobs.c[name] for name in QueuedJob._fields]
 def has_status(*statuses: JobStatus) -> ColumnElement[bool]:
     literals: list[ColumnElement[str]] = [literal_column(f"'{status}'") for status in statuses]
     return jobs.c.status == literals[0] if len(literals) == 1 else jobs.c.status.in_(literals)
+
+
+def in_claim_order(query: Select[Any]) -> Select[Any]:
+    """Of the PENDING jobs, the next one first."""
+    return query.where(has_status(JobStatus.PENDING), IN_CLAIM_ORDER).order_by(*CLAIM_ORDER)
 
 
 def insert(tx: Connection, *, id: str, type: str, payload: str | None, priority: int, now: datetime) -> Job:  # noqa: A002
@@ -105,7 +110,7 @@ def claim_next(tx: Connection, now: datetime) -> Job | None:
     return _first(_CLAIM_NEXT.rows(tx, now=now))
 
 
-_NEXT = select(jobs.c.seq).where(has_status(JobStatus.PENDING)).order_by(*CLAIM_ORDER).limit(1)
+_NEXT = in_claim_order(select(jobs.c.seq)).limit(1)
 _CLAIM_NEXT = _guarded(Action.CLAIM, jobs.c.seq == _NEXT.with_for_update(skip_locked=True).scalar_subquery())
 
 
@@ -148,7 +153,7 @@ def pending_after(tx: Connection, seq: int, limit: int) -> Sequence[Any]:
 
 _PENDING_AFTER = Compiled(
     select(jobs.c.seq, jobs.c.priority)
-    .where(has_status(JobStatus.PENDING), jobs.c.seq > bindparam("after"))
+    .where(has_status(JobStatus.PENDING), BY_AGE, jobs.c.seq > bindparam("after"))
     .order_by(jobs.c.seq)
     .limit(bindparam("limit"))
 )
@@ -159,7 +164,7 @@ def candidates(tx: Connection, limit: int) -> list[tuple[int, int]]:
     return cast(list[tuple[int, int]], _CANDIDATES.rows(tx, limit=limit))
 
 
-_NEXT_ONES = select().where(has_status(JobStatus.PENDING)).order_by(*CLAIM_ORDER).limit(bindparam("limit"))
+_NEXT_ONES = in_claim_order(select()).limit(bindparam("limit"))
 _CANDIDATES = Compiled(_NEXT_ONES.add_columns(jobs.c.seq, jobs.c.priority))
 
 

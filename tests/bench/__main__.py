@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from bench import cycles, growth, rates, report
+from bench import cycles, growth, growth_postgresql, rates, report
 from bench.measure import BenchError, Section
 
 
@@ -21,7 +21,7 @@ def measure(folder: Path, large: bool) -> tuple[list[Section], str]:
     """All sections, and PostgreSQL's version."""
     with rates.all_serving(folder) as at:
         sections = [rates.calls(at), rates.pages(at)]
-    sections += [growth.growth(folder, large), growth.start(folder)]
+    sections += [growth.growth(folder, large), growth.start(folder), growth_postgresql.growth(folder)]
     last, postgresql = cycles.cycles(folder)
     return [*sections, last], postgresql
 

@@ -22,6 +22,7 @@ from bench import load, targets
 from bench.measure import Cell, Ratio, Section, interleaved, say
 from bench.talk import Heard, Talk, check, converse
 from dashboard import create_app, service
+from dashboard.models import IN_CLAIM_ORDER
 
 ROUNDS = 3
 SECONDS = 1.5
@@ -36,7 +37,7 @@ _INSERT = (
 )
 _CLAIM = (
     "UPDATE jobs SET status = 'RUNNING', started_at = %s WHERE seq = (SELECT seq FROM jobs WHERE status = 'PENDING' "
-    f"ORDER BY priority DESC, seq LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {_JOB}"
+    f"AND {IN_CLAIM_ORDER} ORDER BY priority DESC, seq LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {_JOB}"
 )
 _COMPLETE = (
     "UPDATE jobs SET status = 'COMPLETED', completed_at = %s, result = %s "

@@ -3,18 +3,19 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+from traffic import connect
+
 from bench import targets
 from bench.in_process import App
 from bench.measure import Cell, Ratio, Section, interleaved, say
 from bench.talk import Request, check
-from dashboard.models import sqlite
 
 ROUNDS = 7
 BATCH = 50  # requests in a row: all rounds together leave some of the few PENDING jobs of the small database
@@ -27,19 +28,16 @@ STARTS = 3
 class Grown:
     """An application on a database with so many jobs."""
 
-    def __init__(self, path: Path, count: int, mix: dict[str, int]) -> None:
-        say(f"filling a database with {count:,} jobs")
-        url = targets.make_ours(path)
-        targets.fill(path, count, mix)
+    def __init__(self, url: str, count: int) -> None:
         self.app = App(url)
-        self.path, self.count = path, count
+        self.url, self.count = url, count
         self.claimed: list[str] = []
 
     def pending(self) -> list[str]:
         """The ids of PENDING jobs from everywhere in the table: theirs are the pages that cost most."""
-        query = "SELECT id FROM jobs WHERE status = 'PENDING' AND seq > ? ORDER BY seq LIMIT 1"
-        with closing(sqlite.connect(self.path)) as connection:
-            return [connection.execute(query, [self.count * n // BATCH]).fetchone()[0] for n in range(BATCH)]
+        query = "SELECT id FROM jobs WHERE status = 'PENDING' AND seq > {} ORDER BY seq LIMIT 1"
+        with closing(connect(self.url)) as connection:
+            return [connection.execute(query.format(self.count * n // BATCH)).fetchone()[0] for n in range(BATCH)]
 
     def run(self, request: str) -> float:
         """What it costs in milliseconds, by a batch."""
@@ -84,9 +82,24 @@ REQUESTS: dict[str, Callable[[Grown], Sequence[Request]]] = {
 def growth(folder: Path, large: bool) -> Section:
     """Every request on a small database and on a large one, in turns, in one process."""
     count, mix = (LARGE_FINISHED, targets.MOSTLY_FINISHED) if large else (LARGE, targets.HALF_PENDING)
-    both = Grown(folder / "small.db", SMALL, targets.HALF_PENDING), Grown(folder / "large.db", count, mix)
+    both = _filled(folder / "small.db", SMALL, targets.HALF_PENDING), _filled(folder / "large.db", count, mix)
+    columns = ("request", f"{SMALL:,} jobs, ms", f"{count:,} jobs, ms", "ratio ≤ 1.3")
+    pending = "half a million" if large else "half"
+    note = f"Plain WSGI calls in one process, the default durability; {pending} of the many jobs are PENDING."
+    return Section("Growth", note, columns, compared(both, REQUESTS))
+
+
+def _filled(path: Path, count: int, mix: dict[str, int]) -> Grown:
+    say(f"filling a database with {count:,} jobs")
+    url = targets.make_ours(path)
+    targets.fill(path, count, mix)
+    return Grown(url, count)
+
+
+def compared(both: tuple[Grown, Grown], requests: Iterable[str]) -> list[list[Cell]]:
+    """A row for each request: what it costs with few jobs, with many, and their ratio."""
     rows: list[list[Cell]] = []
-    for request in REQUESTS:
+    for request in requests:
         say(f"growth: {request}")
         for grown in both:
             grown.run(request)  # to warm up
@@ -95,10 +108,7 @@ def growth(folder: Path, large: bool) -> Section:
         rows.append([request, median(few), median(many), Ratio.of(many, few)])
     for grown in both:
         grown.app.close()
-    columns = ("request", f"{SMALL:,} jobs, ms", f"{count:,} jobs, ms", "ratio ≤ 1.3")
-    pending = "half a million" if large else "half"
-    note = f"Plain WSGI calls in one process, the default durability; {pending} of the many jobs are PENDING."
-    return Section("Growth", note, columns, rows)
+    return rows
 
 
 def start(folder: Path) -> Section:
