@@ -39,10 +39,16 @@ def _invalid_request(error: InvalidRequestError) -> Response:
 
 def _database_unavailable(error: Exception) -> Response:
     """It is locked, full, read-only, down or has no connection free: the transaction is undone, one may try again."""
-    current_app.logger.error("The database refused: %s", getattr(error, "orig", None) or type(error).__name__)
+    current_app.logger.error("The database refused: %s", _first_cause(error))
     response = _refusal(503, BUSY)
     response.headers["Retry-After"] = RETRY_AFTER
     return response
+
+
+def _first_cause(error: BaseException) -> str:
+    while error.__cause__:
+        error = error.__cause__
+    return str(error) or type(error).__name__
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -4,7 +4,7 @@ Payloads and results come in as JSON text. Each function raises the JobError tha
 nothing has changed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import NoReturn
 
@@ -24,7 +24,7 @@ from dashboard.jobs import (
     utc_now,
 )
 from dashboard.queue import WINDOW, ClaimQueue, Entry
-from dashboard.transactions import write
+from dashboard.transactions import asking, write
 
 STALE_MAX = 20  # stale entries that a claim passes over one by one; a refill is then cheaper than going on
 REFILL_AFTER = 1.0  # seconds that a queue over PostgreSQL may not know of a job
@@ -36,13 +36,13 @@ def create(type: str, payload: str | None, priority: int) -> Job:  # noqa: A002
     def insert(tx: Connection) -> Job:
         return store.insert(tx, id=str(uuid7()), type=type, payload=payload, priority=priority, now=utc_now())
 
-    return write(insert)
+    return write(insert, one_statement=True)
 
 
 def claim() -> Job:
     """Take the next job, now RUNNING: the highest priority first, and of those the oldest."""
     if (queue := claim_queue()) is None:
-        job = write(lambda tx: store.claim_next(tx, utc_now()))
+        job = write(lambda tx: store.claim_next(tx, utc_now()), one_statement=True)
     else:
         job = write(lambda tx: _claim_next(tx, queue), undone=queue.forget)  # what was popped is still PENDING then
     if job is None:
@@ -69,11 +69,7 @@ def call_off(job_id: str) -> Job:
     """Undo a creation: fail the job, unless somebody has taken it already."""
     result = json_text({"reason": "called off right after it was created"})
 
-    def undo(tx: Connection) -> Job:
-        job = store.call_off(tx, job_id, utc_now(), result)
-        return job or refuse(Action.FAIL, store.get(tx, job_id), (JobStatus.PENDING,))
-
-    return write(undo)
+    return _move(Action.FAIL, job_id, lambda tx: store.call_off(tx, job_id, utc_now(), result), (JobStatus.PENDING,))
 
 
 def claim_queue() -> ClaimQueue | None:
@@ -141,16 +137,21 @@ def _pop(tx: Connection, queue: ClaimQueue, tries: Iterable[int]) -> Job | None:
 
 
 def _act(action: Action, job_id: str, result: str | None = None) -> Job:
-    def move(tx: Connection) -> Job:
-        while True:
-            if job := store.act(tx, action, job_id, utc_now(), result):
-                return job
-            job = store.get(tx, job_id)
-            if job.status not in TRANSITIONS[action].sources:
-                refuse(action, job)
-            # On PostgreSQL somebody may have moved it on between the two statements: then once more.
+    sources = TRANSITIONS[action].sources
+    return _move(action, job_id, lambda tx: store.act(tx, action, job_id, utc_now(), result), sources)
 
-    return write(move)
+
+def _move(
+    action: Action, job_id: str, guarded: Callable[[Connection], Job | None], sources: tuple[JobStatus, ...]
+) -> Job:
+    """Run the action's one statement; where its guard held nothing, say why."""
+    while (moved := write(guarded, one_statement=True)) is None:
+        with asking() as tx:
+            job = store.get(tx, job_id)
+        if job.status not in sources:
+            refuse(action, job, sources)
+        # Another request moved it on between the two statements: then once more.
+    return moved
 
 
 def refuse(action: Action, job: Job, sources: tuple[JobStatus, ...] | None = None) -> NoReturn:

@@ -1,7 +1,11 @@
-"""Transactions: asking() and reading(); writing(), and write(), which may share one with others who write."""
+"""Transactions: asking() and reading(); writing(), and write(), which may share one with others who write.
+
+A write inside a write would wait for itself: it raises RuntimeError.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import Context, ContextVar
 from typing import TypeVar, cast
 
 from flask import Flask
@@ -42,22 +46,47 @@ def asking() -> AbstractContextManager[Connection]:
     return askers.use()
 
 
-def writing() -> AbstractContextManager[Connection]:
+@contextmanager
+def writing() -> Iterator[Connection]:
     """A transaction of one's own that may write; on SQLite it holds the one write lock from its first moment.
 
     Raises DatabaseBusyError when there is no getting it: waiting writers must not hold every connection.
     """
-    return _writers().transaction()
+    _refuse_inside_a_write()
+    before = _is_writing.set(True)
+    try:
+        with _writers().transaction() as tx:
+            yield tx
+    finally:
+        _is_writing.reset(before)
 
 
-def write(work: Callable[[Connection], T], undone: Callable[[], None] = lambda: None) -> T:
-    """Do this work in a transaction, and return what it returns, once that is committed.
+def write(
+    work: Callable[[Connection], T], undone: Callable[[], None] = lambda: None, *, one_statement: bool = False
+) -> T:
+    """Do this work in one transaction, and return what it returns, once that is committed.
 
-    On SQLite others' work may be done in the same transaction: an exception undoes the work alone that had not written
-    yet, and otherwise the whole transaction. On PostgreSQL every statement is a transaction. `undone` is called when
-    the work is not kept, before anybody else has a turn. Raises DatabaseBusyError as writing() does.
+    On SQLite the transaction may be shared, and the work run by another request's greenlet. So it runs in an empty
+    context, where Flask's `request`, `session` and `current_app` raise: what it needs of them is taken before. An
+    exception undoes the work alone that had not written yet, and otherwise the whole transaction; those who shared it
+    then get a DatabaseBusyError each, whose cause is that exception. `undone` is called when the work is not kept.
+
+    Work of one statement says so: on PostgreSQL that needs no BEGIN and no COMMIT, two round trips of three. Raises
+    DatabaseBusyError as writing() does.
     """
-    return cast(T, _writers().write(work, undone))
+    _refuse_inside_a_write()
+    inside = _INSIDE.copy()
+    return cast(T, _writers().write(lambda tx: inside.run(work, tx), undone, one_statement))
+
+
+_is_writing = ContextVar("is_writing", default=False)
+_INSIDE = Context()
+_INSIDE.run(_is_writing.set, True)
+
+
+def _refuse_inside_a_write() -> None:
+    if _is_writing.get():
+        raise RuntimeError("A write began inside another one: use the transaction that is open")
 
 
 def _writers() -> Writers | OneWriter:

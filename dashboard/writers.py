@@ -32,13 +32,13 @@ class Writers:
         with self._of_several.use() as connection, connection.begin():
             yield connection
 
-    def write(self, work: Work, undone: Callable[[], None]) -> Any:
-        with self._of_one_statement.use() as connection:
-            try:
+    def write(self, work: Work, undone: Callable[[], None], one_statement: bool) -> Any:
+        try:
+            with self._of_one_statement.use() if one_statement else self.transaction() as connection:
                 return work(connection)
-            except BaseException:
-                undone()
-                raise
+        except BaseException:
+            undone()
+            raise
 
 
 class OneWriter:
@@ -65,7 +65,7 @@ class OneWriter:
                 yield connection
                 in_thread(transaction.commit)  # it waits for the disk
 
-    def write(self, work: Work, undone: Callable[[], None]) -> Any:
+    def write(self, work: Work, undone: Callable[[], None], _one_statement: bool) -> Any:
         request = _Request(work, undone)
         with self._lock:
             self._waiting.append(request)
@@ -96,7 +96,7 @@ class OneWriter:
         except BaseException as error:
             taken = taken or self._take_all()  # it could not even begin, and would not for them
             for request in taken:
-                request.undo(error if isinstance(error, Exception) else DatabaseBusyError())
+                request.undo(error)
             if not isinstance(error, Exception):
                 raise
         finally:
@@ -136,12 +136,16 @@ class _Request:
         try:
             self._result = self._work(tx)
         except Exception as error:
+            self._error = error
             if tx.invalidated or not driver.in_transaction or driver.total_changes != before:
                 raise
-            self.undo(error)
+            self._undone()
 
     def undo(self, error: BaseException) -> None:
-        self._error = error
+        """Its transaction failed by this error. Only the request whose work raised it raises it again."""
+        if self._error is not error:
+            self._error = DatabaseBusyError()
+            self._error.__cause__ = error
         self._undone()
 
     def wake(self, to_lead: bool = False) -> None:

@@ -1,6 +1,8 @@
 """A connection stays ready between two uses, and nobody finds on it what somebody else left."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from threading import Barrier, Event
 
 import pytest
 from conftest import MakeApp
@@ -119,10 +121,19 @@ def test_what_one_has_met_the_others_are_not_made_to_meet(engine: Engine) -> Non
 def test_who_writes_several_statements_leaves_the_others_their_connections(
     make_app: MakeApp, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def hold() -> None:
+        with app.app_context(), writing():
+            all_there.wait()
+            all_may_go.wait()
+
     monkeypatch.setattr(writers, "TURN_TIMEOUT", 0.01)
-    with make_app(postgres_url).app_context(), ExitStack() as stack:
+    app = make_app(postgres_url)
+    all_there, all_may_go = Barrier(OTHERS + 1, timeout=10), Event()
+    with app.app_context(), ThreadPoolExecutor(OTHERS) as pool, ExitStack() as stack:
+        stack.callback(all_may_go.set)
         for _ in range(OTHERS):
-            stack.enter_context(writing())
+            pool.submit(hold)
+        all_there.wait()
         with pytest.raises(DatabaseBusyError), writing():
             pass
         job = service.create("t", None, 0)

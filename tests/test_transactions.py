@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import MakeApp
 from factory import make_job
 from faults import locked
-from flask import Flask
+from flask import Flask, current_app, request, session
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
-from support import ROOT, eventually
+from support import ROOT, eventually, statements
 
 from dashboard import listing, service, store, writers
 from dashboard.connections import DatabaseBusyError
 from dashboard.jobs import ActionRefusedError, JobStatus
 from dashboard.models import db
-from dashboard.transactions import reading, write
+from dashboard.transactions import reading, write, writing
 
 CROWD = 8
 
@@ -29,6 +30,14 @@ CROWD = 8
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
     return sqlite_url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def app_of_each(request: pytest.FixtureRequest, make_app: MakeApp) -> Iterator[Flask]:
+    """An application on each database in turn."""
+    app = make_app(request.getfixturevalue(f"{request.param}_url"))
+    with app.app_context():
+        yield app
 
 
 @pytest.fixture
@@ -48,8 +57,10 @@ def at_once(app: Flask, works: list[Callable[[], object]]) -> Iterator[list[Futu
 
     waiting = app.extensions["writers"]._waiting
     with ThreadPoolExecutor(len(works)) as pool, locked(app.config["SQLALCHEMY_DATABASE_URI"]):
-        futures = [pool.submit(call, work) for work in works]
-        eventually(lambda: len(waiting) == len(works), "all of them are waiting")
+        futures: list[Future[Any]] = []
+        for work in works:  # in this order
+            futures.append(pool.submit(call, work))
+            eventually(lambda: len(waiting) == len(futures), "all of them are waiting")
         yield futures
 
 
@@ -99,19 +110,54 @@ def test_a_job_is_claimed_once_by_a_crowd_and_completed_once(app: Flask) -> None
     ]
 
 
+def break_down(_: Connection) -> None:
+    error = Exception("disk I/O error")
+    raise OperationalError("COMMIT", None, error) from error
+
+
+def half(tx: Connection) -> None:
+    tx.execute(text("UPDATE jobs SET priority = 8"))
+    raise ValueError("half of it")
+
+
 def test_nobody_is_answered_as_if_it_were_done_when_the_commit_fails(app: Flask) -> None:
     first, second = make_job(priority=9), make_job(priority=5)
 
-    def fail(_: Connection) -> None:
-        raise OperationalError("COMMIT", None, Exception("disk I/O error"))
-
     with at_once(app, [service.claim, lambda: service.create("t", None, 7), service.claim]) as futures:
-        event.listen(db.engine, "commit", fail)
-    assert {type(future.exception()) for future in futures} == {OperationalError}
-    event.remove(db.engine, "commit", fail)
+        event.listen(db.engine, "commit", break_down)
+    assert {type(future.exception()) for future in futures} == {DatabaseBusyError}
+    event.remove(db.engine, "commit", break_down)
     with reading() as tx:
         assert [job.status for job in listing.newest(tx, None, 9)] == [JobStatus.PENDING] * 2
     assert [service.claim().id, service.claim().id] == [first.id, second.id]  # the queue has them again
+
+
+def test_each_request_of_a_commit_that_failed_gets_an_exception_of_its_own(app: Flask) -> None:
+    with at_once(app, [lambda: service.create("t", None, 0)] * CROWD) as futures:
+        event.listen(db.engine, "commit", break_down)
+    errors = {future.exception() for future in futures}
+    assert len(errors) == CROWD
+    (cause,) = {error.__cause__ for error in errors if error}
+    assert isinstance(cause, OperationalError)
+
+
+def test_each_request_of_a_commit_that_failed_is_answered_503_and_the_log_says_why(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    with at_once(app, [lambda: app.test_client().post("/jobs", json={"type": "t"})] * CROWD) as futures:
+        event.listen(db.engine, "commit", break_down)
+    answers = [future.result() for future in futures]
+    assert [(answer.status_code, answer.headers["Retry-After"]) for answer in answers] == [(503, "2")] * CROWD
+    assert [record.getMessage() for record in caplog.records] == ["The database refused: disk I/O error"] * CROWD
+
+
+def test_an_error_is_raised_by_the_write_that_made_it_alone(app: Flask) -> None:
+    with at_once(app, [lambda: service.create("t", None, 0), lambda: write(half)]) as futures:
+        pass
+    other, its_own = [future.exception() for future in futures]
+    assert isinstance(its_own, ValueError)
+    assert isinstance(other, DatabaseBusyError)
+    assert other.__cause__ is its_own
 
 
 def test_nobody_is_answered_as_if_it_were_done_when_the_database_undid_all_by_itself(app: Flask) -> None:
@@ -278,13 +324,52 @@ assert app.test_client().get("/jobs/queue").json == []
     under_gevent(sqlite_url, story)
 
 
-def test_work_that_fails_after_it_has_written_is_not_kept(app: Flask) -> None:
-    def half(tx: Connection) -> None:
-        tx.execute(text("UPDATE jobs SET priority = 8"))
-        raise ValueError("half of it")
-
+def test_work_that_fails_after_it_has_written_is_not_kept(app_of_each: Flask) -> None:
     job = make_job()
     with pytest.raises(ValueError, match="half of it"):
         write(half)
     with reading() as tx:
         assert store.get(tx, job.id) == job
+
+
+def by_writing(inner: Callable[[], object]) -> None:
+    with writing():
+        inner()
+
+
+WAYS: dict[str, Callable[[Callable[[], object]], object]] = {
+    "write": lambda inner: write(lambda _: inner()),
+    "writing": by_writing,
+}
+
+
+@pytest.mark.parametrize("outer", WAYS)
+@pytest.mark.parametrize("inner", WAYS)
+def test_a_write_inside_a_write_raises_at_once_and_the_next_one_is_done(
+    app_of_each: Flask, outer: str, inner: str
+) -> None:
+    with pytest.raises(RuntimeError, match="inside another one"):
+        WAYS[outer](lambda: WAYS[inner](lambda: None))
+    with pytest.raises(RuntimeError, match="inside another one"):
+        WAYS[outer](lambda: service.create("t", None, 0))
+    make_job()
+
+
+@pytest.mark.parametrize("ask", [lambda: request.path, lambda: session.get("who"), lambda: current_app.name])
+def test_work_cannot_ask_for_the_request_which_may_be_another_one_s(
+    app_of_each: Flask, ask: Callable[[], object]
+) -> None:
+    with app_of_each.test_request_context(), pytest.raises(RuntimeError, match="outside of"):
+        write(lambda _: ask())
+
+
+def test_what_says_that_it_is_one_statement_is_one(make_app: MakeApp, postgres_url: str) -> None:
+    with make_app(postgres_url).app_context():
+        running, pending = make_job(JobStatus.RUNNING), make_job()
+        for action in (
+            lambda: service.create("t", None, 0),
+            lambda: service.complete(running.id, None),
+            lambda: service.call_off(pending.id),
+            service.claim,
+        ):
+            assert len(statements(action)) == 1
