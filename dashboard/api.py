@@ -1,6 +1,7 @@
 """The JSON endpoints."""
 
 from flask import Blueprint, Response
+from werkzeug.routing import BaseConverter
 
 from dashboard import listing, schemas, service, store
 from dashboard.endpoint import json_response, operation
@@ -10,11 +11,21 @@ from dashboard.transactions import asking, reading
 bp = Blueprint("api", __name__, url_prefix="/jobs")
 
 
+class JobIdConverter(BaseConverter):
+    """Any text but `claim`, which takes a POST alone: a GET of it is 405, not the job of that name."""
+
+    regex = r"(?!claim\Z)[^/]+"
+    part_isolating = True  # in a path of its own, although there is a slash in the expression
+
+
+bp.record_once(lambda state: state.app.url_map.converters.update(job_id=JobIdConverter))
+
+
 @bp.post("", strict_slashes=False)
 @operation(answer=schemas.Job, status=201, body=schemas.JobCreate)
 def create(body: schemas.JobCreate) -> Job:
     """Create a job. It starts PENDING."""
-    return service.create(body.type, body.payload, body.priority)
+    return service.create(body.type, body.payload, body.priority or 0)
 
 
 @bp.get("", strict_slashes=False)
@@ -22,7 +33,7 @@ def create(body: schemas.JobCreate) -> Job:
 def jobs(query: schemas.ListQuery) -> list[Job]:
     """The newest jobs, newest first. For the next page, `before` is the id of the last one."""
     with asking() as tx:
-        before = listing.seq_of(tx, str(query.before)) if query.before else None
+        before = None if query.before is None else listing.seq_of(tx, query.before)
         return listing.newest(tx, query.status, query.limit, before)
 
 
@@ -57,7 +68,7 @@ def summary() -> dict[str, int]:
     return {name: tally[name] for name in schemas.Summary.model_fields}
 
 
-@bp.get("/<job_id>")
+@bp.get("/<job_id:job_id>")
 @operation(answer=schemas.Job, refuses=(404,))
 def job(job_id: str) -> Job:
     """One job."""

@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
-from inspect import signature
 from typing import Any
-from urllib.parse import unquote_to_bytes
-from uuid import UUID
+from urllib.parse import parse_qsl
 
 import orjson
 from flask import Request, Response
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import (
     BadRequest,
     ClientDisconnected,
@@ -24,8 +22,6 @@ from dashboard.current import this_request
 from dashboard.jobs import Job
 from dashboard.schemas import parse_json
 from dashboard.security import body_length
-
-_JOB_ID = TypeAdapter(UUID)
 
 PROBLEMS_MAX = 100  # that one refusal tells: it must not be many times as long as the request
 Problem = dict[str, Any]  # type, loc, msg, input: as FastAPI and pydantic name them
@@ -58,16 +54,16 @@ class Operation:
 def operation(**told: Any) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Make a Flask view of a function that takes parsed arguments and returns a job, a list, a dict, or a Response.
 
-    The arguments are those of the Operation: `job_id` where the route has one, `body` and `query` where it says so.
+    The arguments are those of the route, as text, and `body` and `query` where the Operation says so.
     """
     op = Operation(**told)
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Response]:
-        read = _reader(op, has_id="job_id" in signature(function).parameters)
+        read = _reader(op)
 
         @wraps(function)
         def view(**path: str) -> Response:
-            answer = function(**read(path))
+            answer = function(**path, **read())
             return answer if isinstance(answer, Response) else json_response(answer, op.status)
 
         view.operation = op  # type: ignore[attr-defined]
@@ -91,29 +87,27 @@ def _job(value: Any) -> dict[str, Any]:
     return fields
 
 
-def _reader(op: Operation, has_id: bool) -> Callable[[dict[str, str]], dict[str, Any]]:
+def _reader(op: Operation) -> Callable[[], dict[str, Any]]:
     """What reads the operation's arguments from a request; it raises InvalidRequestError with all that is wrong."""
-    parts: list[tuple[str, tuple[str, ...], Callable[[Request, dict[str, str]], Any]]] = []
-    if has_id:
-        parts.append(("job_id", ("path", "job_id"), lambda _, path: str(_JOB_ID.validate_python(path["job_id"]))))
+    parts: list[tuple[str, Callable[[Request], Any]]] = []
     if (query := op.query) is not None:
-        parts.append(("query", ("query",), lambda asked, _: query.model_validate(_query(asked, query))))
+        parts.append(("query", lambda asked: query.model_validate(_query(asked, query))))
     if (body := op.body) is not None:
-        parts.append(("body", ("body",), lambda asked, _: _body(asked, body, op.body_required)))
+        parts.append(("body", lambda asked: _body(asked, body, op.body_required)))
 
-    def read(path: dict[str, str]) -> dict[str, Any]:
+    def read() -> dict[str, Any]:
         asked = this_request()
         arguments = {}
         problems: list[Problem] = []
-        for name, loc, parse in parts:
+        for name, parse in parts:
             try:
-                arguments[name] = parse(asked, path)
+                arguments[name] = parse(asked)
             except ValidationError as error:
                 told = error.errors(include_url=False, include_context=False)
-                problems.extend({**problem, "loc": [*loc, *problem["loc"]]} for problem in told)
+                problems.extend({**problem, "loc": [name, *problem["loc"]]} for problem in told)
             except ValueError as error:
                 kind = "json_invalid" if name == "body" else "value_error"
-                problems.append({"type": kind, "loc": list(loc), "msg": str(error), "input": None})
+                problems.append({"type": kind, "loc": [name], "msg": str(error), "input": None})
         if problems:
             raise InvalidRequestError(problems[:PROBLEMS_MAX])
         return arguments
@@ -121,17 +115,27 @@ def _reader(op: Operation, has_id: bool) -> Callable[[dict[str, str]], dict[str,
     return read
 
 
-def _query(asked: Request, model: type[BaseModel]) -> dict[str, str]:
-    """The query's values that the model knows; what it does not know is passed over, as FastAPI does."""
-    unquote_to_bytes(asked.query_string).decode()  # raises ValueError: Werkzeug would put U+FFFD instead
-    values = {}
+def _query(asked: Request, model: type[BaseModel]) -> dict[str, str | bytes]:
+    """The query's values that the model knows; what it does not know is passed over, as FastAPI does.
+
+    A value that is not UTF-8 stays bytes, which pydantic refuses. Werkzeug would make another text of it.
+    """
+    pairs = parse_qsl(asked.query_string.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    values: dict[str, str | bytes] = {}
     for name in model.model_fields:
-        given = asked.args.getlist(name)
+        given = [value for key, value in pairs if key == name]
         if len(given) > 1:
             raise ValueError(f"{name} is given more than once")
         if given:
-            values[name] = given[0]
+            values[name] = _text(given[0].encode("latin-1"))
     return values
+
+
+def _text(value: bytes) -> str | bytes:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _body(asked: Request, model: type[BaseModel], required: bool) -> BaseModel:

@@ -106,6 +106,6 @@ def _is_for_htmx() -> bool:
 
 
 def _json(body: object, status: int) -> Response:
-    # What was sent is told back: to_json takes any number that can be in it.
-    data = to_json(body, inf_nan_mode="null", serialize_unknown=True)
+    # What was sent is told back: to_json takes any number that can be in it, and bytes that are not UTF-8.
+    data = to_json(body, inf_nan_mode="null", bytes_mode="base64", serialize_unknown=True)
     return json_answer(data, status)

@@ -5,7 +5,6 @@ answers with a toast, and its HX-Trigger has every live element ask for itself a
 """
 
 from collections.abc import Callable
-from uuid import UUID
 
 from flask import Blueprint, Response, make_response, render_template, request
 from sqlalchemy import Connection
@@ -28,9 +27,9 @@ def board() -> Response:
     return _refresh("_board.html", loaders.board_tag, loaders.board)
 
 
-@bp.get("/jobs/<uuid:job_id>")
-def job(job_id: UUID) -> Response:
-    return _refresh("_job.html", loaders.job_tag, lambda tx: loaders.job(tx, str(job_id)))
+@bp.get("/jobs/<job_id>")
+def job(job_id: str) -> Response:
+    return _refresh("_job.html", loaders.job_tag, lambda tx: loaders.job(tx, job_id))
 
 
 @bp.get("/queue")
@@ -58,23 +57,23 @@ def claim() -> Response:
     return _done("Claimed", service.claim())
 
 
-@bp.post("/jobs/<uuid:job_id>/process")
-def process(job_id: UUID) -> Response:
-    return _done("Started", service.process(str(job_id)))
+@bp.post("/jobs/<job_id>/process")
+def process(job_id: str) -> Response:
+    return _done("Started", service.process(job_id))
 
 
-@bp.post("/jobs/<uuid:job_id>/undo")
-def undo(job_id: UUID) -> Response:
-    return _done("Called off", service.call_off(str(job_id)))
+@bp.post("/jobs/<job_id>/undo")
+def undo(job_id: str) -> Response:
+    return _done("Called off", service.call_off(job_id))
 
 
-@bp.get("/jobs/<uuid:job_id>/<any(complete, fail):action>")
-def ask(job_id: UUID, action: str) -> Response:
+@bp.get("/jobs/<job_id>/<any(complete, fail):action>")
+def ask(job_id: str, action: str) -> Response:
     return _dialog(pages.asked(action, job_id))
 
 
-@bp.post("/jobs/<uuid:job_id>/<any(complete, fail):action>")
-def act(job_id: UUID, action: str) -> Response | tuple[str, int]:
+@bp.post("/jobs/<job_id>/<any(complete, fail):action>")
+def act(job_id: str, action: str) -> Response | tuple[str, int]:
     form = pages.ACTION_FORMS[action](request.form)
     if not form.validate():
         return render_template("_ask.html", **pages.asked(action, job_id, form)), 422

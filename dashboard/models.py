@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     Connection,
     DateTime,
+    Dialect,
     Engine,
     ExceptionContext,
     Index,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Text,
     TextClause,
     and_,
+    TypeDecorator,
     event,
     text,
 )
@@ -56,11 +58,23 @@ POSTGRESQL_SETTINGS = {
 
 db = SQLAlchemy()
 
+
+class JobId(TypeDecorator[str]):
+    """An id, compared as the text that it is. U+FFFD stands for a NUL, which PostgreSQL takes in no text: no id has
+    either."""
+
+    impl = String(36)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value and value.replace("\0", "\ufffd")
+
+
 jobs = db.Table(
     "jobs",
     # The key and the age order: AUTOINCREMENT never hands a number out twice, and in SQLite they commit in order.
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("id", String(36), nullable=False, unique=True),
+    Column("id", JobId, nullable=False, unique=True),
     Column("type", String(TYPE_MAX), nullable=False),
     Column("priority", Integer, nullable=False),
     Column("status", String(9), nullable=False),

@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document, made from the routes and their operations, and the page to read and try it."""
 
+from re import sub
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, render_template, request
@@ -46,7 +47,7 @@ def document(app: Flask, root: str = "") -> dict[str, Any]:
     schema = {name: value for (name, _), value in refs.items()}
     paths: dict[str, dict[str, Any]] = {}
     for rule, method, op, doc in operations:
-        path = rule.rule.replace("<", "{").replace(">", "}")
+        path = sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         paths.setdefault(path, {})[method.lower()] = _operation(rule, op, doc, schema)
     return {
         "openapi": "3.1.0",
@@ -67,7 +68,7 @@ def document(app: Flask, root: str = "") -> dict[str, Any]:
 
 def _operation(rule: Rule, op: Operation, doc: str, schema: dict[str, Any]) -> dict[str, Any]:
     summary, _, more = " ".join(doc.split()).partition(". ")
-    parsed = bool(op.body or op.query or rule.arguments)
+    parsed = bool(op.body or op.query)
     refuses = sorted({*op.refuses, 422} if parsed else op.refuses)
     success: dict[str, Any] = {"description": "Done", "content": _json(schema[repr(op.answer)])}
     if op.headers:
@@ -102,7 +103,7 @@ def _json(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
 def _query_parameters(model: type[BaseModel] | None) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from markupsafe import Markup
@@ -37,10 +36,10 @@ def _filter_fields(**query: str) -> Markup:
     return Markup(render_template("_filter.html", form=FilterForm(data=query)))  # noqa: S704
 
 
-@bp.get("/dashboard/jobs/<uuid:job_id>")
-def job(job_id: UUID) -> Page:
+@bp.get("/dashboard/jobs/<job_id>")
+def job(job_id: str) -> Page:
     with reading() as tx:
-        return render_template("job.html", **loaders.job(tx, str(job_id)))
+        return render_template("job.html", **loaders.job(tx, job_id))
 
 
 @bp.get("/dashboard/queue")
@@ -67,19 +66,19 @@ def claim() -> Page:
     return redirect(url_for("pages.job", job_id=service.claim().id), 303)
 
 
-@bp.post("/dashboard/jobs/<uuid:job_id>/process")
-def process(job_id: UUID) -> Page:
-    service.process(str(job_id))
+@bp.post("/dashboard/jobs/<job_id>/process")
+def process(job_id: str) -> Page:
+    service.process(job_id)
     return redirect(_back(job_id), 303)
 
 
-@bp.get("/dashboard/jobs/<uuid:job_id>/<any(complete, fail):action>")
-def ask(job_id: UUID, action: str) -> Page:
+@bp.get("/dashboard/jobs/<job_id>/<any(complete, fail):action>")
+def ask(job_id: str, action: str) -> Page:
     return render_template("ask.html", **asked(action, job_id))
 
 
-@bp.post("/dashboard/jobs/<uuid:job_id>/<any(complete, fail):action>")
-def act(job_id: UUID, action: str) -> Page:
+@bp.post("/dashboard/jobs/<job_id>/<any(complete, fail):action>")
+def act(job_id: str, action: str) -> Page:
     form = ACTION_FORMS[action](request.form)
     if not form.validate():
         return render_template("ask.html", **asked(action, job_id, form)), 422
@@ -90,12 +89,12 @@ def act(job_id: UUID, action: str) -> Page:
 ACTION_FORMS: dict[str, Any] = {Action.COMPLETE: CompleteForm, Action.FAIL: FailForm}
 
 
-def asked(what: str, job_id: UUID | None = None, form: Any = None) -> loaders.Context:
+def asked(what: str, job_id: str | None = None, form: Any = None) -> loaders.Context:
     """What the form needs that asks before a job is made, completed or failed."""
     with reading() as tx:
         if job_id is None:
             return {"what": what, "form": form or NewJobForm(), "types": listing.recent_types(tx)}
-        job = store.get(tx, str(job_id))
+        job = store.get(tx, job_id)
     if what not in allowed(job.status):
         service.refuse(Action(what), job)
     return {"what": what, "form": form or ACTION_FORMS[what](), "job": job}
@@ -105,13 +104,13 @@ def submit_new(form: NewJobForm) -> Job:
     return service.create(form.type.data or "", form.payload.data, form.priority.data or 0)
 
 
-def submit_action(action: str, job_id: UUID, form: Any) -> Job:
+def submit_action(action: str, job_id: str, form: Any) -> Job:
     if action == Action.COMPLETE:
-        return service.complete(str(job_id), form.result.data)
-    return service.fail(str(job_id), form.reason.data)
+        return service.complete(job_id, form.result.data)
+    return service.fail(job_id, form.reason.data)
 
 
-def _back(job_id: UUID) -> str:
+def _back(job_id: str) -> str:
     """The page the form was on, at the job's row: path and query only of what the browser says, so on this site."""
     _, _, place = (request.referrer or "").partition("://")[2].partition("/")
     if not f"/{place}".startswith(url_for("pages.jobs")):

@@ -52,6 +52,12 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _as_in_a_path(value: Any) -> Any:
+    """Bytes that are not UTF-8 name no job; here as in a path they are no mistake."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+JobId = Annotated[str, BeforeValidator(_as_in_a_path)]
 Priority = Annotated[int, Strict(), Field(ge=0, le=PRIORITY_MAX), BeforeValidator(_whole)]
 
 
@@ -73,7 +79,7 @@ class JobCreate(Input):
     )
     type: JobType
     payload: JsonObject = None
-    priority: Priority = 0
+    priority: Priority | None = 0
 
 
 class JobComplete(Input):
@@ -86,7 +92,7 @@ class JobComplete(Input):
 class ListQuery(BaseModel):
     status: JobStatus | None = None
     limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX)
-    before: UUID | None = Field(None, description="A job's id: only those that were created before it, the next page")
+    before: JobId | None = Field(None, description="A job's id: only those that were created before it, the next page")
 
 
 class QueueQuery(BaseModel):
@@ -142,7 +148,7 @@ class Refusal(BaseModel):
 
 class Problem(BaseModel):
     type: str
-    loc: list[Literal["body", "query", "path"] | str | int]
+    loc: list[Literal["body", "query", "header"] | str | int]
     msg: str
     input: Any
 

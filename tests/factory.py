@@ -78,7 +78,7 @@ def refused(client: FlaskClient, line: str, status: int, **sent: Any) -> Any:
         assert isinstance(answer["detail"], str)
     for problem in answer["detail"] if status == 422 else ():
         assert list(problem) == ["type", "loc", "msg", "input"]
-        assert problem["loc"][0] in ("body", "query", "path")
+        assert problem["loc"][0] in ("body", "query", "header")
         assert problem["type"]
         assert problem["msg"]
     assert answer["detail"]

@@ -34,8 +34,9 @@ def test_a_created_job_has_nine_keys_in_order_and_what_was_sent(client: FlaskCli
     assert call(client, "GET /jobs", 200) == [job]
 
 
-def test_payload_and_priority_may_be_left_out(client: FlaskClient) -> None:
-    job = call(client, "POST /jobs", 201, json={"type": "report"})
+@pytest.mark.parametrize("left_out", [{}, {"payload": None}, {"priority": None}, {"payload": None, "priority": None}])
+def test_payload_and_priority_may_be_left_out_or_null(client: FlaskClient, left_out: dict[str, None]) -> None:
+    job = call(client, "POST /jobs", 201, json={"type": "report", **left_out})
     assert (job["payload"], job["priority"]) == (None, 0)
 
 
@@ -124,10 +125,6 @@ def test_a_list_goes_on_from_the_last_job_of_the_page_before(client: FlaskClient
         make_job(JobStatus.RUNNING)  # what comes meanwhile moves no page
         found += [job["id"] for job in page]
     assert found == jobs
-
-
-def test_a_list_cannot_go_on_from_a_job_that_is_not_there(client: FlaskClient) -> None:
-    assert refused(client, f"GET /jobs?before={UNKNOWN}", 404) == "Job not found"
 
 
 def test_the_queue_shows_a_thousand_entries_in_claim_order_and_counts_all(client: FlaskClient) -> None:
@@ -229,7 +226,7 @@ NO_OBJECTS = [
     *(b'{"a":"\xff"}', b'{"a":"\xed\xa0\x80"}', b'{"a":"\0"}', b'{"a":%s}' % (b"9" * 5_000)),
     *(b'{"a":%s}' % (b"[" * 100_000 + b"]" * 100_000), b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
 ]
-NO_PRIORITIES = b'NaN Infinity -Infinity 1e999 true 1.5 "5" -1 2147483648 9223372036854775808 null [] {}'.split()
+NO_PRIORITIES = b'NaN Infinity -Infinity 1e999 true 1.5 "5" -1 2147483648 9223372036854775808 [] {}'.split()
 NO_TYPES = rb'"" 5 1.5 true null [] ["t"] {} NaN "\u0000" "a\u0000b" "\ud800" "\udc00"'.split()
 NO_BODIES = [
     *rb'{} [] [{"type":"t"}] 5 "t" null true NaN { {"type":"t"}} {"type":"t"}x {"Type":"t"} {"type":"t","x":1}'.split(),
@@ -267,7 +264,6 @@ def test_a_job_is_not_completed_by_a_body_of_another_form(client: FlaskClient, b
     [
         *(f"limit={value}" for value in ("0", "1001", "-1", "abc", "", "1.5", "1e2", "NaN", "%00", "%ff", "9" * 5_000)),
         *(f"status={value}" for value in ("pending", "", "LOST", "PENDING%00", "%ff", "%ed%a0%80")),
-        *(f"before={value}" for value in ("", "1", "%00", "%ff", f"{UNKNOWN}0")),
         *("limit=1&limit=2", "status=PENDING&status=RUNNING", f"before={UNKNOWN}&before={UNKNOWN}"),
     ],
     ids=beginning,
@@ -283,24 +279,36 @@ def test_a_reason_that_is_no_text_is_refused(client: FlaskClient, query: str) ->
     assert refused(client, f"POST /jobs/{make_job().id}/fail?{query}", 422)[0]["loc"][0] == "query"
 
 
-NO_IDS = ["1", "claim", "%00", "%ff", "%ed%a0%80", "x" * 10_000, f"{UNKNOWN}%00", f"{UNKNOWN}0"]
+# Each with the id of a job in its place; none is that id.
+NO_IDS = [
+    *(UNKNOWN, "nonexistent-id", "1", "claimed", "queue.", "%00", "%ff", "%c3%28", "%ed%a0%80", "%0a", "x" * 7_000),
+    *("urn:uuid:{id}", "%7B{id}%7D", "{upper}", "{hex}", "{id}0", "{id}%00", "%00{id}", "{id}%0a", "{id} ", "{id}%ff"),
+]
 
 
-@pytest.mark.parametrize("job_id", NO_IDS, ids=beginning)
-def test_an_id_that_is_no_uuid_is_refused(client: FlaskClient, job_id: str) -> None:
-    for line in (f"GET /jobs/{job_id}", *(f"POST /jobs/{job_id}/{action}" for action in JOB_ACTIONS)):
-        assert refused(client, line, 422)[0]["loc"] == ["path", "job_id"]
-
-
-def test_bytes_in_a_path_that_are_no_text_are_refused(client: FlaskClient) -> None:
-    raw = {"PATH_INFO": "/jobs/\xff\xfe"}  # as a server hands them on; the client's own %ff arrives as U+FFFD
-    assert refused(client, "GET /jobs/x", 422, environ_overrides=raw)[0]["loc"] == ["path", "job_id"]
-
-
-def test_a_job_that_does_not_exist_is_404(client: FlaskClient) -> None:
-    make_job()
-    for line in (f"GET /jobs/{UNKNOWN}", *(f"POST /jobs/{UNKNOWN}/{action}" for action in JOB_ACTIONS)):
+@pytest.mark.parametrize("text", NO_IDS, ids=beginning)
+def test_an_id_that_names_no_job_is_404_whatever_it_looks_like(client: FlaskClient, text: str) -> None:
+    job_id = make_job().id
+    other = text.format(id=job_id, upper=job_id.upper(), hex=job_id.replace("-", ""))
+    for line in (
+        *(f"GET /jobs/{other}", f"GET /jobs?before={other}"),
+        *(f"POST /jobs/{other}/{action}" for action in JOB_ACTIONS),
+    ):
         assert refused(client, line, 404) == "Job not found"
+
+
+@pytest.mark.parametrize("before", ["", "claim", "/", "a/b"])
+def test_a_list_cannot_go_on_from_what_no_path_could_name(client: FlaskClient, before: str) -> None:
+    assert refused(client, f"GET /jobs?before={before}", 404) == "Job not found"
+
+
+@pytest.mark.parametrize("raw", ["\xff\xfe", "\xed\xa0\x80", "a\0b"])
+def test_bytes_in_a_path_that_are_no_text_name_no_job(client: FlaskClient, raw: str) -> None:
+    make_job()
+    sent = {"environ_overrides": {"PATH_INFO": f"/jobs/{raw}"}}  # as a server hands them on
+    assert refused(client, "GET /jobs/x", 404, **sent) == "Job not found"
+    sent = {"environ_overrides": {"QUERY_STRING": f"before={raw}"}}
+    assert refused(client, "GET /jobs", 404, **sent) == "Job not found"
 
 
 @pytest.mark.parametrize("line", ["GET /jobs//", "POST /jobs/a/b", f"POST /jobs/{UNKNOWN}/claim", "GET /jobs/a/b/c%ff"])
@@ -312,6 +320,8 @@ def test_an_unknown_path_under_jobs_is_404_as_json(client: FlaskClient, line: st
     ("line", "allowed"),
     [
         ("PUT /jobs", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("GET /jobs/claim", {"OPTIONS", "POST"}),
+        ("DELETE /jobs/claim", {"OPTIONS", "POST"}),
         ("POST /jobs/queue", {"GET", "HEAD", "OPTIONS"}),
         ("POST /jobs/summary", {"GET", "HEAD", "OPTIONS"}),
         (f"DELETE /jobs/{UNKNOWN}", {"GET", "HEAD", "OPTIONS"}),

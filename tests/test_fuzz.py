@@ -40,11 +40,6 @@ CONFIG = {
             {"include-name": line, "checks": {"positive_data_acceptance": {"expected-statuses": ["200", "400", "404"]}}}
             for line in MOVES
         ),
-        # A GET of it is one of the job `claim`, whose id is no UUID: 422, as FastAPI has it.
-        {
-            "include-name": "POST /jobs/claim",
-            "checks": {name: {"enabled": False} for name in ("allow_header_conformance", "unsupported_method")},
-        },
     ],
 }
 
@@ -249,7 +244,8 @@ def test_a_filter_is_answered_or_refused(client: FlaskClient) -> None:
     @example(query={"before": "1", "hold": "0", "since": str(2**63 - 1), "q": "%_\\"})
     def check(query: dict[str, Any]) -> None:
         for path in ("/dashboard/", "/dashboard/fragments/board", "/jobs", "/jobs/queue"):
-            assert client.get(path, query_string=query).status_code in (200, 422)
+            unknown = {404} if path == "/jobs" and "before" in query else set()  # it names no job
+            assert client.get(path, query_string=query).status_code in {200, 422} | unknown
 
     check()
 

@@ -15,7 +15,7 @@ from markupsafe import escape
 
 from dashboard import listing
 from dashboard.formats import GAP
-from dashboard.jobs import PRIORITY_MAX, TRANSITIONS, Action, JobStatus, allowed
+from dashboard.jobs import JOB_ACTIONS, PRIORITY_MAX, TRANSITIONS, Action, JobStatus, allowed
 from dashboard.loaders import PAGE_SIZE
 from dashboard.transactions import writing
 
@@ -478,3 +478,16 @@ def test_only_a_file_under_the_address_of_its_content_is_kept_by_browsers(client
     assert "immutable" in client.get(unescape(kept[1]), buffered=True).headers["Cache-Control"]
     for path in ("/dashboard/", "/dashboard/fragments/board", "/jobs", "/nope", "/static/nope.js?v=1"):
         assert client.get(path).headers["Cache-Control"] == "no-store", path
+
+
+@pytest.mark.parametrize("text", ["nonexistent-id", "urn:uuid:{id}", "%7B{id}%7D", "{upper}", "{hex}", "%00", "%ff"])
+def test_a_page_or_fragment_of_an_id_that_names_no_job_is_404(client: FlaskClient, text: str) -> None:
+    job_id = make_job().id
+    other = text.format(id=job_id, upper=job_id.upper(), hex=job_id.replace("-", ""))
+    for door in ("/dashboard/jobs", "/dashboard/fragments/jobs"):
+        answers = [client.get(f"{door}/{other}"), client.get(f"{door}/{other}/fail")]
+        answers += [client.post(f"{door}/{other}/{action}") for action in JOB_ACTIONS]
+        for answer in answers:
+            assert answer.status_code == 404
+            assert "Job not found" in answer.text
+    assert client.post(f"/dashboard/fragments/jobs/{other}/undo").status_code == 404
