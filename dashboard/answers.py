@@ -1,6 +1,6 @@
-"""Answers that are whole already: JSON, and that nothing is new."""
+"""Answers that are whole already, or made while they are sent: JSON, and that nothing is new."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask import Response
@@ -19,7 +19,7 @@ class Answer(Response):
         return body, self.status, self.headers.to_wsgi_list()
 
 
-def json_answer(text: bytes, status: int) -> Answer:
+def json_answer(text: bytes | Iterator[bytes], status: int) -> Answer:
     return Answer(text, status, content_type=JSON)
 
 

@@ -1,10 +1,14 @@
 """The JSON endpoints."""
 
-from flask import Blueprint, Response
+from collections.abc import Iterator
+
+from flask import Blueprint, Flask, Response
 from werkzeug.routing import BaseConverter
 
 from dashboard import listing, schemas, service, store
-from dashboard.endpoint import json_response, operation
+from dashboard.answers import json_answer
+from dashboard.current import this_app
+from dashboard.endpoint import json_bytes, json_response, operation
 from dashboard.jobs import Job
 from dashboard.transactions import asking, reading
 
@@ -30,11 +34,27 @@ def create(body: schemas.JobCreate) -> Job:
 
 @bp.get("", strict_slashes=False)
 @operation(answer=list[schemas.Job], query=schemas.ListQuery, refuses=(404,))
-def jobs(query: schemas.ListQuery) -> list[Job]:
+def jobs(query: schemas.ListQuery) -> list[Job] | Response:
     """The newest jobs, newest first. For the next page, `before` is the id of the last one."""
     with asking() as tx:
         before = None if query.before is None else listing.seq_of(tx, query.before)
-        return listing.newest(tx, query.status, query.limit, before)
+        found = listing.newest(tx, query.status, query.limit, before)
+    long = listing.cut(found)
+    return json_answer(_in_slices(this_app(), found, long), 200) if long else found
+
+
+def _in_slices(app: Flask, found: list[Job], long: set[str]) -> Iterator[bytes]:
+    """The array, its long jobs read one by one while it is sent: a thousand of them do not fit into memory.
+
+    No connection is held meanwhile. Where one cannot be read, the array has no end and the server cuts the connection.
+    """
+    yield b"["
+    for place, job in enumerate(found):
+        if job.id in long:
+            with app.app_context(), asking() as tx:
+                job = listing.whole(tx, job)
+        yield b"," * bool(place) + json_bytes(job)
+    yield b"]"
 
 
 @bp.post("/claim")

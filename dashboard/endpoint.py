@@ -73,7 +73,11 @@ def operation(**told: Any) -> Callable[[Callable[..., Any]], Callable[..., Respo
 
 
 def json_response(value: Any, status: int = 200) -> Response:
-    return json_answer(orjson.dumps(value, default=_job), status)
+    return json_answer(json_bytes(value), status)
+
+
+def json_bytes(value: Any) -> bytes:
+    return orjson.dumps(value, default=_job)
 
 
 def _job(value: Any) -> dict[str, Any]:
@@ -120,6 +124,8 @@ def _query(asked: Request, model: type[BaseModel]) -> dict[str, str | bytes]:
 
     A value that is not UTF-8 stays bytes, which pydantic refuses. Werkzeug would make another text of it.
     """
+    if not asked.query_string:
+        return {}
     pairs = parse_qsl(asked.query_string.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
     values: dict[str, str | bytes] = {}
     for name in model.model_fields:

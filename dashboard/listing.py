@@ -8,12 +8,27 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, asc, bindparam, desc, func, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    asc,
+    bindparam,
+    desc,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from dashboard.compiled import Compiled
 from dashboard.jobs import Job, JobNotFoundError, JobStatus
 from dashboard.models import BY_AGE, jobs
-from dashboard.store import has_status, in_claim_order
+from dashboard.store import get, has_status, in_claim_order
 
 
 def seq_of(tx: Connection, job_id: str) -> int:
@@ -26,10 +41,27 @@ def seq_of(tx: Connection, job_id: str) -> int:
 _SEQ_OF = Compiled(select(jobs.c.seq).where(jobs.c.id == bindparam("id")))
 
 
+SHORT_MAX = 8_000  # characters of a payload or a result that a list of jobs has at once
+
+
 def newest(tx: Connection, status: JobStatus | None, limit: int, before: int | None = None) -> list[Job]:
-    """The newest jobs, whole; of those created before this seq, if one is given."""
+    """The newest jobs; of those created before this seq, if one is given. See `cut`."""
     place = {} if before is None else {"place": before}
     return [Job._make(row) for row in _JOBS[status, "before" if place else "newest"].rows(tx, **place, limit=limit)]
+
+
+def cut(found: list[Job]) -> set[str]:
+    """The ids of those jobs of a list whose payload or result is cut; `whole` reads them."""
+    return {job.id for job in found if len(job.payload or "") > SHORT_MAX or len(job.result or "") > SHORT_MAX}
+
+
+def whole(tx: Connection, job: Job) -> Job:
+    """The job as it was when it was listed: a payload never changes, nor does a result that there is.
+
+    Raises JobNotFoundError.
+    """
+    stored = get(tx, job.id)
+    return job._replace(payload=stored.payload, result=job.result and stored.result)
 
 
 def _ordered(status: JobStatus | None, side: str) -> Select[Any]:
@@ -42,18 +74,22 @@ def _ordered(status: JobStatus | None, side: str) -> Select[Any]:
     return query
 
 
-def _paged(names: Sequence[str]) -> dict[tuple[JobStatus | None, str], Compiled]:
+def _paged(columns: Sequence[ColumnElement[Any]]) -> dict[tuple[JobStatus | None, str], Compiled]:
     """These columns of `_ordered`, for each status and side, up to a limit."""
     return {
-        (status, side): Compiled(
-            _ordered(status, side).with_only_columns(*(jobs.c[name] for name in names)).limit(bindparam("limit"))
-        )
+        (status, side): Compiled(_ordered(status, side).with_only_columns(*columns).limit(bindparam("limit")))
         for status in (None, *JobStatus)
         for side in ("newest", "before", "after")
     }
 
 
-_JOBS = _paged(Job._fields)
+def _short(column: Column[str]) -> ColumnElement[str]:
+    """One character more than SHORT_MAX at the most, which says that there is more."""
+    return func.substr(column, literal_column("1"), literal_column(str(SHORT_MAX + 1)), type_=Text)
+
+
+_LISTED = {name: jobs.c[name] for name in Job._fields} | {name: _short(jobs.c[name]) for name in ("payload", "result")}
+_JOBS = _paged([*_LISTED.values()])
 
 
 class JobLine(NamedTuple):
@@ -145,7 +181,7 @@ def _seek(
     return [JobLine._make(row) for row in found], end
 
 
-_LINES = _paged(JobLine._fields)
+_LINES = _paged([jobs.c[name] for name in JobLine._fields])
 
 
 def _narrowed(source: FromClause, sought: Sought) -> list[ColumnElement[bool]]:
