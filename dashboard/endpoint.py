@@ -1,5 +1,6 @@
 """What a JSON operation takes and gives, said once beside its route: this parses by it, openapi.py describes by it."""
 
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
@@ -13,7 +14,6 @@ from werkzeug.exceptions import (
     BadRequest,
     ClientDisconnected,
     HTTPException,
-    RequestEntityTooLarge,
     UnsupportedMediaType,
 )
 
@@ -21,7 +21,7 @@ from dashboard.answers import JSON, json_answer
 from dashboard.current import this_request
 from dashboard.jobs import Job
 from dashboard.schemas import parse_json
-from dashboard.security import body_length
+from dashboard.security import body_length, body_too_long
 
 PROBLEMS_MAX = 100  # that one refusal tells: it must not be many times as long as the request
 Problem = dict[str, Any]  # type, loc, msg, input: as FastAPI and pydantic name them
@@ -148,7 +148,7 @@ def _body(asked: Request, model: type[BaseModel], required: bool) -> BaseModel:
     data = _data(asked)
     if data and asked.environ.get("CONTENT_TYPE") != JSON and asked.mimetype and not asked.is_json:
         raise UnsupportedMediaType("The body must be application/json")
-    value = parse_json(data) if data else None
+    value = parse_json(data.removeprefix(BOM_UTF8)) if data else None
     if value is None and required:
         raise ValidationError.from_exception_data(model.__name__, [{"type": "missing", "loc": (), "input": None}])
     return model() if value is None else model.model_validate(value)
@@ -177,5 +177,5 @@ def _read(asked: Request) -> bytes:
     asked.max_content_length = limit + 1
     data = asked.get_data(cache=False)
     if len(data) > limit:
-        raise RequestEntityTooLarge
+        raise body_too_long(limit)
     return data

@@ -1,11 +1,11 @@
-"""Exceptions become HTTP here, once: JSON under the API's paths, a toast in a fragment's place, a page elsewhere."""
+"""Exceptions become HTTP here, once: JSON for scripts, a toast in a fragment's place, a page elsewhere."""
 
 from flask import Flask, Response, current_app, redirect, render_template, request, url_for
 from flask.globals import request_ctx
 from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException, Unauthorized
 
-from dashboard.answers import json_answer
+from dashboard.answers import JSON, json_answer
 from dashboard.endpoint import InvalidRequestError
 from dashboard.fragments import JOBS_CHANGED, toast
 from dashboard.jobs import ActionRefusedError, JobError
@@ -98,7 +98,8 @@ def _refusal(status: int, sentence: str) -> Response:
 
 
 def _is_for_script() -> bool:
-    return f"{request.path}/".startswith(JSON_PATHS)
+    """By the path, or because the client would rather have JSON."""
+    return f"{request.path}/".startswith(JSON_PATHS) or request.accept_mimetypes.best == JSON
 
 
 def _is_for_htmx() -> bool:

@@ -14,6 +14,7 @@ from dashboard.config import Settings
 
 HSTS = "max-age=31536000"
 SIGN_IN_MAX = 10_000  # bytes of a form that anybody may send
+LENGTH_MAX = 4_300  # digits of a Content-Length: int() takes no more
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 HEADERS = {
@@ -64,13 +65,21 @@ def refuse_other_sites(_app: Flask, request: Request) -> None:
 def refuse_long_bodies(app: Flask, request: Request) -> None:
     """Where no body is asked for, too: nobody would read it, but it would be taken."""
     if body_length(request) > app.config["MAX_CONTENT_LENGTH"]:
-        raise RequestEntityTooLarge
+        raise body_too_long(app.config["MAX_CONTENT_LENGTH"])
+
+
+def body_too_long(limit: int) -> RequestEntityTooLarge:
+    return RequestEntityTooLarge(f"The body is longer than {limit:,} bytes, which MAX_BODY_BYTES allows")
 
 
 def body_length(request: Request) -> int:
     """The bytes of the body, as it says; 0 for one that is sent in chunks."""
     length: str = request.environ.get("CONTENT_LENGTH", "")
-    return int(length) if length.isdecimal() else 0
+    if not length:
+        return 0
+    if not (length.isascii() and length.isdecimal() and len(length) <= LENGTH_MAX):
+        raise BadRequest("Content-Length must be a number of bytes")
+    return int(length)
 
 
 def refuse_broken_forms(_app: Flask, request: Request) -> None:
@@ -79,8 +88,8 @@ def refuse_broken_forms(_app: Flask, request: Request) -> None:
         return
     if "Transfer-Encoding" in request.headers:
         raise LengthRequired("A form must say how long it is")
-    if request.blueprint == "access":
-        request.max_content_length = SIGN_IN_MAX
+    if request.blueprint == "access" and body_length(request) > SIGN_IN_MAX:
+        raise RequestEntityTooLarge(f"The form is longer than {SIGN_IN_MAX:,} bytes")
     data = request.get_data()
     if data and request.mimetype != "application/x-www-form-urlencoded":
         raise UnsupportedMediaType("A form must be application/x-www-form-urlencoded")

@@ -350,6 +350,60 @@ def test_a_body_past_a_million_bytes_is_413(client: FlaskClient) -> None:
     refused(client, f"POST /jobs/{make_job(JobStatus.RUNNING).id}/complete", 413, **as_json("{}".ljust(1_000_001)))
 
 
+@pytest.mark.parametrize("length", ["9" * 5_000, "-1", "abc", "1e3", "٣", "1 2"])
+@pytest.mark.parametrize("line", ["POST /jobs", "POST /jobs/claim", "GET /jobs"])
+def test_a_content_length_that_is_no_number_of_bytes_is_400(client: FlaskClient, line: str, length: str) -> None:
+    make_job()
+    sent = as_json('{"type": "t"}') | {"environ_overrides": {"CONTENT_LENGTH": length}}
+    assert "Content-Length" in refused(client, line, 400, **sent)
+
+
+def test_a_body_that_is_too_long_is_told_the_limit_and_its_setting(make_app: MakeApp, sqlite_url: str) -> None:
+    client = make_app(sqlite_url, MAX_BODY_BYTES="2000").test_client()
+    chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+    for environ in ({}, chunked, {"CONTENT_LENGTH": "9" * 30}):
+        sent = as_json('{"type": "t"}'.ljust(2_001)) | {"environ_overrides": environ}
+        detail = refused(client, "POST /jobs", 413, **sent)
+        assert "2,000 bytes" in detail
+        assert "MAX_BODY_BYTES" in detail
+    assert "MAX_BODY_BYTES" in client.post("/dashboard/jobs/new", data={"type": "t" * 2_000}).text
+
+
+@pytest.mark.parametrize("body", ['{"type": "t"}', '{"type": "\ufeff"}', ' {"type": "t"}'])
+def test_a_body_may_begin_with_a_byte_order_mark(client: FlaskClient, body: str) -> None:
+    job = call(client, "POST /jobs", 201, **as_json(("\ufeff" + body).encode()))
+    assert job["type"] == json.loads(body)["type"]
+    call(client, f"POST /jobs/{job['id']}/process", 200)
+    done = call(client, f"POST /jobs/{job['id']}/complete", 200, **as_json("\ufeff{}".encode()))
+    assert done["result"] is None
+
+
+@pytest.mark.parametrize("body", [b"\xef\xbb\xbf", b"\xef\xbb\xbf\xef\xbb\xbf{}", b"{}\xef\xbb\xbf", b"\xfe\xff{}"])
+def test_a_byte_order_mark_is_no_body(client: FlaskClient, body: bytes) -> None:
+    refused(client, f"POST /jobs/{make_job(JobStatus.RUNNING).id}/complete", 422, **as_json(body))
+
+
+ACCEPTS_JSON = ["application/json", "application/json, text/plain, */*", "text/html;q=0.5, application/json"]
+ACCEPTS_PAGES = [
+    None,
+    "*/*",
+    "text/html",
+    "text/html,application/xhtml+xml,*/*;q=0.8",
+    "application/json;q=0.5, text/html",
+]
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/dashboard/nothing", "/dashboard/jobs/nothing", "/job", "/static/nothing"]
+)
+def test_a_refusal_is_json_for_whoever_asks_for_json(client: FlaskClient, path: str) -> None:
+    for accept in ACCEPTS_JSON:
+        refused(client, f"GET {path}", 404, headers={"Accept": accept})
+    for accept in ACCEPTS_PAGES:
+        answer = client.get(path, headers={} if accept is None else {"Accept": accept})
+        assert (answer.status_code, answer.mimetype) == (404, "text/html")
+
+
 def test_a_body_that_breaks_off_is_400_and_creates_nothing(client: FlaskClient) -> None:
     refused(client, "POST /jobs", 400, **as_json('{"type": "t"}'), environ_overrides={"CONTENT_LENGTH": "20"})
     assert client.get("/jobs").json == []

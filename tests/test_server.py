@@ -40,6 +40,7 @@ def test_a_restart_loses_nothing(start_server: Callable[..., Server], sqlite_url
         (b"GET /jobs HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 10_000 + b"\r\n\r\n", 431),
         (b"GET /jobs HTTP/9.9\r\nHost: localhost\r\n\r\n", 400),
         (b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: abc\r\n\r\n", 400),
+        (b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\n", 400),
     ],
 )
 def test_what_gunicorn_itself_refuses_has_the_shape_of_our_refusals(
