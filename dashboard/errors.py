@@ -9,6 +9,7 @@ from dashboard.answers import JSON, json_answer
 from dashboard.endpoint import InvalidRequestError
 from dashboard.fragments import JOBS_CHANGED, toast
 from dashboard.jobs import ActionRefusedError, JobError
+from dashboard.security import SAFE_METHODS
 from dashboard.usable import UNAVAILABLE, UnusableDatabaseError
 
 # Whether a COMMIT that got no answer was carried out, nobody knows.
@@ -28,8 +29,8 @@ def init_app(app: Flask) -> None:
 
 def _job_error(error: JobError) -> Response:
     response = _refusal(400 if isinstance(error, ActionRefusedError) else 404, str(error))
-    if _is_for_htmx():
-        response.headers["HX-Trigger"] = JOBS_CHANGED  # somebody was faster: the row is to show it
+    if _is_for_htmx() and request.method not in SAFE_METHODS:  # a GET that triggers would ask again without end
+        response.headers["HX-Trigger"] = JOBS_CHANGED  # another client was faster: the row is to show it
     return response
 
 

@@ -14,7 +14,7 @@ from dashboard import loaders, pages, service
 from dashboard.answers import not_modified
 from dashboard.current import this_request
 from dashboard.forms import NewJobForm
-from dashboard.jobs import Job
+from dashboard.jobs import Job, JobNotFoundError
 from dashboard.transactions import asking, reading
 
 JOBS_CHANGED = "jobs-changed"  # the event that has everything live ask for itself, and closes the dialog
@@ -28,8 +28,11 @@ def board() -> Response:
 
 
 @bp.get("/jobs/<job_id>")
-def job(job_id: str) -> Response:
-    return _refresh("_job.html", loaders.job_tag, lambda tx: loaders.job(tx, job_id))
+def job(job_id: str) -> Response | tuple[str, int]:
+    try:
+        return _refresh("_job.html", loaders.job_tag, lambda tx: loaders.job(tx, job_id))
+    except JobNotFoundError:
+        return render_template("_gone.html"), 404
 
 
 @bp.get("/queue")

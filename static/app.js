@@ -77,7 +77,7 @@ document.addEventListener("DOMContentLoaded", () => {
     if (resting || outdated) event.preventDefault();
   });
   on("htmx:after:request", ({ detail: { ctx } }) => {
-    if (isPoll(ctx)) showLive(ctx.response.status < 400 ? "live" : "lost");
+    if (isPoll(ctx)) showLive(ctx.response.status < 400 || ctx.response.status === 404 ? "live" : "lost");
     else if (ctx.response.status >= 500) say(`The server answered ${ctx.response.status}. Look whether it was done before you try again.`);
   });
   on("htmx:error", ({ detail: { ctx } }) => {

@@ -53,6 +53,13 @@ def claim(page: Page) -> None:
     expect(page.locator(".toast")).to_be_visible()
 
 
+def lose(page: Page) -> None:
+    """What a page shows whose job was deleted; the job itself is needed by other states."""
+    gone = "{hxGet: '/dashboard/fragments/jobs/' + crypto.randomUUID(), tag: 'another'}"
+    page.evaluate(f"Object.assign(document.getElementById('job').dataset, {gone})")
+    expect(page.get_by_role("heading", name="This job is gone")).to_be_visible()
+
+
 STATES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
     "jobs": ("/dashboard/", None),
     "jobs of a status": ("/dashboard/?status=FAILED", None),
@@ -64,6 +71,7 @@ STATES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
     "the form as a page": ("/dashboard/jobs/new", None),
     "the queue": ("/dashboard/queue", None),
     "no such page": ("/dashboard/nope", None),
+    "a deleted job": ("/dashboard/jobs/{RUNNING}", lose),
     **{f"a {status} job": (f"/dashboard/jobs/{{{status}}}", None) for status in ("PENDING", "COMPLETED", "FAILED")},
 }
 

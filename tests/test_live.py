@@ -1,12 +1,13 @@
 """A refresh never gets in the way: what one types, marks, opens or points at stays while jobs come and go."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 from support import Server, eventually
 
 OpenPage = Callable[..., Page]
@@ -162,6 +163,22 @@ def test_an_idle_page_polls_by_304_and_a_hidden_one_not_at_all(page: Page) -> No
     )
     eventually(lambda: page.evaluate("window.ticks >= 2"), "two polls would have been due")
     assert page.evaluate("window.polls") == 0
+
+
+def test_the_page_of_a_deleted_job_says_so_and_asks_no_more(open_page: OpenPage, server: Server) -> None:
+    page, other = open_page(f"/dashboard/jobs/{create(server)}"), open_page()
+    refused: list[Request] = []
+    page.on("response", lambda answer: refused.append(answer.request) if answer.status == 404 else None)
+    with closing(sqlite3.connect(server.env["DATABASE_URL"].removeprefix("sqlite:///"))) as database, database:
+        database.execute("DELETE FROM jobs")
+    expect(page.get_by_role("alert")).to_contain_text("This job is gone")
+    expect(page.locator("#live")).to_be_hidden()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    for _ in range(2):  # between two polls of another page this one would have had one
+        other.wait_for_event("response")
+    assert len(refused) == 1
+    page.get_by_role("link", name="To the jobs").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Jobs")
 
 
 @pytest.mark.excuses("ERR_CONNECTION_REFUSED", "Failed to fetch", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET")
