@@ -149,6 +149,18 @@ def test_a_wrong_field_is_told_in_the_dialog_and_what_was_typed_stays(open_page:
     expect(dialog.get_by_label("Priority")).to_have_value("-1")
 
 
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_focus_goes_to_the_first_wrong_field(open_page: OpenPage, javascript: bool) -> None:
+    page = open_page(java_script_enabled=javascript)
+    page.locator("#new").click()
+    page.locator("#type").fill("resize")
+    page.get_by_label("Payload").fill("[1]")
+    page.get_by_label("Priority").fill("-1")
+    page.get_by_role("button", name="Create job").click()
+    expect(page.locator("#priority-error")).to_contain_text("between 0 and")
+    expect(page.get_by_label("Payload")).to_be_focused()
+
+
 def test_json_is_checked_while_one_types(open_page: OpenPage) -> None:
     page = open_page()
     page.locator("#new").click()
