@@ -17,7 +17,7 @@ from dashboard.forms import NewJobForm
 from dashboard.jobs import Job, JobNotFoundError
 from dashboard.transactions import asking, reading
 
-JOBS_CHANGED = "jobs-changed"  # the event that has everything live ask for itself, and closes the dialog
+JOBS_CHANGED = "jobs-changed"  # the event that has everything live ask for itself
 
 bp = Blueprint("fragments", __name__, url_prefix="/dashboard/fragments")
 
@@ -100,7 +100,7 @@ def _refresh(
 
 def _dialog(context: loaders.Context) -> Response:
     response = make_response(render_template("_ask.html", **context))
-    response.headers.update({"HX-Retarget": "#dialog", "HX-Reswap": "innerHTML"})
+    response.headers.update({"HX-Retarget": "#ask", "HX-Reswap": "innerHTML"})
     return response
 
 

@@ -16,7 +16,7 @@ if (theme) root.dataset.theme = theme;
 document.addEventListener("DOMContentLoaded", () => {
   const byId = (id) => document.getElementById(id);
   const on = (event, handle, target = document) => target.addEventListener(event, handle);
-  const [dialog, keys, toasts, live, help] = ["dialog", "keys", "toasts", "live", "help"].map(byId);
+  const [main, dialog, ask, keys, toasts, live, help] = ["main", "dialog", "ask", "keys", "toasts", "live", "help"].map(byId);
 
   // ---- Theme: the system's, or what was chosen
   byId("theme").hidden = help.hidden = false;
@@ -78,6 +78,7 @@ document.addEventListener("DOMContentLoaded", () => {
   });
   on("htmx:after:request", ({ detail: { ctx } }) => {
     if (isPoll(ctx)) showLive(ctx.response.status < 400 || ctx.response.status === 404 ? "live" : "lost");
+    else if (ctx.response.status < 400 && isForm(ctx)) dialog.close();
     else if (ctx.response.status >= 500) say(`The server answered ${ctx.response.status}. Look whether it was done before you try again.`);
   });
   on("htmx:error", ({ detail: { ctx } }) => {
@@ -88,9 +89,15 @@ document.addEventListener("DOMContentLoaded", () => {
   // ---- Focus is never lost: it goes to the row's or the page's first link when its button is gone
   let focused = null;
   on("focusin", ({ target }) => (focused = target.closest("tr[id], #job")?.id));
+  const refocus = () =>
+    (
+      document.querySelector("dialog[open] :is(input, textarea, button)") ??
+      byId(focused)?.querySelector("a, button") ??
+      main
+    ).focus({ preventScroll: true });
   on("htmx:after:swap", () => {
     showLive(live.dataset.state === "lost" ? "lost" : "live"); // what refreshes may have come or gone
-    if (document.activeElement === document.body && focused && !dialog.open) byId(focused)?.querySelector("a, button")?.focus();
+    if (document.activeElement === document.body && focused && !dialog.open) refocus();
   });
 
   // What one has folded stays folded.
@@ -98,32 +105,52 @@ document.addEventListener("DOMContentLoaded", () => {
     htmx_before_morph_attr: (element, { attrName }) => !(element.matches("details") && attrName === "open"),
   });
 
-  // ---- Toasts
+  // ---- Toasts stand in the dialog while one is open, for what is outside it can neither be seen nor reached.
+  // What was done goes by itself; an error stays until it is dismissed.
+  const region = () => document.querySelector("dialog[open] .toasts") ?? toasts;
   const say = (sentence, kind = "error") => {
-    const box = document.createElement("div");
-    box.className = `toast ${kind}`;
-    box.append(Object.assign(document.createElement("p"), { textContent: sentence }));
-    toasts.append(box);
+    const toast = byId("toast").content.firstElementChild.cloneNode(true);
+    toast.className = `toast ${kind}`;
+    toast.firstElementChild.textContent = sentence;
+    region().append(toast);
   };
-  new MutationObserver((changes) => {
+  const drop = (toast) => {
+    const hadFocus = toast.contains(document.activeElement);
+    toast.remove();
+    if (hadFocus) refocus();
+  };
+  const expire = (toast) =>
+    setTimeout(() => (toast.matches(":hover, :focus-within") ? expire(toast) : toast.remove()), 8000);
+  const arrive = (toast) => {
+    if (toast.matches(".done")) expire(toast);
+    for (const other of toast.parentElement.querySelectorAll(".error"))
+      if (other !== toast && other.textContent === toast.textContent) other.remove();
+  };
+  const arrivals = new MutationObserver((changes) => {
     for (const { addedNodes } of changes)
-      for (const node of addedNodes) if (node.nodeType === 1) expire(node);
-  }).observe(toasts, { childList: true });
-  const expire = (node) =>
-    setTimeout(() => (node.matches(":hover, :focus-within") ? expire(node) : node.remove()), 8000);
+      for (const node of addedNodes) if (node.isConnected && node.nodeType === 1) arrive(node);
+  });
+  for (const each of document.querySelectorAll(".toasts")) arrivals.observe(each, { childList: true });
+  on("htmx:before:swap", ({ detail: { tasks } }) => {
+    for (const task of tasks) if (task.target === toasts) task.target = region();
+  });
 
-  // ---- The dialog: what htmx puts into it is shown; a change of the jobs, or Cancel, closes it
+  // ---- The dialog: what htmx puts into it is shown; the answer to its form, or Cancel, closes it
   new MutationObserver(() => {
-    if (dialog.firstElementChild && !dialog.open) dialog.showModal();
-  }).observe(dialog, { childList: true });
-  on("jobs-changed", () => dialog.open && dialog.close());
-  on("close", () => dialog.replaceChildren(), dialog);
+    if (ask.firstElementChild && !dialog.open) dialog.showModal();
+  }).observe(ask, { childList: true });
+  const isForm = (ctx) => ask.contains(ctx.sourceElement);
+  on("htmx:before:request", ({ detail: { ctx } }) => isForm(ctx) && region().replaceChildren()); // what the last try was told
+  for (const each of [dialog, keys]) on("close", () => toasts.append(...each.querySelectorAll(".toast")), each);
+  on("close", () => ask.replaceChildren(), dialog);
   on("click", async (event) => {
     const close = event.target.closest(".close");
-    if (close?.closest("dialog")) {
+    const toast = close?.closest(".toast");
+    if (toast) drop(toast);
+    else if (close?.closest("dialog")) {
       event.preventDefault();
       dialog.close();
-    } else close?.closest(".toast")?.remove();
+    }
     const copy = event.target.closest("[data-copy]");
     if (copy) await copyText(byId(copy.dataset.copy));
   });

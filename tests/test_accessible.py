@@ -43,6 +43,14 @@ def open_fail(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def open_fail_and_be_refused(page: Page) -> None:
+    open_fail(page)
+    there = "'/dashboard/fragments/jobs/' + crypto.randomUUID() + '/fail'"
+    page.evaluate(f"document.querySelector('#ask form').dataset.hxPost = {there}")
+    page.get_by_role("button", name="Fail job").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("Job not found")
+
+
 def open_keys(page: Page) -> None:
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
@@ -66,6 +74,7 @@ STATES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
     "a search that finds nothing": ("/dashboard/?q=nothing", None),
     "a new job with errors": ("/dashboard/", open_new),
     "failing a job": ("/dashboard/", open_fail),
+    "failing a job in vain": ("/dashboard/", open_fail_and_be_refused),
     "the keys": ("/dashboard/", open_keys),
     "a toast": ("/dashboard/", claim),
     "the form as a page": ("/dashboard/jobs/new", None),

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 from support import Server
 
 OpenPage = Callable[..., Page]
@@ -34,6 +34,25 @@ def counter(page: Page, status: str) -> Locator:
 
 def toast(page: Page) -> Locator:
     return page.locator("#toasts")
+
+
+def error(page: Page) -> Locator:
+    """What is announced in the open dialog."""
+    return page.get_by_role("dialog").get_by_role("alert").locator(".toast")
+
+
+def expect_seen_and_reachable(page: Page) -> None:
+    """The error in the dialog is on top of everything, and the keyboard gets to it."""
+    seen = """(box) => {
+        const {x, y, width, height} = box.getBoundingClientRect();
+        return box.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+    }"""
+    assert error(page).evaluate(seen)
+    dismiss = error(page).get_by_role("button", name="Dismiss")
+    while not page.evaluate("document.activeElement.matches('dialog .close:not(.toast *)')"):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(dismiss).to_be_focused()
 
 
 # ---- By clicking
@@ -170,19 +189,66 @@ def test_json_is_checked_while_one_types(open_page: OpenPage) -> None:
     expect(page.locator("#payload-error")).to_have_text("")
 
 
-def test_when_a_colleague_was_faster_a_toast_says_it_and_the_row_shows_the_truth(
+def test_when_a_colleague_was_faster_the_dialog_says_it_and_the_row_shows_the_truth(
     open_page: OpenPage, server: Server
 ) -> None:
     job_id = create(server)
     post(server, f"/{job_id}/process")
     page = open_page()
     row(page, "resize").get_by_role("link", name="Complete").click()
-    button = page.get_by_role("dialog").get_by_role("button", name="Complete job")
-    expect(button).to_be_visible()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Result").fill('{"pages": 3}')
     post(server, f"/{job_id}/complete")
-    button.click()
-    expect(toast(page)).to_contain_text("Cannot complete the job: it is COMPLETED, not RUNNING")
-    expect(row(page, "resize")).to_contain_text("COMPLETED")
+    dialog.get_by_role("button", name="Complete job").click()
+    expect(error(page)).to_contain_text("Cannot complete the job: it is COMPLETED, not RUNNING")
+    expect_seen_and_reachable(page)
+    expect(dialog.get_by_label("Result")).to_have_value('{"pages": 3}')
+    expect(row(page, "resize", include_hidden=True)).to_contain_text("COMPLETED")
+
+
+@pytest.mark.excuses("ERR_CONNECTION_REFUSED", "Failed to fetch", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET")
+def test_an_open_dialog_says_that_the_server_cannot_be_reached_until_it_can(
+    open_page: OpenPage, server: Server
+) -> None:
+    page = open_page()
+    page.locator("#new").click()
+    page.get_by_role("dialog").get_by_label("Type").fill("patient")
+    server.stop()
+    page.get_by_role("button", name="Create job").click()
+    expect(error(page)).to_contain_text("The server cannot be reached")
+    expect_seen_and_reachable(page)
+    server.start()
+    page.get_by_role("button", name="Create job").click()
+    expect(row(page, "patient")).to_contain_text("PENDING")
+    expect(error(page)).to_have_count(0)
+
+
+def test_an_error_stays_until_it_is_dismissed_and_stands_there_once(open_page: OpenPage) -> None:
+    page = open_page()
+    page.clock.install()
+    for _ in range(2):
+        with page.expect_request_finished(lambda request: request.url.endswith("/claim")):
+            page.get_by_role("button", name="Claim next").click()
+        expect(toast(page)).to_contain_text("No pending jobs")
+        expect(page.locator(".htmx-request")).to_have_count(0)
+    page.clock.run_for(20_000)
+    expect(toast(page).get_by_text("No pending jobs")).to_have_count(1)
+    toast(page).get_by_role("button", name="Dismiss").click()
+    expect(toast(page)).to_have_text("")
+
+
+def test_the_answer_to_another_action_leaves_the_dialog_open_and_is_said_in_it(open_page: OpenPage) -> None:
+    page = open_page()
+    answers: list[Route] = []
+    page.route("**/fragments/claim", lambda answer: answers.append(answer))
+    page.get_by_role("button", name="Claim next").click()
+    page.locator("#new").click()
+    page.get_by_role("dialog").get_by_label("Type").fill("half a word")
+    answers[0].continue_()
+    expect(error(page)).to_contain_text("No pending jobs")
+    expect(page.get_by_role("dialog").get_by_label("Type")).to_have_value("half a word")
+    page.keyboard.press("Escape")
+    expect(toast(page)).to_contain_text("No pending jobs")
 
 
 # ---- Live
@@ -257,10 +323,14 @@ def test_a_database_that_fails_is_not_stormed_and_what_was_typed_stays(
     page.on("response", lambda answer: failed.append(answer.request) if answer.status == 503 else None)
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as database:
         database.execute("ALTER TABLE tally RENAME TO gone")
+        database.execute("ALTER TABLE jobs RENAME TO gone_too")
     with page.expect_response(lambda answer: len(failed) >= 3):
         pass
     times = [request.timing["startTime"] for request in failed[:3]]
     assert min(times[1] - times[0], times[2] - times[1]) > 1_000
+    page.get_by_role("button", name="Create job").click()
+    expect(error(page)).to_contain_text("The server answered 503")
+    expect_seen_and_reachable(page)
     expect(page.locator("#live")).to_have_text("Connection lost, retrying")
     expect(page.get_by_role("dialog").get_by_label("Type")).to_have_value("half a word")
 

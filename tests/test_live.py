@@ -199,7 +199,7 @@ def test_the_slower_of_two_browsers_sees_what_happened(open_page: OpenPage, serv
     fast.get_by_role("button", name="Fail job").click()
     expect(fast.locator(f"#job-{job_id}")).to_contain_text("FAILED")
     slow.get_by_role("button", name="Fail job").click()
-    expect(slow.locator("#toasts")).to_contain_text("it is FAILED, not PENDING or RUNNING (failed 20")
+    expect(slow.get_by_role("alert")).to_contain_text("it is FAILED, not PENDING or RUNNING (failed 20")
     expect(slow.locator(f"#job-{job_id}")).to_contain_text("FAILED")
 
 
