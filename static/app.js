@@ -78,8 +78,9 @@ document.addEventListener("DOMContentLoaded", () => {
   });
   on("htmx:after:request", ({ detail: { ctx } }) => {
     if (isPoll(ctx)) showLive(ctx.response.status < 400 || ctx.response.status === 404 ? "live" : "lost");
-    else if (ctx.response.status < 400 && isForm(ctx)) dialog.close();
     else if (ctx.response.status >= 500) say(`The server answered ${ctx.response.status}. Look whether it was done before you try again.`);
+    else if (ctx.response.status < 400 && isForm(ctx)) dialog.close();
+    else drop(ctx.sourceElement.closest(".toast")); // an Undo that was done or refused
   });
   on("htmx:error", ({ detail: { ctx } }) => {
     if (isPoll(ctx)) showLive("lost");
@@ -115,8 +116,8 @@ document.addEventListener("DOMContentLoaded", () => {
     region().append(toast);
   };
   const drop = (toast) => {
-    const hadFocus = toast.contains(document.activeElement);
-    toast.remove();
+    const hadFocus = toast?.contains(document.activeElement);
+    toast?.remove();
     if (hadFocus) refocus();
   };
   const expire = (toast) =>

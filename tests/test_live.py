@@ -212,6 +212,7 @@ def test_a_job_that_somebody_has_taken_is_not_undone(open_page: OpenPage, server
     httpx.post(f"{server.url}/jobs/claim")
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#toasts")).to_contain_text("it is RUNNING, not PENDING")
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
     expect(page.locator("#board tbody tr", has_text="oops")).to_contain_text("RUNNING")
 
 
@@ -222,3 +223,6 @@ def test_a_job_created_by_mistake_is_undone_from_its_toast(open_page: OpenPage) 
     page.get_by_role("button", name="Create job").click()
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#board tbody tr", has_text="oops")).to_contain_text("FAILED")
+    expect(page.locator("#toasts")).to_contain_text("Called off oops")
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+    expect(page.locator("main")).to_be_focused()
