@@ -24,8 +24,8 @@ from sqlalchemy import (
     String,
     Text,
     TextClause,
-    and_,
     TypeDecorator,
+    and_,
     event,
     text,
 )
