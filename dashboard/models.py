@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.pool import NullPool
 
+from dashboard import postgresql
 from dashboard.config import Durability
 from dashboard.jobs import TYPE_MAX, JobStatus
 
@@ -47,14 +48,6 @@ BUSY_SLICE = 20  # milliseconds of it that SQLite itself waits at a time: it let
 # all writes), for questions of one, for transactions that read, and for those that write.
 WRITERS, ASKERS, READERS, OTHERS = 8, 4, 4, 4
 POOL_TIMEOUT = 5  # seconds to wait for one of them, and for PostgreSQL to take a new one
-
-# Nobody waits without end, and a transaction that somebody left open does not slow every claim.
-POSTGRESQL_SETTINGS = {
-    "lock_timeout": "5s",
-    "statement_timeout": "30s",
-    "idle_in_transaction_session_timeout": "10s",
-    "timezone": "UTC",
-}
 
 db = SQLAlchemy()
 
@@ -147,12 +140,10 @@ def init_app(app: Flask, url: str, durability: Durability) -> None:
     if url.startswith("sqlite"):
         options["module"] = sqlite
     else:
-        settings = POSTGRESQL_SETTINGS | {"synchronous_commit": "on" if durability is Durability.FULL else "off"}
         options["isolation_level"] = "AUTOCOMMIT"  # a statement is a transaction, unless one begins a longer one
         options["connect_args"] = {
             "connect_timeout": POOL_TIMEOUT,
             "client_encoding": "utf8",  # whatever the environment or the role has
-            "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
         }
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
@@ -161,6 +152,8 @@ def init_app(app: Flask, url: str, durability: Durability) -> None:
     with app.app_context():
         if "module" in options:
             _set_up_sqlite(db.engine, synchronous="FULL" if durability is Durability.FULL else "NORMAL")
+        else:
+            postgresql.set_up(db.engine, durability)
 
 
 def _set_up_sqlite(engine: Engine, synchronous: str) -> None:

@@ -79,6 +79,19 @@ def _guarded(action: Action, which: ColumnElement[bool], sources: tuple[JobStatu
     return Compiled(update(jobs).where(which, has_status(*sources or rule.sources)).values(values).returning(*_JOB))
 
 
+class WrongAnswerError(Exception):
+    """The database answered a change of status with a job that has another status than it was to get."""
+
+
+def _changed(tx: Connection, change: Compiled, target: JobStatus, **values: Any) -> Job | None:
+    """The job that it changed, if any. An answer that cannot be is none: whose it is, is not known."""
+    job = _first(change.rows(tx, **values))
+    if job and job.status != target:
+        tx.invalidate()
+        raise WrongAnswerError(f"the job {job.id} is {job.status} after a statement that makes it {target}")
+    return job
+
+
 def _first(rows: list[tuple[Any, ...]]) -> Job | None:
     return Job._make(rows[0]) if rows else None
 
@@ -89,14 +102,14 @@ _ACT = {action: _guarded(action, _BY_SEQ if action is Action.CLAIM else _BY_ID) 
 
 def act(tx: Connection, action: Action, key: str | int, now: datetime, result: str | None = None) -> Job | None:
     """Move the job with this id (for a claim: this seq) along; None when there is none, or its status forbids it."""
-    if TRANSITIONS[action].target is JobStatus.RUNNING:
-        return _first(_ACT[action].rows(tx, key=key, now=now))
-    return _first(_ACT[action].rows(tx, key=key, now=now, new_result=result))
+    target = TRANSITIONS[action].target
+    ended = {} if target is JobStatus.RUNNING else {"new_result": result}
+    return _changed(tx, _ACT[action], target, key=key, now=now, **ended)
 
 
 def call_off(tx: Connection, job_id: str, now: datetime, result: str | None) -> Job | None:
     """Fail the job if it is still PENDING; None when it is not."""
-    return _first(_CALL_OFF.rows(tx, key=job_id, now=now, new_result=result))
+    return _changed(tx, _CALL_OFF, JobStatus.FAILED, key=job_id, now=now, new_result=result)
 
 
 _CALL_OFF = _guarded(Action.FAIL, _BY_ID, (JobStatus.PENDING,))
@@ -107,7 +120,7 @@ def claim_next(tx: Connection, now: datetime) -> Job | None:
 
     On PostgreSQL claims do not wait for each other: a row that another one has locked is passed over.
     """
-    return _first(_CLAIM_NEXT.rows(tx, now=now))
+    return _changed(tx, _CLAIM_NEXT, JobStatus.RUNNING, now=now)
 
 
 _NEXT = in_claim_order(select(jobs.c.seq)).limit(1)

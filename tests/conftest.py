@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import pgbouncer
 from postgres import Postgres
 from support import Server
 
@@ -38,6 +39,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((len(SPEED) - place for place, name in enumerate(SPEED) if name in names), 0)
 
     items.sort(key=slowness)
+
+
+collect_ignore = [] if pgbouncer.BINARY else ["test_pgbouncer.py"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not pgbouncer.BINARY:
+        terminalreporter.write_line("Left out: test_pgbouncer.py, for there is no pgbouncer here.")
 
 
 @pytest.fixture(scope="session")

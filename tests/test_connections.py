@@ -3,17 +3,19 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Barrier, Event
+from typing import Any
 
 import pytest
 from conftest import MakeApp
 from factory import make_job
 from flask import Flask
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, event, func, select, text
 from sqlalchemy.exc import OperationalError
 
-from dashboard import listing, service, store, writers
+from dashboard import compiled, listing, service, store, writers
 from dashboard.compiled import Compiled
 from dashboard.connections import Connections, DatabaseBusyError
+from dashboard.jobs import Job, JobStatus
 from dashboard.models import OTHERS, db
 from dashboard.transactions import asking, reading, writing
 
@@ -167,3 +169,30 @@ def test_what_a_long_list_has_read_is_not_kept(app: Flask) -> None:
         assert "cursor" in tx.connection.info
         assert len(listing.newest(tx, None, 20)) == 20
         assert "cursor" not in tx.connection.info
+
+
+@pytest.mark.parametrize(
+    ("path", "answered"),
+    [("claim", "FAILED"), ("{}/process", "COMPLETED"), ("{}/complete", "FAILED"), ("{}/fail", "COMPLETED")],
+)
+def test_an_answer_that_cannot_be_is_not_sent_and_its_connection_is_dropped(
+    app: Flask, path: str, answered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if a pooler had run the statement of another client."""
+
+    def answer(tx: Connection, form: Any, values: Any) -> list[tuple[Any, ...]]:
+        rows = run(tx, form, values)
+        changed = form.sql.startswith("UPDATE jobs")
+        return [Job._make(row)._replace(status=answered) for row in rows] if changed else rows
+
+    client, run = app.test_client(), compiled.run
+    job = make_job(JobStatus.RUNNING if path == "{}/complete" else JobStatus.PENDING)
+    dropped: list[object] = []
+    event.listen(db.engine, "invalidate", lambda *_: dropped.append(None))
+    with monkeypatch.context() as patched:
+        patched.setattr(compiled, "run", answer)
+        refused = client.post(f"/jobs/{path.format(job.id)}")
+    assert (refused.status_code, list(refused.json)) == (500, ["detail"])
+    assert dropped
+    assert client.get(f"/jobs/{job.id}").json["status"] != answered
+    assert client.post("/jobs", json={"type": "t"}).status_code == 201

@@ -12,6 +12,7 @@ ROOMS = {path.stem: ast.parse(path.read_text()) for path in (ROOT / "dashboard")
 # Each may import only what stands on an earlier line, or what it names here itself.
 LEVELS = (
     {"jobs", "queue", "config", "compiled", "answers", "current"},
+    {"postgresql"},
     {"models"},
     {"connections"},
     {"usable"},

@@ -1,0 +1,58 @@
+"""How a connection to PostgreSQL is set up, whether it leads to a server or to a pooler such as pgbouncer.
+
+A pooler may run each transaction on another server connection, which other clients use, too: there a statement that
+one client has prepared runs for another, and what one has set for its session is lost or holds for another.
+"""
+
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from dashboard.config import Durability
+
+# Nobody waits without end, and a transaction that somebody left open does not slow every claim.
+SETTINGS = {
+    "lock_timeout": "5s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "10s",
+    "timezone": "UTC",
+}
+
+
+def set_up(engine: Engine, durability: Durability) -> None:
+    """Have every statement on this engine's connections run under these settings."""
+    settings = SETTINGS | {"synchronous_commit": "on" if durability is Durability.FULL else "off"}
+    cursor_behind_a_pooler = _cursor_that_sends(settings, engine.dialect.loaded_dbapi)
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: object) -> None:
+        if not _set_for_session(connection, settings):
+            connection.prepare_threshold = None
+            connection.cursor_factory = cursor_behind_a_pooler
+
+
+_SET_FOR_SESSION = (
+    "SELECT set_config(key, value, false) FROM unnest(%s::text[], %s::text[]) AS s (key, value) "
+    "WHERE pg_backend_pid() = %s"
+)
+
+
+def _set_for_session(connection: Any, settings: dict[str, str]) -> bool:
+    """Set them if the process that answers is the one that accepted the connection; otherwise there is a pooler."""
+    accepted_by = connection.info.backend_pid
+    return bool(connection.execute(_SET_FOR_SESSION, [[*settings], [*settings.values()], accepted_by]).fetchall())
+
+
+def _cursor_that_sends(settings: dict[str, str], psycopg: Any) -> type:
+    begin = "".join(f"SET LOCAL {name} = '{value}'; " for name, value in settings.items())
+
+    class Cursor(psycopg.ClientCursor):  # type: ignore[misc]  # it prepares nothing
+        """Sends the settings with the first statement of each transaction, in one message."""
+
+        def execute(self, query: str, params: Any = None, **options: Any) -> Any:
+            if self.connection.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE:
+                return super().execute(query, params, **options)
+            super().execute(begin + query, params, **options)
+            return self.set_result(-1)  # the statement's own; those of the settings come before it
+
+    return Cursor
