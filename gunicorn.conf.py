@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-from gevent import sleep
+from gevent import Timeout, idle
 from gunicorn import util
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
+YIELD_MAX = 0.005  # seconds that a connection lets others go first
 
 
 # By its path: the package must be imported in the workers only, after gevent has patched what it uses.
@@ -71,8 +72,14 @@ def post_fork(server, worker):
 
 
 def post_request(worker, req, environ, resp):
-    """Let the next connection have its turn: one whose next request is there already would go on for ever."""
-    sleep(0)
+    """Let the other connections go on: one whose next request is there already would never wait for anything.
+
+    Those with an event that is due go first, such as a commit that is done: 8 connections that create beside 4 that
+    read make two thirds of what they make alone, and a twentieth with sleep(0), which puts the event loop off. But
+    beside a flood of new connections an event is always due, so it waits for no longer than a few commits take.
+    """
+    with Timeout(YIELD_MAX, False):
+        idle()
 
 
 def on_starting(server):
