@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from bench import load, report, targets
+from bench import load, rates, report, targets
 from bench.in_process import App
 from bench.measure import BenchError, Ratio, Section, interleaved
 from bench.talk import Request
@@ -64,6 +64,7 @@ def test_the_reference_serves_a_jobs_life_and_knows_what_was_pending(tmp_path: P
         assert client.post(complete.path, content=complete.body).status_code == 400
         assert client.get("/jobs/summary").json() == {"pending": 0, "running": 1, "completed": 1, "failed": 0}
         assert len(client.get("/jobs?limit=5").json()) == 2
+    assert query(url, "PRAGMA journal_mode") == [("wal",)]
 
 
 def test_a_filled_database_is_as_the_service_would_have_made_it(tmp_path: Path) -> None:
@@ -94,6 +95,14 @@ def test_contestants_take_turns_and_their_rounds_are_compared() -> None:
     assert "".join(turns) == "abcbcacab"
     assert {name: len(each) for name, each in found.items()} == {"a": 3, "b": 3, "c": 3}
     assert Ratio.of([4, 9, 2], [2, 3, 2]) == Ratio(2, 1, 3)
+
+
+def test_creates_beside_reads_are_compared_with_creates_alone(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "ROUNDS", 1)
+    ((what, beside, _, alone, ratio, wanted),) = rates.together(rates.Target(server.url, [])).rows
+    assert (what, wanted) == ("8 create beside 4 that read", "≥ 0.4")
+    assert ratio == Ratio.of([beside], [alone])
+    assert len(statuses(server)) >= beside + alone
 
 
 def test_the_outcome_is_markdown_and_json(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from bench.measure import BenchError, Section
 def measure(folder: Path, large: bool) -> tuple[list[Section], str]:
     """All sections, and PostgreSQL's version."""
     with rates.all_serving(folder) as at:
-        sections = [rates.calls(at), rates.pages(at)]
+        sections = [rates.calls(at), rates.pages(at), rates.together(at.ours)]
     sections += [growth.growth(folder, large), growth.start(folder), growth_postgresql.growth(folder)]
     last, postgresql = cycles.cycles(folder)
     return [*sections, last], postgresql

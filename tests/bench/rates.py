@@ -1,6 +1,7 @@
-"""What clients get over HTTP, beside a constant view and beside the service's predecessor."""
+"""What clients get over HTTP, beside a constant view, beside the service's predecessor, and beside other clients."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ CONNECTIONS = (8, 32)
 JOBS = 300_000  # PENDING and RUNNING ones each, more than all rounds use up
 REFERENCE_JOBS = 30_000
 ROUND_MAX = 40_000  # completions that a round is given
+READ = Request("GET", "/jobs")  # a hundred of them
 CONSTANT = Request("POST", "/", targets.CREATE.body)
 
 
@@ -40,8 +42,16 @@ class Target(NamedTuple):
         del self.running[: result.spent]
         return result
 
-    def send(self, requests: Sequence[Request], connections: int) -> Result:
-        result = load.load(self.url, requests, connections, SECONDS)
+    def create_beside_readers(self, connections: int, readers: int) -> Result:
+        """The creates alone are counted; the reads begin before them and last longer."""
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(self.send, [READ], readers, 2 * SECONDS)
+            result = self.create(connections)
+            reading.result()
+        return result
+
+    def send(self, requests: Sequence[Request], connections: int, seconds: int = SECONDS) -> Result:
+        result = load.load(self.url, requests, connections, seconds)
         # wrk cuts off what is in flight. The server must be done with that: it would burden whoever is next, and of
         # the reference 40 requests at a time leave no thread to give a session back, and it stands still for 30 s.
         httpx.get(f"{self.url}/jobs?limit=1", timeout=60)
@@ -102,7 +112,7 @@ def calls(at: Targets) -> Section:
     columns = ("call, connections", "ours/s", "p99, ms", "constant/s", "ratio ≥ 0.8", "reference/s", "ratio ≥ 5")
     note = (
         "Beside what the same gunicorn serves of a Flask view that returns a constant JSON, and beside a plain "
-        "rendition of the predecessor (tests/bench/reference.py)."
+        "rendition of the predecessor with WAL, uvloop and httptools (tests/bench/reference.py)."
     )
     return Section("Calls", note, columns, rows)
 
@@ -131,3 +141,14 @@ def pages(at: Targets) -> Section:
         rows.append([what, median(ours), median(beside), Ratio.of(ours, beside), wanted])
     columns = ("what", "ours, ms", "beside, ms", "ratio", "wanted")
     return Section("Pages", "Milliseconds of the server a request: one over the rate.", columns, rows)
+
+
+def together(ours: Target) -> Section:
+    """Creates beside reads, beside creates alone."""
+    say("creates beside reads")
+    found = interleaved({"beside": partial(ours.create_beside_readers, 8, 4), "alone": partial(ours.create, 8)}, ROUNDS)
+    beside, alone = ([result.rate for result in results] for results in found.values())
+    p99 = median(result.p99 * 1000 for result in found["beside"])
+    row = ["8 create beside 4 that read", median(beside), p99, median(alone), Ratio.of(beside, alone), "≥ 0.4"]
+    columns = ("connections", "creates/s", "p99, ms", "alone/s", "ratio", "wanted")
+    return Section("Together", "The readers ask for the newest hundred jobs, over and over.", columns, [row])

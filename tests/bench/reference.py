@@ -1,8 +1,7 @@
-"""What the service is compared with: the design that it takes the place of, as its users would write it.
+"""What the service is compared with: the design that it takes the place of, as a careful user would write and run it.
 
-FastAPI with `def` endpoints, a SQLAlchemy ORM session a request by Depends, commit and refresh, SQLite as it comes, and
-a heap in the process that is loaded from the database at start. By the book: neither slowed nor tuned. (With uvicorn's
-optional parts, uvloop and httptools, it is 7 % faster.)
+FastAPI with `def` endpoints, a SQLAlchemy ORM session a request by Depends, commit and refresh, SQLite in WAL mode, and
+a heap in the process that is loaded from the database at start; uvicorn runs it with uvloop and httptools.
 """
 
 import heapq
@@ -16,11 +15,16 @@ from uuid import uuid4
 
 from fastapi import Depends, FastAPI, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import JSON, String, create_engine, func, select
+from sqlalchemy import JSON, String, create_engine, event, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
 engine = create_engine(os.environ.get("DATABASE_URL", "sqlite:///./jobs.db"), connect_args={"check_same_thread": False})
 SessionLocal = sessionmaker(bind=engine, autoflush=False)
+
+
+@event.listens_for(engine, "connect")
+def use_wal(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def utc_now() -> datetime:

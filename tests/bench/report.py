@@ -18,7 +18,7 @@ from bench import load, targets
 from bench.measure import Cell, Ratio, Section
 from dashboard.models import sqlite
 
-PACKAGES = ("flask", "gunicorn", "gevent", "sqlalchemy", "psycopg", "fastapi", "uvicorn")
+PACKAGES = ("flask", "gunicorn", "gevent", "sqlalchemy", "psycopg", "fastapi", "uvicorn", "uvloop", "httptools")
 WIDTH = 120
 
 

@@ -30,7 +30,8 @@ MOSTLY_FINISHED = {"PENDING": 1, "COMPLETED": 16, "FAILED": 4}
 
 OURS = ["gunicorn"]
 CONSTANT = ["gunicorn", "--config", "gunicorn.conf.py", "--pythonpath", "tests", "bench.constant:app"]
-REFERENCE = ["uvicorn", "--app-dir", "tests", "--no-access-log", "bench.reference:app"]
+REFERENCE = ["uvicorn", "--app-dir", "tests", "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
+REFERENCE += ["bench.reference:app"]
 
 
 @contextmanager
