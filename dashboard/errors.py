@@ -6,6 +6,7 @@ from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException, Unauthorized
 
 from dashboard.answers import JSON, json_answer
+from dashboard.deadline import TookTooLongError
 from dashboard.endpoint import InvalidRequestError
 from dashboard.fragments import JOBS_CHANGED, toast
 from dashboard.jobs import ActionRefusedError, JobError
@@ -14,6 +15,7 @@ from dashboard.usable import UNAVAILABLE, UnusableDatabaseError
 
 # Whether a COMMIT that got no answer was carried out, nobody knows.
 BUSY = "The database is busy or cannot be reached. Look whether it was done before you try again."
+TOOK_TOO_LONG = "The search took too long and was stopped. Choose a type or a status too, and search for that."
 RETRY_AFTER = "2"  # seconds
 JSON_PATHS = ("/jobs/", "/openapi.json/", "/healthz/", "/readyz/")
 
@@ -23,6 +25,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(InvalidRequestError, _invalid_request)
     for error in (*UNAVAILABLE, UnusableDatabaseError):
         app.register_error_handler(error, _database_unavailable)
+    app.register_error_handler(TookTooLongError, _took_too_long)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _bug)
 
@@ -50,6 +53,10 @@ def _first_cause(error: BaseException) -> str:
     while error.__cause__:
         error = error.__cause__
     return str(error) or type(error).__name__
+
+
+def _took_too_long(_error: TookTooLongError) -> Response:
+    return _refusal(503, TOOK_TOO_LONG)
 
 
 def _http_error(error: HTTPException) -> Response:

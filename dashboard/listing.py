@@ -26,7 +26,9 @@ from sqlalchemy import (
 )
 
 from dashboard.compiled import Compiled
+from dashboard.deadline import at_most
 from dashboard.jobs import Job, JobNotFoundError, JobStatus
+from dashboard.matching import contains
 from dashboard.models import BY_AGE, jobs
 from dashboard.store import get, has_status, in_claim_order
 
@@ -124,6 +126,7 @@ class Lines(NamedTuple):
 
 
 SEARCH_WINDOW = 10_000  # jobs that one page of a search looks through
+SEARCH_SECONDS = 2.0  # that it may take: on SQLite the process does nothing else meanwhile
 
 
 def lines(
@@ -172,10 +175,17 @@ def _seek(
     if not (sought.type or sought.text):
         rows = _LINES[sought.status, side].rows(tx, **place, limit=limit)
         return [JobLine._make(row) for row in rows], None
+    with at_most(tx, SEARCH_SECONDS):
+        return _search(tx, sought, limit, side, place)
+
+
+def _search(
+    tx: Connection, sought: Sought, limit: int, side: str, place: dict[str, int | None]
+) -> tuple[list[JobLine], int | None]:
     all_of_them = _ordered(sought.status, side)
     end = tx.execute(all_of_them.with_only_columns(jobs.c.seq).offset(SEARCH_WINDOW - 1).limit(1), place).scalar()
     window = all_of_them.limit(SEARCH_WINDOW).subquery()
-    query = select(*(window.c[name] for name in JobLine._fields)).where(*_narrowed(window, sought))
+    query = select(*(window.c[name] for name in JobLine._fields)).where(*_narrowed(window, sought, tx.dialect.name))
     order = asc if side == "after" else desc
     found = tx.execute(query.order_by(order(window.c.seq)).limit(limit), place)
     return [JobLine._make(row) for row in found], end
@@ -184,13 +194,13 @@ def _seek(
 _LINES = _paged([jobs.c[name] for name in JobLine._fields])
 
 
-def _narrowed(source: FromClause, sought: Sought) -> list[ColumnElement[bool]]:
+def _narrowed(source: FromClause, sought: Sought, dialect: str) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if sought.type:
         conditions.append(source.c.type == sought.type)
     if sought.text:
         places = (source.c.type, source.c.id, source.c.payload)
-        conditions.append(or_(*(place.icontains(sought.text, autoescape=True) for place in places)))
+        conditions.append(or_(*(contains(place, sought.text, dialect) for place in places)))
     return conditions
 
 

@@ -42,6 +42,7 @@ except ImportError:  # no wheel of it for this platform
 
 PREVIEW = 80  # characters of a payload that lists show
 BUSY_TIMEOUT = 5_000  # milliseconds that a writer waits for SQLite's one write lock
+HARMLESS = ("locked", "interrupted")  # in SQLite's errors: they say nothing against the connection
 BUSY_SLICE = 20  # milliseconds of it that SQLite itself waits at a time: it lets no other greenlet run meanwhile
 
 # Connections a process, each needed for a millisecond or two at a time: for writes of one statement (SQLite has one for
@@ -178,7 +179,7 @@ def _set_up_sqlite(engine: Engine, synchronous: str) -> None:
     def handle_error(context: ExceptionContext) -> None:
         # A connection that met a full disk or a read-only file stays as it is: the next request gets a new one.
         error = context.original_exception
-        if isinstance(error, sqlite.OperationalError) and "locked" not in str(error):
+        if isinstance(error, sqlite.OperationalError) and not any(word in str(error) for word in HARMLESS):
             context.is_disconnect = True
 
 

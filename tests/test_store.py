@@ -114,6 +114,8 @@ def test_each_read_goes_by_its_index_and_sorts_nothing(app: Flask, name: str) ->
             tx.execute(text("ANALYZE"))  # which its autovacuum does by itself; nobody does it in SQLite
     with writing() as tx:
         for statement in statements(partial(function, tx, *arguments)):
+            if statement[0].startswith("SET"):  # how long a search may take: it has no plan
+                continue
             found = plan(tx, statement)
             assert re.search(index, found), found
             assert not re.search("sort|temp b-tree", found, re.IGNORECASE), found

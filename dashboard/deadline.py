@@ -1,0 +1,53 @@
+"""A statement that takes too long is given up."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from dashboard.models import sqlite
+
+STEPS = 100  # of SQLite's between two looks at the clock: a few rows
+QUERY_CANCELED = "57014"  # PostgreSQL's SQLSTATE
+
+
+class TookTooLongError(Exception):
+    """The statement was stopped, and nothing was read."""
+
+
+@contextmanager
+def at_most(tx: Connection, seconds: float) -> Iterator[None]:
+    """Stop the statements in it after so long, and raise TookTooLongError.
+
+    SQLite runs in the process: no other greenlet runs meanwhile, so that nothing but SQLite itself can look at the
+    clock. On PostgreSQL the limit is that of each statement, and holds until the transaction ends.
+    """
+    if tx.dialect.name == "sqlite":
+        with _sqlite_stops(tx, seconds):
+            yield
+        return
+    tx.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}")
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == QUERY_CANCELED:
+            raise TookTooLongError from error
+        raise
+
+
+@contextmanager
+def _sqlite_stops(tx: Connection, seconds: float) -> Iterator[None]:
+    end = monotonic() + seconds
+    driver = tx.connection.dbapi_connection
+    driver.set_progress_handler(lambda: monotonic() > end, STEPS)  # type: ignore[union-attr]
+    try:
+        yield
+    except OperationalError as error:
+        if monotonic() > end and "interrupted" in str(error.orig):
+            raise TookTooLongError from error
+        raise
+    finally:
+        with suppress(sqlite.ProgrammingError):  # it is closed, after an error of another kind
+            driver.set_progress_handler(None, 0)  # type: ignore[union-attr]
