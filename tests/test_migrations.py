@@ -25,6 +25,7 @@ LANDED = {
     "0002_more_slots": "3d57dce917d37f771bacbe1efad0a9e5c10b69682c5a78a15d983a6dc8e8129f",
     "0003_what_early_databases_lack": "8c6b130e8d8a584dce0728e0b82e314b946ab6ceff873082cd41c53584cb7c02",
     "0004_indexes_with_a_purpose": "31133145bedded40a8a047759cb6a91aa548d74a49f893dd580adbd6498fd75c",
+    "0005_sessions": "900c2ab0c16712246a97bc51539f62f05f599530636d41f0216c81b4911828ef",
 }
 
 
