@@ -24,8 +24,8 @@ from dashboard import (
     usable,
 )
 from dashboard.config import ClaimFrom, Settings
+from dashboard.core.claim_queue import ClaimQueue
 from dashboard.current import this_request
-from dashboard.queue import ClaimQueue
 from dashboard.writers import GROUP_MAX
 
 CHECKS = (

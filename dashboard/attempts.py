@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, func, or_, select, text, update
 
-from dashboard.jobs import utc_now
+from dashboard.core.job import utc_now
 from dashboard.models import attempts
 from dashboard.transactions import reading, writing
 

@@ -8,7 +8,7 @@ import click
 from flask import Blueprint
 
 from dashboard import service
-from dashboard.jobs import json_text
+from dashboard.core.job import json_text
 
 bp = Blueprint("jobs", __name__, cli_group="jobs")
 

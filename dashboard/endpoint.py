@@ -18,8 +18,8 @@ from werkzeug.exceptions import (
 )
 
 from dashboard.answers import JSON, json_answer
+from dashboard.core.job import Job
 from dashboard.current import this_request
-from dashboard.jobs import Job
 from dashboard.schemas import parse_json
 from dashboard.security import body_length, body_too_long
 

@@ -6,10 +6,10 @@ from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException, Unauthorized
 
 from dashboard.answers import JSON, json_answer
+from dashboard.core.errors import ActionRefusedError, JobError
 from dashboard.deadline import TookTooLongError
 from dashboard.endpoint import InvalidRequestError
 from dashboard.fragments import JOBS_CHANGED, toast
-from dashboard.jobs import ActionRefusedError, JobError
 from dashboard.security import SAFE_METHODS
 from dashboard.usable import UNAVAILABLE, UnusableDatabaseError
 

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, get_template_attribute
 from markupsafe import Markup
 
-from dashboard.jobs import utc_now
+from dashboard.core.job import utc_now
 
 bp = Blueprint("formats", __name__)
 

@@ -17,7 +17,7 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are of 3.2
 from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
-from dashboard.jobs import PRIORITY_MAX, TYPE_MAX, JobStatus, json_text
+from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, JobStatus, json_text
 from dashboard.schemas import parse_json
 
 SEQ_MAX = 2**63 - 1

@@ -12,9 +12,10 @@ from werkzeug.http import quote_etag
 
 from dashboard import loaders, pages, service
 from dashboard.answers import not_modified
+from dashboard.core.errors import JobNotFoundError
+from dashboard.core.job import Job
 from dashboard.current import this_request
 from dashboard.forms import NewJobForm
-from dashboard.jobs import Job, JobNotFoundError
 from dashboard.transactions import asking, reading
 
 JOBS_CHANGED = "jobs-changed"  # the event that has everything live ask for itself

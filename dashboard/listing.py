@@ -26,8 +26,9 @@ from sqlalchemy import (
 )
 
 from dashboard.compiled import Compiled
+from dashboard.core.errors import JobNotFoundError
+from dashboard.core.job import Job, JobStatus
 from dashboard.deadline import at_most
-from dashboard.jobs import Job, JobNotFoundError, JobStatus
 from dashboard.matching import contains
 from dashboard.models import BY_AGE, jobs
 from dashboard.store import get, has_status, in_claim_order

@@ -18,10 +18,11 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from dashboard import access, listing, service, store
 from dashboard.assets import url_for
+from dashboard.core.job import Job, JobStatus, utc_now
+from dashboard.core.transitions import Action, allowed
 from dashboard.current import this_request
 from dashboard.formats import age
 from dashboard.forms import FilterForm
-from dashboard.jobs import Action, Job, JobStatus, allowed, utc_now
 
 PAGE_SIZE = 50
 QUEUE_SIZE = 100

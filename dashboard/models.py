@@ -33,7 +33,7 @@ from sqlalchemy.pool import NullPool
 
 from dashboard import postgresql
 from dashboard.config import Durability
-from dashboard.jobs import TYPE_MAX, JobStatus
+from dashboard.core.job import TYPE_MAX, JobStatus
 
 try:
     sqlite: ModuleType = import_module("pysqlite3.dbapi2")

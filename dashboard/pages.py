@@ -8,8 +8,9 @@ from markupsafe import Markup
 from werkzeug import Response
 
 from dashboard import listing, loaders, service, store
+from dashboard.core.job import Job
+from dashboard.core.transitions import Action, allowed
 from dashboard.forms import CompleteForm, FailForm, FilterForm, NewJobForm
-from dashboard.jobs import Action, Job, allowed
 from dashboard.transactions import reading
 
 bp = Blueprint("pages", __name__)

@@ -8,7 +8,7 @@ import jiter
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
 from pydantic_core import PydanticKnownError
 
-from dashboard.jobs import PRIORITY_MAX, TYPE_MAX, JobStatus, json_text
+from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, JobStatus, json_text
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1_000

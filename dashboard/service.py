@@ -12,18 +12,11 @@ from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 from dashboard import store
+from dashboard.core.claim_queue import WINDOW, ClaimQueue, Entry
+from dashboard.core.errors import ActionRefusedError, NoPendingJobsError
+from dashboard.core.job import Job, JobStatus, json_text, utc_now
+from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.current import this_app
-from dashboard.jobs import (
-    TRANSITIONS,
-    Action,
-    ActionRefusedError,
-    Job,
-    JobStatus,
-    NoPendingJobsError,
-    json_text,
-    utc_now,
-)
-from dashboard.queue import WINDOW, ClaimQueue, Entry
 from dashboard.transactions import asking, write
 
 STALE_MAX = 20  # stale entries that a claim passes over one by one; a refill is then cheaper than going on

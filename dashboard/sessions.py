@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, or_, select
 
 from dashboard.compiled import Compiled
 from dashboard.config import Credential, Settings
-from dashboard.jobs import utc_now
+from dashboard.core.job import utc_now
 from dashboard.models import sessions
 from dashboard.transactions import asking, writing
 

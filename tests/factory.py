@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from dashboard import service, store
-from dashboard.jobs import Action, Job, JobStatus
+from dashboard.core.job import Job, JobStatus
+from dashboard.core.transitions import Action
 from dashboard.transactions import writing
 
 EXAMPLE = {

@@ -24,7 +24,7 @@ from werkzeug.test import TestResponse
 
 from dashboard import store
 from dashboard.attempts import FORGET_AFTER, FREE, KNOWN_FOR, WAIT_MAX
-from dashboard.jobs import Job, JobStatus
+from dashboard.core.job import Job, JobStatus
 from dashboard.models import attempts, sessions
 from dashboard.sessions import LASTS
 from dashboard.transactions import reading, writing

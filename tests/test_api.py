@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dashboard import store
-from dashboard.jobs import JOB_ACTIONS, TRANSITIONS, Action, JobStatus
+from dashboard.core.job import JobStatus
+from dashboard.core.transitions import JOB_ACTIONS, TRANSITIONS, Action
 from dashboard.transactions import writing
 
 KEYS = ["id", "type", "payload", "priority", "status", "result", "created_at", "started_at", "completed_at"]

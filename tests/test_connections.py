@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from dashboard import compiled, listing, service, store, writers
 from dashboard.compiled import Compiled
 from dashboard.connections import Connections, DatabaseBusyError
-from dashboard.jobs import Job, JobStatus
+from dashboard.core.job import Job, JobStatus
 from dashboard.models import OTHERS, db
 from dashboard.transactions import asking, reading, writing
 

@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from support import statements
 
-from dashboard.jobs import JobStatus
+from dashboard.core.job import JobStatus
 
 COSTS = {
     "GET /jobs?before={id}": 2,  # where that one is, and those before it

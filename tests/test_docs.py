@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from flask import Flask
 from support import ROOT
 
-from dashboard.jobs import TRANSITIONS
+from dashboard.core.transitions import TRANSITIONS
 from dashboard.openapi import VERSION, document
 
 README = (ROOT / "README.md").read_text()

@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from dashboard.core.job import json_text
 from dashboard.formats import SHOWN, pretty
-from dashboard.jobs import json_text
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

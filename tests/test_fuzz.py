@@ -20,7 +20,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
 from dashboard import store
-from dashboard.jobs import JobStatus
+from dashboard.core.job import JobStatus
 from dashboard.transactions import reading
 
 SEED = 20_260_101

@@ -9,18 +9,9 @@ from factory import ACT, UNKNOWN, make_job
 
 from dashboard import listing, service, store
 from dashboard.config import ClaimFrom
-from dashboard.jobs import (
-    JOB_ACTIONS,
-    TRANSITIONS,
-    Action,
-    ActionRefusedError,
-    Job,
-    JobNotFoundError,
-    JobStatus,
-    NoPendingJobsError,
-    allowed,
-    json_text,
-)
+from dashboard.core.errors import ActionRefusedError, JobNotFoundError, NoPendingJobsError
+from dashboard.core.job import Job, JobStatus, json_text
+from dashboard.core.transitions import JOB_ACTIONS, TRANSITIONS, Action, allowed
 from dashboard.transactions import reading
 
 # The contract's picture, once more and in other words than the code's.

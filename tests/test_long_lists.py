@@ -14,7 +14,8 @@ from sqlalchemy import text
 from support import Server, statements
 
 from dashboard import service
-from dashboard.jobs import JobNotFoundError, JobStatus
+from dashboard.core.errors import JobNotFoundError
+from dashboard.core.job import JobStatus
 from dashboard.listing import SHORT_MAX
 from dashboard.transactions import writing
 

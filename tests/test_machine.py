@@ -20,9 +20,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from dashboard import create_app, listing, queue, service, store
+from dashboard import create_app, listing, service, store
 from dashboard.config import ClaimFrom
-from dashboard.jobs import ActionRefusedError, JobNotFoundError, NoPendingJobsError
+from dashboard.core import claim_queue
+from dashboard.core.errors import ActionRefusedError, JobNotFoundError, NoPendingJobsError
 from dashboard.models import jobs
 from dashboard.transactions import reading, writing
 
@@ -39,7 +40,7 @@ RULES = {
     "complete": (("RUNNING",), "COMPLETED"),
     "fail": (("PENDING", "RUNNING"), "FAILED"),
 }
-WINDOW = queue.WINDOW
+WINDOW = claim_queue.WINDOW
 processes = st.sampled_from((0, 1))
 
 
@@ -64,10 +65,10 @@ class TwoProcesses(RuleBasedStateMachine):
     @initialize(window=st.sampled_from((3, WINDOW)))
     def hold(self, window: int) -> None:
         """How much of the order a queue holds: with a small window the few jobs here need many refills."""
-        queue.WINDOW = service.WINDOW = window
+        claim_queue.WINDOW = service.WINDOW = window
 
     def teardown(self) -> None:
-        queue.WINDOW = service.WINDOW = WINDOW
+        claim_queue.WINDOW = service.WINDOW = WINDOW
         for app in self.apps:
             dispose(app)
 

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from dashboard.jobs import JobStatus
+from dashboard.core.job import JobStatus
 
 Document = dict[str, Any]
 

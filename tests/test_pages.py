@@ -14,8 +14,9 @@ from flask.testing import FlaskClient
 from markupsafe import escape
 
 from dashboard import listing
+from dashboard.core.job import PRIORITY_MAX, JobStatus
+from dashboard.core.transitions import JOB_ACTIONS, TRANSITIONS, Action, allowed
 from dashboard.formats import GAP
-from dashboard.jobs import JOB_ACTIONS, PRIORITY_MAX, TRANSITIONS, Action, JobStatus, allowed
 from dashboard.loaders import PAGE_SIZE
 from dashboard.transactions import writing
 

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, text
 from support import Statement, statements
 
 from dashboard import create_app, listing, store
-from dashboard.jobs import Action, JobStatus
+from dashboard.core.job import JobStatus
+from dashboard.core.transitions import Action
 from dashboard.transactions import writing
 
 NOW = datetime(2026, 1, 1, 12)

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from dashboard import queue as queue_module
-from dashboard.queue import ClaimQueue
+from dashboard.core import claim_queue
+from dashboard.core.claim_queue import ClaimQueue
 
 Row = tuple[int, int]  # seq, priority
 
@@ -60,14 +60,14 @@ class Window(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.size, queue_module.WINDOW = queue_module.WINDOW, 3
+        self.size, claim_queue.WINDOW = claim_queue.WINDOW, 3
         self.queue = ClaimQueue(in_flight=100)
         self.queue.refill([], cursor=0, total=0)
         self.rows: list[Row] = []
         self.seq = 0
 
     def teardown(self) -> None:
-        queue_module.WINDOW = self.size
+        claim_queue.WINDOW = self.size
 
     @rule(priorities=st.lists(st.integers(0, 3), min_size=1, max_size=9))
     def create(self, priorities: list[int]) -> None:

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from dashboard import listing, service
-from dashboard.jobs import json_text
+from dashboard.core.job import json_text
 from dashboard.transactions import writing
 
 SPECIAL = r"*?[]^$.+(){}|\\%_/-'\"#&"

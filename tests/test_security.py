@@ -21,7 +21,7 @@ from support import ROOT, Server, free_port
 from werkzeug.test import TestResponse
 
 from dashboard import store
-from dashboard.jobs import Job, JobStatus
+from dashboard.core.job import Job, JobStatus
 from dashboard.transactions import reading, writing
 
 ADA = "ada:operator:press-the-button"

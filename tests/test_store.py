@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from support import Statement, statements
 
 from dashboard import listing, service, store
-from dashboard.jobs import Job, JobStatus
+from dashboard.core.job import Job, JobStatus
 from dashboard.models import db, jobs
 from dashboard.transactions import reading, writing
 

@@ -20,7 +20,8 @@ from support import ROOT, eventually, statements
 
 from dashboard import listing, service, store, writers
 from dashboard.connections import DatabaseBusyError
-from dashboard.jobs import ActionRefusedError, JobStatus
+from dashboard.core.errors import ActionRefusedError
+from dashboard.core.job import JobStatus
 from dashboard.models import db
 from dashboard.transactions import reading, write, writing
 

@@ -1,0 +1,52 @@
+"""A job, its statuses and its limits."""
+
+import json
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+TYPE_MAX = 100  # characters
+
+PRIORITY_MAX = 2**31 - 1  # what an INTEGER column holds in every database we support
+
+
+class JobStatus(StrEnum):
+    PENDING = "PENDING"  # waits to be claimed
+    RUNNING = "RUNNING"  # somebody works on it
+    COMPLETED = "COMPLETED"  # ended well, for good
+    FAILED = "FAILED"  # ended badly, or was called off before it ran, for good
+
+
+class Job(NamedTuple):
+    """One job as it is stored: payload and result are JSON text, times are UTC without a zone."""
+
+    id: str
+    type: str
+    payload: str | None
+    priority: int
+    status: str
+    result: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+def utc_now() -> datetime:
+    """The time as it is stored: UTC without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def json_text(value: Any) -> str | None:
+    """The compact JSON text of a parsed value, as it is stored; None stays None.
+
+    Raises ValueError for a number that JSON has no text for: 1e999 parses as infinity.
+    """
+    if value is None:
+        return None
+    try:
+        return _encode(value)
+    except ValueError:
+        raise ValueError("a number in it is too large") from None
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
