@@ -4,7 +4,7 @@ import sys
 
 from dashboard import create_app
 from dashboard.config import SettingsError
-from dashboard.usable import UnusableDatabaseError
+from dashboard.database.usable import UnusableDatabaseError
 
 WORKER_BOOT_ERROR = 3  # by which gunicorn knows that another try would fail, too
 

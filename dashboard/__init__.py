@@ -6,27 +6,12 @@ from typing import Any
 
 from flask import Flask
 
-from dashboard import (
-    access,
-    api,
-    assets,
-    cli,
-    errors,
-    formats,
-    fragments,
-    health,
-    migrate,
-    models,
-    openapi,
-    pages,
-    security,
-    transactions,
-    usable,
-)
+from dashboard import access, api, assets, cli, errors, formats, fragments, health, openapi, pages, security
 from dashboard.config import ClaimFrom, Settings
 from dashboard.core.claim_queue import ClaimQueue
 from dashboard.current import this_request
-from dashboard.writers import GROUP_MAX
+from dashboard.database import engine, migrate, transactions, usable
+from dashboard.database.group_commit import GROUP_MAX
 
 CHECKS = (
     security.refuse_other_hosts,
@@ -57,7 +42,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False
     app.extensions["claim_queue"] = ClaimQueue(in_flight=GROUP_MAX) if settings.claim_from is ClaimFrom.QUEUE else None
-    models.init_app(app, settings.database_url, settings.durability)
+    engine.init_app(app, settings.database_url, settings.durability)
     transactions.init_app(app)
     security.init_app(app, settings)
     errors.init_app(app)

@@ -9,8 +9,8 @@ from dashboard import listing, schemas, service, store
 from dashboard.answers import json_answer
 from dashboard.core.job import Job
 from dashboard.current import this_app
+from dashboard.database.transactions import asking, reading
 from dashboard.endpoint import json_bytes, json_response, operation
-from dashboard.transactions import asking, reading
 
 bp = Blueprint("api", __name__, url_prefix="/jobs")
 

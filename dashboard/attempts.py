@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, func, or_, select, text, update
 
 from dashboard.core.job import utc_now
-from dashboard.models import attempts
-from dashboard.transactions import reading, writing
+from dashboard.database.schema import attempts
+from dashboard.database.transactions import reading, writing
 
 FREE = 5  # attempts before one has to wait
 WAIT_MAX = 300  # seconds

@@ -7,11 +7,11 @@ from werkzeug.exceptions import HTTPException, Unauthorized
 
 from dashboard.answers import JSON, json_answer
 from dashboard.core.errors import ActionRefusedError, JobError
-from dashboard.deadline import TookTooLongError
+from dashboard.database.deadline import TookTooLongError
+from dashboard.database.usable import UNAVAILABLE, UnusableDatabaseError
 from dashboard.endpoint import InvalidRequestError
 from dashboard.fragments import JOBS_CHANGED, toast
 from dashboard.security import SAFE_METHODS
-from dashboard.usable import UNAVAILABLE, UnusableDatabaseError
 
 # Whether a COMMIT that got no answer was carried out, nobody knows.
 BUSY = "The database is busy or cannot be reached. Look whether it was done before you try again."

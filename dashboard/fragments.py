@@ -15,8 +15,8 @@ from dashboard.answers import not_modified
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job
 from dashboard.current import this_request
+from dashboard.database.transactions import asking, reading
 from dashboard.forms import NewJobForm
-from dashboard.transactions import asking, reading
 
 JOBS_CHANGED = "jobs-changed"  # the event that has everything live ask for itself
 

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from dashboard import migrate
+from dashboard.database import migrate
 from dashboard.endpoint import json_response
 
 bp = Blueprint("health", __name__)

@@ -25,12 +25,12 @@ from sqlalchemy import (
     select,
 )
 
-from dashboard.compiled import Compiled
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job, JobStatus
-from dashboard.deadline import at_most
-from dashboard.matching import contains
-from dashboard.models import BY_AGE, jobs
+from dashboard.database.deadline import at_most
+from dashboard.database.matching import contains
+from dashboard.database.schema import BY_AGE, jobs
+from dashboard.database.statement import Compiled
 from dashboard.store import get, has_status, in_claim_order
 
 

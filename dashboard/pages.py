@@ -10,8 +10,8 @@ from werkzeug import Response
 from dashboard import listing, loaders, service, store
 from dashboard.core.job import Job
 from dashboard.core.transitions import Action, allowed
+from dashboard.database.transactions import reading
 from dashboard.forms import CompleteForm, FailForm, FilterForm, NewJobForm
-from dashboard.transactions import reading
 
 bp = Blueprint("pages", __name__)
 

@@ -17,7 +17,7 @@ from dashboard.core.errors import ActionRefusedError, NoPendingJobsError
 from dashboard.core.job import Job, JobStatus, json_text, utc_now
 from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.current import this_app
-from dashboard.transactions import asking, write
+from dashboard.database.transactions import asking, write
 
 STALE_MAX = 20  # stale entries that a claim passes over one by one; a refill is then cheaper than going on
 REFILL_AFTER = 1.0  # seconds that a queue over PostgreSQL may not know of a job

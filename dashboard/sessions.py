@@ -10,11 +10,11 @@ from secrets import token_urlsafe
 from flask import Flask, current_app, session
 from sqlalchemy import bindparam, delete, or_, select
 
-from dashboard.compiled import Compiled
 from dashboard.config import Credential, Settings
 from dashboard.core.job import utc_now
-from dashboard.models import sessions
-from dashboard.transactions import asking, writing
+from dashboard.database.schema import sessions
+from dashboard.database.statement import Compiled
+from dashboard.database.transactions import asking, writing
 
 LASTS = timedelta(hours=12)
 ID_BYTES = 16

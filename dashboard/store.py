@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select, update
 
-from dashboard.compiled import Compiled
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job, JobStatus
 from dashboard.core.transitions import TRANSITIONS, Action
-from dashboard.models import BY_AGE, IN_CLAIM_ORDER, PREVIEW, jobs, tally
+from dashboard.database.schema import BY_AGE, IN_CLAIM_ORDER, PREVIEW, jobs, tally
+from dashboard.database.statement import Compiled
 
 _JOB = [jobs.c[name] for name in Job._fields]
 

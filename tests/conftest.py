@@ -20,7 +20,7 @@ from postgres import Postgres
 from support import Server
 
 from dashboard import create_app
-from dashboard.models import db
+from dashboard.database.engine import db
 
 SPEED = (
     "browser",

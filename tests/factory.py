@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from dashboard import service, store
 from dashboard.core.job import Job, JobStatus
 from dashboard.core.transitions import Action
-from dashboard.transactions import writing
+from dashboard.database.transactions import writing
 
 EXAMPLE = {
     "type": "image_resize",

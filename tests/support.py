@@ -14,8 +14,8 @@ from unittest.mock import patch
 import httpx
 from sqlalchemy import Connection, event
 
-from dashboard import compiled
-from dashboard.models import db
+from dashboard.database import statement as statement_module
+from dashboard.database.engine import db
 
 ROOT = Path(__file__).parent.parent
 T = TypeVar("T")
@@ -36,7 +36,7 @@ Statement = tuple[str, Any]  # with its parameters
 def statements(action: Callable[[], object]) -> list[Statement]:
     """What it asks the database, whichever way, but for the BEGIN."""
     found: list[Statement] = []
-    run = compiled.run
+    run = statement_module.run
 
     def note_compiled(tx: Connection, form: Any, values: Any) -> Any:
         found.append((form.sql, tuple(values) if isinstance(values, list) else values))
@@ -46,7 +46,7 @@ def statements(action: Callable[[], object]) -> list[Statement]:
         found.append((statement, parameters))
 
     event.listen(db.engine, "before_cursor_execute", note_other)
-    with patch.object(compiled, "run", note_compiled):
+    with patch.object(statement_module, "run", note_compiled):
         action()
     event.remove(db.engine, "before_cursor_execute", note_other)
     return [each for each in found if not each[0].startswith("BEGIN")]

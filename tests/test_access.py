@@ -25,9 +25,9 @@ from werkzeug.test import TestResponse
 from dashboard import store
 from dashboard.attempts import FORGET_AFTER, FREE, KNOWN_FOR, WAIT_MAX
 from dashboard.core.job import Job, JobStatus
-from dashboard.models import attempts, sessions
+from dashboard.database.schema import attempts, sessions
+from dashboard.database.transactions import reading, writing
 from dashboard.sessions import LASTS
-from dashboard.transactions import reading, writing
 
 PASSWORDS = {"viewer": "only-looks-on", "operator": "presses:buttons"}
 TOKENS = {"viewer": "token-that-looks-on", "operator": "token-that-presses"}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dashboard import store
 from dashboard.core.job import JobStatus
 from dashboard.core.transitions import JOB_ACTIONS, TRANSITIONS, Action
-from dashboard.transactions import writing
+from dashboard.database.transactions import writing
 
 KEYS = ["id", "type", "payload", "priority", "status", "result", "created_at", "started_at", "completed_at"]
 

@@ -14,8 +14,9 @@ from sqlalchemy import create_engine
 from support import Server
 from traffic import Call, Traffic, drain, execute, judge, judge_order, query, table
 
-from dashboard import create_app, listing, migrate, service, store
-from dashboard.transactions import reading
+from dashboard import create_app, listing, service, store
+from dashboard.database import migrate
+from dashboard.database.transactions import reading
 
 JOBS = 1_500
 StartServer = Callable[..., Server]

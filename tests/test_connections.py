@@ -12,12 +12,13 @@ from flask import Flask
 from sqlalchemy import Connection, Engine, event, func, select, text
 from sqlalchemy.exc import OperationalError
 
-from dashboard import compiled, listing, service, store, writers
-from dashboard.compiled import Compiled
-from dashboard.connections import Connections, DatabaseBusyError
+from dashboard import listing, service, store
 from dashboard.core.job import Job, JobStatus
-from dashboard.models import OTHERS, db
-from dashboard.transactions import asking, reading, writing
+from dashboard.database import group_commit, statement
+from dashboard.database.connections import Connections, DatabaseBusyError
+from dashboard.database.engine import OTHERS, db
+from dashboard.database.statement import Compiled
+from dashboard.database.transactions import asking, reading, writing
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_who_writes_several_statements_leaves_the_others_their_connections(
             all_there.wait()
             all_may_go.wait()
 
-    monkeypatch.setattr(writers, "TURN_TIMEOUT", 0.01)
+    monkeypatch.setattr(group_commit, "TURN_TIMEOUT", 0.01)
     app = make_app(postgres_url)
     all_there, all_may_go = Barrier(OTHERS + 1, timeout=10), Event()
     with app.app_context(), ThreadPoolExecutor(OTHERS) as pool, ExitStack() as stack:
@@ -185,12 +186,12 @@ def test_an_answer_that_cannot_be_is_not_sent_and_its_connection_is_dropped(
         changed = form.sql.startswith("UPDATE jobs")
         return [Job._make(row)._replace(status=answered) for row in rows] if changed else rows
 
-    client, run = app.test_client(), compiled.run
+    client, run = app.test_client(), statement.run
     job = make_job(JobStatus.RUNNING if path == "{}/complete" else JobStatus.PENDING)
     dropped: list[object] = []
     event.listen(db.engine, "invalidate", lambda *_: dropped.append(None))
     with monkeypatch.context() as patched:
-        patched.setattr(compiled, "run", answer)
+        patched.setattr(statement, "run", answer)
         refused = client.post(f"/jobs/{path.format(job.id)}")
     assert (refused.status_code, list(refused.json)) == (500, ["detail"])
     assert dropped

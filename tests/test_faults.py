@@ -16,7 +16,7 @@ from postgres import Postgres
 from support import Server, eventually
 from traffic import execute, judge_answer, query
 
-from dashboard.usable import UnusableDatabaseError
+from dashboard.database.usable import UnusableDatabaseError
 
 StartServer = Callable[..., Server]
 

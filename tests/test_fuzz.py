@@ -21,7 +21,7 @@ from schemathesis.engine import events, from_schema
 
 from dashboard import store
 from dashboard.core.job import JobStatus
-from dashboard.transactions import reading
+from dashboard.database.transactions import reading
 
 SEED = 20_260_101
 OPERATIONS = {

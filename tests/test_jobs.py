@@ -12,7 +12,7 @@ from dashboard.config import ClaimFrom
 from dashboard.core.errors import ActionRefusedError, JobNotFoundError, NoPendingJobsError
 from dashboard.core.job import Job, JobStatus, json_text
 from dashboard.core.transitions import JOB_ACTIONS, TRANSITIONS, Action, allowed
-from dashboard.transactions import reading
+from dashboard.database.transactions import reading
 
 # The contract's picture, once more and in other words than the code's.
 MOVES = {

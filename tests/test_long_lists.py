@@ -16,8 +16,8 @@ from support import Server, statements
 from dashboard import service
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import JobStatus
+from dashboard.database.transactions import writing
 from dashboard.listing import SHORT_MAX
-from dashboard.transactions import writing
 
 JSON = {"Content-Type": "application/json"}
 LONG = json.dumps({"text": "x" * 900_000})

@@ -24,8 +24,8 @@ from dashboard import create_app, listing, service, store
 from dashboard.config import ClaimFrom
 from dashboard.core import claim_queue
 from dashboard.core.errors import ActionRefusedError, JobNotFoundError, NoPendingJobsError
-from dashboard.models import jobs
-from dashboard.transactions import reading, writing
+from dashboard.database.schema import jobs
+from dashboard.database.transactions import reading, writing
 
 BOUNDS = settings(
     max_examples=20,

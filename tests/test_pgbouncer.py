@@ -12,10 +12,10 @@ from sqlalchemy.exc import OperationalError
 from support import Server, eventually
 from traffic import Call, Traffic, drain, judge, query, table
 
-from dashboard import postgresql
-from dashboard.connections import Connections
-from dashboard.models import db
-from dashboard.transactions import asking, reading, write, writing
+from dashboard.database import postgresql
+from dashboard.database.connections import Connections
+from dashboard.database.engine import db
+from dashboard.database.transactions import asking, reading, write, writing
 
 JOBS = 500
 MODES: dict[str, dict[str, str]] = {

@@ -15,7 +15,7 @@ from support import Statement, statements
 from dashboard import create_app, listing, store
 from dashboard.core.job import JobStatus
 from dashboard.core.transitions import Action
-from dashboard.transactions import writing
+from dashboard.database.transactions import writing
 
 NOW = datetime(2026, 1, 1, 12)
 FILL = (

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from dashboard import listing, service
 from dashboard.core.job import json_text
-from dashboard.transactions import writing
+from dashboard.database.transactions import writing
 
 SPECIAL = r"*?[]^$.+(){}|\\%_/-'\"#&"
 

@@ -22,7 +22,7 @@ from werkzeug.test import TestResponse
 
 from dashboard import store
 from dashboard.core.job import Job, JobStatus
-from dashboard.transactions import reading, writing
+from dashboard.database.transactions import reading, writing
 
 ADA = "ada:operator:press-the-button"
 SIGN_IN = {"name": "ada", "password": "press-the-button"}

@@ -17,7 +17,7 @@ from support import ROOT, Server, eventually, free_port
 
 from dashboard import create_app
 from dashboard.config import SettingsError
-from dashboard.usable import UnusableDatabaseError
+from dashboard.database.usable import UnusableDatabaseError
 
 SERVE = ("serve.py",)
 GUNICORN = ("-m", "gunicorn")

@@ -15,8 +15,9 @@ from support import Statement, statements
 
 from dashboard import listing, service, store
 from dashboard.core.job import Job, JobStatus
-from dashboard.models import db, jobs
-from dashboard.transactions import reading, writing
+from dashboard.database.engine import db
+from dashboard.database.schema import jobs
+from dashboard.database.transactions import reading, writing
 
 NOW = datetime(2026, 1, 1, 12)
 JOB = Job("id-7", "t", None, 1, "PENDING", None, NOW, None, None)

@@ -18,12 +18,13 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
 from support import ROOT, eventually, statements
 
-from dashboard import listing, service, store, writers
-from dashboard.connections import DatabaseBusyError
+from dashboard import listing, service, store
 from dashboard.core.errors import ActionRefusedError
 from dashboard.core.job import JobStatus
-from dashboard.models import db
-from dashboard.transactions import reading, write, writing
+from dashboard.database import group_commit
+from dashboard.database.connections import DatabaseBusyError
+from dashboard.database.engine import db
+from dashboard.database.transactions import reading, write, writing
 
 CROWD = 8
 
@@ -78,7 +79,7 @@ def test_who_waits_for_the_write_lock_is_committed_with_the_others(app: Flask, c
 def test_a_commit_takes_so_many_along_and_the_others_are_led_by_the_next(
     app: Flask, commits: list[Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writers, "GROUP_MAX", 3)
+    monkeypatch.setattr(group_commit, "GROUP_MAX", 3)
     with at_once(app, [lambda: service.create("t", None, 0)] * CROWD) as futures:
         pass
     assert len({future.result().id for future in futures}) == CROWD
@@ -185,7 +186,7 @@ def test_where_the_file_of_turns_cannot_be_the_database_s_own_lock_does(app: Fla
 def test_a_process_that_does_not_let_go_of_its_turn_is_not_waited_for_without_end(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writers, "BUSY_TIMEOUT", 100)
+    monkeypatch.setattr(group_commit, "BUSY_TIMEOUT", 100)
     with open(f"{db.engine.url.database}-turn", "wb") as file:
         flock(file, LOCK_EX)
         with pytest.raises(DatabaseBusyError):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import httpx
 import psycopg
 
-from dashboard.models import sqlite
+from dashboard.database.engine import sqlite
 
 UNANSWERED = 0  # the status of a call whose connection broke
 LIFE = ("PENDING", "RUNNING", "COMPLETED", "FAILED")

@@ -22,7 +22,7 @@ from bench import load, targets
 from bench.measure import Cell, Ratio, Section, interleaved, say
 from bench.talk import Heard, Talk, check, converse
 from dashboard import create_app, service
-from dashboard.models import IN_CLAIM_ORDER
+from dashboard.database.schema import IN_CLAIM_ORDER
 
 ROUNDS = 3
 SECONDS = 1.5

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.talk import Answer, Request, check
 from dashboard import create_app
-from dashboard.models import db
+from dashboard.database.engine import db
 
 
 class App:

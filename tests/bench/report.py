@@ -16,7 +16,7 @@ from support import ROOT
 
 from bench import load, targets
 from bench.measure import Cell, Ratio, Section
-from dashboard.models import sqlite
+from dashboard.database.engine import sqlite
 
 PACKAGES = ("flask", "gunicorn", "gevent", "sqlalchemy", "psycopg", "fastapi", "uvicorn", "uvloop", "httptools")
 WIDTH = 120

@@ -16,7 +16,7 @@ from bench import reference
 from bench.measure import BenchError
 from bench.talk import Request
 from dashboard import create_app
-from dashboard.models import db, sqlite
+from dashboard.database.engine import db, sqlite
 
 PAYLOAD = {"image_url": "https://example.com/image.png", "width": 300, "height": 300}
 CREATE = Request("POST", "/jobs", json.dumps({"type": "image_resize", "payload": PAYLOAD, "priority": 5}))

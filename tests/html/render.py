@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from flask.testing import FlaskClient
 
 from dashboard import create_app
-from dashboard.models import db
+from dashboard.database.engine import db
 
 HOSTILE = "<img src=x> '\"&amp; \u202e"
 

@@ -11,10 +11,10 @@ from typing import TypeVar, cast
 from flask import Flask
 from sqlalchemy import Connection
 
-from dashboard.connections import Connections
 from dashboard.current import this_app
-from dashboard.models import ASKERS, POOL_TIMEOUT, READERS, db
-from dashboard.writers import OneWriter, Writers
+from dashboard.database.connections import Connections
+from dashboard.database.engine import ASKERS, POOL_TIMEOUT, READERS, db
+from dashboard.database.group_commit import OneWriter, Writers
 
 T = TypeVar("T")
 
@@ -80,7 +80,9 @@ def write(
 
 
 _is_writing = ContextVar("is_writing", default=False)
+
 _INSIDE = Context()
+
 _INSIDE.run(_is_writing.set, True)
 
 

@@ -3,6 +3,7 @@
 from sqlalchemy import ColumnElement
 
 REGEX_SPECIAL = r"\*?[]^$.+(){}|"
+
 GLOB_SPECIAL = "*?["
 
 

@@ -10,11 +10,12 @@ from alembic.util import CommandError
 from flask import Flask, Request, current_app
 from sqlalchemy import Connection, text
 
-from dashboard.models import db
-from dashboard.transactions import reading, writing
-from dashboard.usable import UNAVAILABLE, UnusableDatabaseError, checked
+from dashboard.database.engine import db
+from dashboard.database.transactions import reading, writing
+from dashboard.database.usable import UNAVAILABLE, UnusableDatabaseError, checked
 
 ADVISORY_LOCK = 0x6A6F6273  # "jobs": PostgreSQL's key for the one process that migrates
+
 NEEDS_NO_DATABASE = ("assets.static", "health.healthz")
 
 # What the tables and their columns are called, the indexes that are in use, and the triggers that are not switched off.
@@ -34,7 +35,9 @@ _PRESENT = {
         "UNION ALL SELECT 'trigger ' || tgname FROM t JOIN pg_trigger ON tgrelid = t.oid WHERE tgenabled IN ('O', 'A')"
     ),
 }
+
 _TRIGGERS = {"sqlite": ("insert", "update", "delete"), "postgresql": ("insert", "update", "delete", "truncate")}
+
 _VERSION = text("SELECT version_num FROM alembic_version")
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 
 Convert = Callable[[Any], Any]
+
 FEW = 10  # rows: a cursor holds on to what it has read, so that of more is not kept
 
 

@@ -7,9 +7,10 @@ from time import monotonic
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from dashboard.models import sqlite
+from dashboard.database.engine import sqlite
 
 STEPS = 100  # of SQLite's between two looks at the clock: a few rows
+
 QUERY_CANCELED = "57014"  # PostgreSQL's SQLSTATE
 
 

@@ -10,11 +10,12 @@ from typing import Any
 from gevent import monkey
 from sqlalchemy import Connection, Engine
 
-from dashboard.connections import Connections, DatabaseBusyError
-from dashboard.models import BUSY_TIMEOUT, OTHERS, WRITERS
-from dashboard.turns import in_thread, locked
+from dashboard.database.connections import Connections, DatabaseBusyError
+from dashboard.database.engine import BUSY_TIMEOUT, OTHERS, WRITERS
+from dashboard.database.turns import in_thread, locked
 
 TURN_TIMEOUT = 2  # seconds
+
 GROUP_MAX = 100  # writes that one commit takes along; who comes later waits for the next
 
 Work = Callable[[Connection], Any]

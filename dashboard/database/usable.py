@@ -16,11 +16,12 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalEr
 from sqlalchemy.pool import NullPool
 
 from dashboard.config import SettingsError
-from dashboard.connections import DatabaseBusyError
-from dashboard.models import POOL_TIMEOUT, db, sqlite
+from dashboard.database.connections import DatabaseBusyError
+from dashboard.database.engine import POOL_TIMEOUT, db, sqlite
 
 # It is locked, full, read-only, down or has no connection free: one may try again.
 UNAVAILABLE = (OperationalError, InterfaceError, InternalError, DatabaseBusyError)
+
 NOWHERE = "nowhere"  # no address in digits: nothing is sent, nor any name looked up
 
 

@@ -1,0 +1,1 @@
+"""How one talks to SQLite and PostgreSQL: engine, tables, transactions, migrations. Knows no use case."""
