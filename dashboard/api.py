@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from flask import Blueprint, Flask, Response
 from werkzeug.routing import BaseConverter
 
-from dashboard import listing, schemas, service, store
+from dashboard import schemas, service
 from dashboard.answers import json_answer
 from dashboard.core.job import Job
 from dashboard.current import this_app
 from dashboard.database.transactions import asking, reading
 from dashboard.endpoint import json_bytes, json_response, operation
+from dashboard.store import counts, listing
+from dashboard.store import jobs as job_store
 
 bp = Blueprint("api", __name__, url_prefix="/jobs")
 
@@ -84,7 +86,7 @@ def queue(query: schemas.QueueQuery) -> Response:
 def summary() -> dict[str, int]:
     """How many jobs there are of each status."""
     with asking() as tx:
-        tally = store.counts(tx)._asdict()
+        tally = counts.counts(tx)._asdict()
     return {name: tally[name] for name in schemas.Summary.model_fields}
 
 
@@ -93,7 +95,7 @@ def summary() -> dict[str, int]:
 def job(job_id: str) -> Job:
     """One job."""
     with asking() as tx:
-        return store.get(tx, job_id)
+        return job_store.get(tx, job_id)
 
 
 @bp.post("/<job_id>/process")

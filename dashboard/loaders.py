@@ -16,13 +16,14 @@ from flask import request
 from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
-from dashboard import access, listing, service, store
+from dashboard import access, service
 from dashboard.assets import url_for
 from dashboard.core.job import Job, JobStatus, utc_now
 from dashboard.core.transitions import Action, allowed
 from dashboard.current import this_request
 from dashboard.formats import age
 from dashboard.forms import FilterForm
+from dashboard.store import claims, counts, jobs, listing
 
 PAGE_SIZE = 50
 QUEUE_SIZE = 100
@@ -41,7 +42,7 @@ class Live(NamedTuple):
 
 def revision(tx: Connection) -> str:
     """The tag of what only a change of a job can change, and of who looks."""
-    return f"{store.revision(tx)}{'' if access.may_act() else 'v'}"
+    return f"{counts.revision(tx)}{'' if access.may_act() else 'v'}"
 
 
 def job_tag(tx: Connection) -> str:
@@ -67,8 +68,8 @@ def board(tx: Connection) -> Context:
     status = JobStatus(query["status"]) if "status" in query else None
     sought = listing.Sought(status, query.get("type"), query.get("q"))
     held = [int(seq) for seq in asked.get("hold", "").split(",") if seq]
-    since = asked.get("since", store.last_seq(tx))
-    tally = store.counts(tx)
+    since = asked.get("since", claims.last_seq(tx))
+    tally = counts.counts(tx)
     oldest_first = "sort" in query
     if held:
         page = _held(tx, sought, held, place, oldest_first)
@@ -99,7 +100,7 @@ def board(tx: Connection) -> Context:
 
 def job(tx: Connection, job_id: str) -> Context:
     """One job: facts, timeline, payload, result, actions, and why it is waiting."""
-    found = store.get(tx, job_id)
+    found = jobs.get(tx, job_id)
     url = flask.url_for("api.job", job_id=job_id, _external=True)
     return {
         "live": Live(url_for("fragments.job", job_id=job_id), job_tag(tx)),
@@ -117,7 +118,7 @@ def queue_tag(tx: Connection) -> str:
 def queue(tx: Connection) -> Context:
     """This process's entries in claim order, and beside them the database's own order."""
     entries, total = service.queue_snapshot(tx, QUEUE_SIZE)
-    pending = store.next_pending(tx, QUEUE_SIZE)
+    pending = claims.next_pending(tx, QUEUE_SIZE)
     live = [entry.id for entry in entries if entry.status == JobStatus.PENDING]
     return {
         "live": Live(url_for("fragments.queue"), queue_tag(tx)),

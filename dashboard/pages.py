@@ -7,11 +7,13 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug import Response
 
-from dashboard import listing, loaders, service, store
+from dashboard import loaders, service
 from dashboard.core.job import Job
 from dashboard.core.transitions import Action, allowed
 from dashboard.database.transactions import reading
 from dashboard.forms import CompleteForm, FailForm, FilterForm, NewJobForm
+from dashboard.store import jobs as job_store
+from dashboard.store import listing
 
 bp = Blueprint("pages", __name__)
 
@@ -95,7 +97,7 @@ def asked(what: str, job_id: str | None = None, form: Any = None) -> loaders.Con
     with reading() as tx:
         if job_id is None:
             return {"what": what, "form": form or NewJobForm(), "types": listing.recent_types(tx)}
-        job = store.get(tx, job_id)
+        job = job_store.get(tx, job_id)
     if what not in allowed(job.status):
         service.refuse(Action(what), job)
     return {"what": what, "form": form or ACTION_FORMS[what](), "job": job}

@@ -11,13 +11,13 @@ from typing import NoReturn
 from sqlalchemy import Connection
 from uuid_utils import uuid7
 
-from dashboard import store
 from dashboard.core.claim_queue import WINDOW, ClaimQueue, Entry
 from dashboard.core.errors import ActionRefusedError, NoPendingJobsError
 from dashboard.core.job import Job, JobStatus, json_text, utc_now
 from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.current import this_app
 from dashboard.database.transactions import asking, write
+from dashboard.store import claims, counts, jobs
 
 STALE_MAX = 20  # stale entries that a claim passes over one by one; a refill is then cheaper than going on
 REFILL_AFTER = 1.0  # seconds that a queue over PostgreSQL may not know of a job
@@ -27,7 +27,7 @@ def create(type: str, payload: str | None, priority: int) -> Job:  # noqa: A002
     """Enqueue a job, PENDING."""
 
     def insert(tx: Connection) -> Job:
-        return store.insert(tx, id=str(uuid7()), type=type, payload=payload, priority=priority, now=utc_now())
+        return jobs.insert(tx, id=str(uuid7()), type=type, payload=payload, priority=priority, now=utc_now())
 
     return write(insert, one_statement=True)
 
@@ -35,7 +35,7 @@ def create(type: str, payload: str | None, priority: int) -> Job:  # noqa: A002
 def claim() -> Job:
     """Take the next job, now RUNNING: the highest priority first, and of those the oldest."""
     if (queue := claim_queue()) is None:
-        job = write(lambda tx: store.claim_next(tx, utc_now()), one_statement=True)
+        job = write(lambda tx: claims.claim_next(tx, utc_now()), one_statement=True)
     else:
         job = write(lambda tx: _claim_next(tx, queue), undone=queue.forget)  # what was popped is still PENDING then
     if job is None:
@@ -62,7 +62,7 @@ def call_off(job_id: str) -> Job:
     """Undo a creation: fail the job, unless somebody has taken it already."""
     result = json_text({"reason": "called off right after it was created"})
 
-    return _move(Action.FAIL, job_id, lambda tx: store.call_off(tx, job_id, utc_now(), result), (JobStatus.PENDING,))
+    return _move(Action.FAIL, job_id, lambda tx: jobs.call_off(tx, job_id, utc_now(), result), (JobStatus.PENDING,))
 
 
 def claim_queue() -> ClaimQueue | None:
@@ -71,7 +71,7 @@ def claim_queue() -> ClaimQueue | None:
     return queue
 
 
-def queue_snapshot(tx: Connection, limit: int) -> tuple[list[store.QueuedJob], int]:
+def queue_snapshot(tx: Connection, limit: int) -> tuple[list[claims.QueuedJob], int]:
     """The first `limit` entries of the queue with the jobs they point at, and how many entries it has.
 
     Only a claim changes the queue. What it has not seen yet is looked up here, and told as the claim will find it; so
@@ -80,12 +80,12 @@ def queue_snapshot(tx: Connection, limit: int) -> tuple[list[store.QueuedJob], i
     """
     queue = claim_queue()
     known = None if queue is None else queue.snapshot(limit)
-    new = None if known is None else store.pending_after(tx, known.cursor, limit=WINDOW + 1)
+    new = None if known is None else claims.pending_after(tx, known.cursor, limit=WINDOW + 1)
     if queue is None or known is None or new is None or len(new) > WINDOW:
-        return store.next_pending(tx, limit), store.counts(tx).pending
+        return claims.next_pending(tx, limit), counts.counts(tx).pending
     claimed = {entry.seq for entry in queue.claimed}
     entries = sorted({*known.entries, *queue.claimed, *(Entry(-priority, seq) for seq, priority in new)})
-    found = store.queued(tx, [entry.seq for entry in entries[: limit + len(claimed)]])
+    found = claims.queued(tx, [entry.seq for entry in entries[: limit + len(claimed)]])
     shown = [job for job in found if job.seq not in claimed or job.status == JobStatus.PENDING]
     return shown[:limit], known.total + len(new) + sum(job.seq in claimed for job in shown)
 
@@ -100,7 +100,7 @@ def _catch_up(tx: Connection, queue: ClaimQueue) -> None:
     exact = tx.dialect.name == "sqlite"
     is_fresh = not queue.runs_low() and (exact or queue.seconds_since_refill() < REFILL_AFTER)
     if is_fresh and (cursor := queue.cursor) is not None:
-        rows = store.pending_after(tx, cursor, limit=WINDOW + 1)
+        rows = claims.pending_after(tx, cursor, limit=WINDOW + 1)
         if len(rows) <= WINDOW:
             queue.catch_up(cursor, rows)
             return
@@ -108,7 +108,7 @@ def _catch_up(tx: Connection, queue: ClaimQueue) -> None:
 
 
 def _refill(tx: Connection, queue: ClaimQueue) -> None:
-    queue.refill(store.candidates(tx, WINDOW), cursor=store.last_seq(tx), total=store.counts(tx).pending)
+    queue.refill(claims.candidates(tx, WINDOW), cursor=claims.last_seq(tx), total=counts.counts(tx).pending)
 
 
 def _claim_next(tx: Connection, queue: ClaimQueue) -> Job | None:
@@ -123,7 +123,7 @@ def _pop(tx: Connection, queue: ClaimQueue, tries: Iterable[int]) -> Job | None:
     for _ in tries:
         if (seq := queue.pop()) is None:
             return None
-        if job := store.act(tx, Action.CLAIM, seq, utc_now()):
+        if job := jobs.act(tx, Action.CLAIM, seq, utc_now()):
             queue.claimed.append(Entry(-job.priority, seq))
             return job
     return None
@@ -131,7 +131,7 @@ def _pop(tx: Connection, queue: ClaimQueue, tries: Iterable[int]) -> Job | None:
 
 def _act(action: Action, job_id: str, result: str | None = None) -> Job:
     sources = TRANSITIONS[action].sources
-    return _move(action, job_id, lambda tx: store.act(tx, action, job_id, utc_now(), result), sources)
+    return _move(action, job_id, lambda tx: jobs.act(tx, action, job_id, utc_now(), result), sources)
 
 
 def _move(
@@ -140,7 +140,7 @@ def _move(
     """Run the action's one statement; where its guard held nothing, say why."""
     while (moved := write(guarded, one_statement=True)) is None:
         with asking() as tx:
-            job = store.get(tx, job_id)
+            job = jobs.get(tx, job_id)
         if job.status not in sources:
             refuse(action, job, sources)
         # Another request moved it on between the two statements: then once more.

@@ -10,10 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from dashboard import service, store
+from dashboard import service
 from dashboard.core.job import Job, JobStatus
 from dashboard.core.transitions import Action
 from dashboard.database.transactions import writing
+from dashboard.store import jobs as job_store
 
 EXAMPLE = {
     "type": "image_resize",
@@ -50,7 +51,7 @@ def make_many(count: int) -> list[str]:
     now = datetime.now(UTC).replace(tzinfo=None)
     with writing() as tx:
         jobs = [
-            store.insert(tx, id=str(uuid4()), type="job", payload=None, priority=number % 2, now=now)
+            job_store.insert(tx, id=str(uuid4()), type="job", payload=None, priority=number % 2, now=now)
             for number in range(count)
         ]
     return [job.id for job in jobs]

@@ -22,12 +22,12 @@ from support import statements
 from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
-from dashboard import store
 from dashboard.attempts import FORGET_AFTER, FREE, KNOWN_FOR, WAIT_MAX
 from dashboard.core.job import Job, JobStatus
 from dashboard.database.schema import attempts, sessions
 from dashboard.database.transactions import reading, writing
 from dashboard.sessions import LASTS
+from dashboard.store import counts
 
 PASSWORDS = {"viewer": "only-looks-on", "operator": "presses:buttons"}
 TOKENS = {"viewer": "token-that-looks-on", "operator": "token-that-presses"}
@@ -122,9 +122,9 @@ def ask(client: FlaskClient, line: str, job: Job, **sent: Any) -> TestResponse:
     return client.open(path, method=method, buffered=True, **sent)
 
 
-def revision(app: Flask) -> store.Tally:
+def revision(app: Flask) -> counts.Tally:
     with app.app_context(), reading() as tx:
-        return store.counts(tx)
+        return counts.counts(tx)
 
 
 # ---- Every route, method and person

@@ -12,10 +12,10 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dashboard import store
 from dashboard.core.job import JobStatus
 from dashboard.core.transitions import JOB_ACTIONS, TRANSITIONS, Action
 from dashboard.database.transactions import writing
+from dashboard.store import jobs as job_store
 
 KEYS = ["id", "type", "payload", "priority", "status", "result", "created_at", "started_at", "completed_at"]
 
@@ -181,7 +181,7 @@ def test_the_summary_counts_the_jobs_of_each_status(client: FlaskClient) -> None
 )
 def test_a_time_has_no_zone_and_microseconds_if_there_are_any(client: FlaskClient, time: datetime, text: str) -> None:
     with writing() as tx:
-        job = store.insert(tx, id=str(uuid4()), type="job", payload=None, priority=0, now=time)
+        job = job_store.insert(tx, id=str(uuid4()), type="job", payload=None, priority=0, now=time)
     assert call(client, f"GET /jobs/{job.id}", 200)["created_at"] == text
     assert call(client, "GET /jobs/queue", 200)[0]["created_at"] == text
 

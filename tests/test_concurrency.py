@@ -14,9 +14,10 @@ from sqlalchemy import create_engine
 from support import Server
 from traffic import Call, Traffic, drain, execute, judge, judge_order, query, table
 
-from dashboard import create_app, listing, service, store
+from dashboard import create_app, service
 from dashboard.database import migrate
 from dashboard.database.transactions import reading
+from dashboard.store import counts, listing
 
 JOBS = 1_500
 StartServer = Callable[..., Server]
@@ -66,10 +67,10 @@ def test_each_process_lists_the_jobs_that_others_created(sqlite_url: str, start_
 def test_a_reader_sees_one_moment_although_others_write_meanwhile(make_app: MakeApp, database_url: str) -> None:
     reader, writer = make_app(database_url), make_app(database_url).test_client()
     with reader.app_context(), reading() as tx:
-        before = store.counts(tx)
+        before = counts.counts(tx)
         assert writer.post("/jobs", json={"type": "a"}).status_code == 201
         assert listing.newest(tx, None, 10) == []
-        assert store.counts(tx) == before
+        assert counts.counts(tx) == before
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

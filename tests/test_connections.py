@@ -12,13 +12,15 @@ from flask import Flask
 from sqlalchemy import Connection, Engine, event, func, select, text
 from sqlalchemy.exc import OperationalError
 
-from dashboard import listing, service, store
+from dashboard import service
 from dashboard.core.job import Job, JobStatus
 from dashboard.database import group_commit, statement
 from dashboard.database.connections import Connections, DatabaseBusyError
 from dashboard.database.engine import OTHERS, db
 from dashboard.database.statement import Compiled
 from dashboard.database.transactions import asking, reading, writing
+from dashboard.store import counts, listing
+from dashboard.store import jobs as job_store
 
 
 @pytest.fixture
@@ -141,9 +143,9 @@ def test_who_writes_several_statements_leaves_the_others_their_connections(
             pass
         job = service.create("t", None, 0)
         with asking() as tx:
-            assert store.get(tx, job.id) == job
+            assert job_store.get(tx, job.id) == job
         with reading() as tx:
-            assert store.counts(tx).pending == 1
+            assert counts.counts(tx).pending == 1
 
 
 def test_a_statement_that_took_too_long_costs_nobody_his_connection(make_app: MakeApp, postgres_url: str) -> None:
@@ -166,7 +168,7 @@ def test_what_a_long_list_has_read_is_not_kept(app: Flask) -> None:
     for _ in range(20):
         make_job()
     with asking() as tx:
-        store.counts(tx)
+        counts.counts(tx)
         assert "cursor" in tx.connection.info
         assert len(listing.newest(tx, None, 20)) == 20
         assert "cursor" not in tx.connection.info

@@ -19,9 +19,9 @@ from jsonschema import Draft202012Validator
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
-from dashboard import store
 from dashboard.core.job import JobStatus
 from dashboard.database.transactions import reading
+from dashboard.store import counts
 
 SEED = 20_260_101
 OPERATIONS = {
@@ -175,9 +175,9 @@ TEXT = st.text() | st.sampled_from(NASTY)
 OBJECTS = objects(VALUES).map(json.dumps)
 
 
-def revision() -> store.Tally:
+def revision() -> counts.Tally:
     with reading() as tx:
-        return store.counts(tx)
+        return counts.counts(tx)
 
 
 def sent(client: FlaskClient, path: str, form: dict[str, str], ok: int) -> bool:

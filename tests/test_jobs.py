@@ -7,12 +7,14 @@ import pytest
 from conftest import MakeApp
 from factory import ACT, UNKNOWN, make_job
 
-from dashboard import listing, service, store
+from dashboard import service
 from dashboard.config import ClaimFrom
 from dashboard.core.errors import ActionRefusedError, JobNotFoundError, NoPendingJobsError
 from dashboard.core.job import Job, JobStatus, json_text
 from dashboard.core.transitions import JOB_ACTIONS, TRANSITIONS, Action, allowed
 from dashboard.database.transactions import reading
+from dashboard.store import counts as count_store
+from dashboard.store import listing
 
 # The contract's picture, once more and in other words than the code's.
 MOVES = {
@@ -41,7 +43,7 @@ def all_jobs() -> list[Job]:
 
 def counts() -> dict[str, int]:
     with reading() as tx:
-        tally = store.counts(tx)
+        tally = count_store.counts(tx)
     return {status: getattr(tally, status.lower()) for status in JobStatus}
 
 

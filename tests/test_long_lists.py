@@ -17,7 +17,7 @@ from dashboard import service
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import JobStatus
 from dashboard.database.transactions import writing
-from dashboard.listing import SHORT_MAX
+from dashboard.store.listing import SHORT_MAX
 
 JSON = {"Content-Type": "application/json"}
 LONG = json.dumps({"text": "x" * 900_000})

@@ -20,12 +20,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from dashboard import create_app, listing, service, store
+from dashboard import create_app, service
 from dashboard.config import ClaimFrom
 from dashboard.core import claim_queue
 from dashboard.core.errors import ActionRefusedError, JobNotFoundError, NoPendingJobsError
 from dashboard.database.schema import jobs
 from dashboard.database.transactions import reading, writing
+from dashboard.store import counts, listing
 
 BOUNDS = settings(
     max_examples=20,
@@ -142,7 +143,7 @@ class TwoProcesses(RuleBasedStateMachine):
     def the_table_and_the_tally_are_the_model(self) -> None:
         with self.apps[0].app_context(), reading() as tx:
             table = listing.newest(tx, None, 1_000)
-            tally = store.counts(tx)
+            tally = counts.counts(tx)
         assert [Model(job.id, job.priority, job.status, job.result) for job in reversed(table)] == self.jobs
         statuses = [job.status for job in self.jobs]
         assert list(tally[:4]) == [statuses.count(status) for status in ("PENDING", "RUNNING", "COMPLETED", "FAILED")]

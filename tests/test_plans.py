@@ -12,10 +12,11 @@ from postgres import Postgres
 from sqlalchemy import Connection, text
 from support import Statement, statements
 
-from dashboard import create_app, listing, store
+from dashboard import create_app
 from dashboard.core.job import JobStatus
 from dashboard.core.transitions import Action
 from dashboard.database.transactions import writing
+from dashboard.store import claims, jobs, listing
 
 NOW = datetime(2026, 1, 1, 12)
 FILL = (
@@ -43,15 +44,15 @@ def app(request: pytest.FixtureRequest, postgres: Postgres) -> Iterator[Flask]:
 
 BY_ID = "jobs_id_key"
 PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
-    "claim": (lambda tx: store.claim_next(tx, NOW), "jobs_next jobs_pkey"),
-    "claim by the queue": (lambda tx: store.act(tx, Action.CLAIM, 99, NOW), "jobs_pkey"),
-    "process": (lambda tx: store.act(tx, Action.PROCESS, "PENDING9", NOW), BY_ID),
-    "complete": (lambda tx: store.act(tx, Action.COMPLETE, "RUNNING9", NOW), BY_ID),
-    "fail": (lambda tx: store.act(tx, Action.FAIL, "RUNNING8", NOW), BY_ID),
-    "undo": (lambda tx: store.call_off(tx, "PENDING8", NOW, None), BY_ID),
-    "the candidates": (lambda tx: store.candidates(tx, 10), "jobs_next"),
-    "the queue": (lambda tx: store.next_pending(tx, 10), "jobs_next"),
-    "those behind the cursor": (lambda tx: store.pending_after(tx, 140_000, 10), "jobs_pending"),
+    "claim": (lambda tx: claims.claim_next(tx, NOW), "jobs_next jobs_pkey"),
+    "claim by the queue": (lambda tx: jobs.act(tx, Action.CLAIM, 99, NOW), "jobs_pkey"),
+    "process": (lambda tx: jobs.act(tx, Action.PROCESS, "PENDING9", NOW), BY_ID),
+    "complete": (lambda tx: jobs.act(tx, Action.COMPLETE, "RUNNING9", NOW), BY_ID),
+    "fail": (lambda tx: jobs.act(tx, Action.FAIL, "RUNNING8", NOW), BY_ID),
+    "undo": (lambda tx: jobs.call_off(tx, "PENDING8", NOW, None), BY_ID),
+    "the candidates": (lambda tx: claims.candidates(tx, 10), "jobs_next"),
+    "the queue": (lambda tx: claims.next_pending(tx, 10), "jobs_next"),
+    "those behind the cursor": (lambda tx: claims.pending_after(tx, 140_000, 10), "jobs_pending"),
     "a list of a status": (lambda tx: listing.newest(tx, JobStatus.RUNNING, 10), "jobs_running"),
     "a page of a status": (lambda tx: listing.newest(tx, JobStatus.PENDING, 10, 60_000), "jobs_pending"),
 }

@@ -10,9 +10,10 @@ from factory import call, make_many
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from dashboard import listing, service
+from dashboard import service
 from dashboard.core.job import json_text
 from dashboard.database.transactions import writing
+from dashboard.store import listing
 
 SPECIAL = r"*?[]^$.+(){}|\\%_/-'\"#&"
 

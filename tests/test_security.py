@@ -20,9 +20,9 @@ from flask.testing import FlaskClient
 from support import ROOT, Server, free_port
 from werkzeug.test import TestResponse
 
-from dashboard import store
 from dashboard.core.job import Job, JobStatus
 from dashboard.database.transactions import reading, writing
+from dashboard.store import counts
 
 ADA = "ada:operator:press-the-button"
 SIGN_IN = {"name": "ada", "password": "press-the-button"}
@@ -47,9 +47,9 @@ def job_in(app: Flask, status: JobStatus = JobStatus.PENDING, name: str = "priva
         return make_job(status, name)
 
 
-def revision(app: Flask) -> store.Tally:
+def revision(app: Flask) -> counts.Tally:
     with app.app_context(), reading() as tx:
-        return store.counts(tx)
+        return counts.counts(tx)
 
 
 # ---- Host: a name that somebody else made point at us gets no data

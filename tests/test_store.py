@@ -13,11 +13,13 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 from support import Statement, statements
 
-from dashboard import listing, service, store
+from dashboard import service
 from dashboard.core.job import Job, JobStatus
 from dashboard.database.engine import db
 from dashboard.database.schema import jobs
 from dashboard.database.transactions import reading, writing
+from dashboard.store import claims, counts, listing
+from dashboard.store import jobs as job_store
 
 NOW = datetime(2026, 1, 1, 12)
 JOB = Job("id-7", "t", None, 1, "PENDING", None, NOW, None, None)
@@ -54,7 +56,7 @@ def test_the_tally_equals_the_table_after_every_kind_of_write(app: Flask) -> Non
     def check() -> None:
         with reading() as tx:
             table = Counter(tx.execute(text("SELECT status FROM jobs")).scalars())
-            tally = store.counts(tx)
+            tally = counts.counts(tx)
         assert tally[:4] == tuple(table[status] for status in JobStatus)
         assert tally.revision > revisions[-1]
         revisions.append(tally.revision)
@@ -84,25 +86,25 @@ def test_the_tally_equals_the_table_after_every_kind_of_write(app: Flask) -> Non
 
 def test_a_write_that_is_undone_leaves_the_tally_as_it_was(app: Flask) -> None:
     with reading() as tx:
-        before = store.counts(tx)
+        before = counts.counts(tx)
     with pytest.raises(IntegrityError), writing() as tx:
         tx.execute(jobs.insert(), [row(1), row(1)])
     with reading() as tx:
-        assert store.counts(tx) == before
+        assert counts.counts(tx) == before
 
 
 PLANS = {
-    "the next ones in claim order": (store.next_pending, (10,), "jobs_next"),
-    "the candidates": (store.candidates, (10,), "(COVERING INDEX|Index Only Scan using) jobs_next"),
-    "those behind the cursor": (store.pending_after, (5, 10), "jobs_pending"),
+    "the next ones in claim order": (claims.next_pending, (10,), "jobs_next"),
+    "the candidates": (claims.candidates, (10,), "(COVERING INDEX|Index Only Scan using) jobs_next"),
+    "those behind the cursor": (claims.pending_after, (5, 10), "jobs_pending"),
     "the newest of a status": (listing.newest, (JobStatus.FAILED, 10), "jobs_failed"),
     "a page of a status": (listing.lines, (listing.Sought(JobStatus.RUNNING), 50, 90), "jobs_running"),
     "a search": (listing.lines, (listing.Sought(JobStatus.RUNNING, "t", "x"), 50, 90), "jobs_running"),
     "those ahead": (listing.ahead_of, (JOB, 9), "jobs_(next|pending|id_key)|sqlite_autoindex_jobs_1"),
     "the pace": (listing.started_since, (NOW, 9), "jobs_started"),
     "the newest": (listing.newest, (None, 10), "(jobs_pkey|SCAN jobs)"),
-    "a job by its id": (store.get, ("id-7",), "(jobs_id_key|sqlite_autoindex_jobs_1)"),
-    "the claim by the database": (store.claim_next, (NOW,), "jobs_next"),
+    "a job by its id": (job_store.get, ("id-7",), "(jobs_id_key|sqlite_autoindex_jobs_1)"),
+    "the claim by the database": (claims.claim_next, (NOW,), "jobs_next"),
 }
 
 

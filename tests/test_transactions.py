@@ -18,13 +18,15 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
 from support import ROOT, eventually, statements
 
-from dashboard import listing, service, store
+from dashboard import service
 from dashboard.core.errors import ActionRefusedError
 from dashboard.core.job import JobStatus
 from dashboard.database import group_commit
 from dashboard.database.connections import DatabaseBusyError
 from dashboard.database.engine import db
 from dashboard.database.transactions import reading, write, writing
+from dashboard.store import jobs as job_store
+from dashboard.store import listing
 
 CROWD = 8
 
@@ -331,7 +333,7 @@ def test_work_that_fails_after_it_has_written_is_not_kept(app_of_each: Flask) ->
     with pytest.raises(ValueError, match="half of it"):
         write(half)
     with reading() as tx:
-        assert store.get(tx, job.id) == job
+        assert job_store.get(tx, job.id) == job
 
 
 def by_writing(inner: Callable[[], object]) -> None:

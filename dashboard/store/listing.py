@@ -31,7 +31,7 @@ from dashboard.database.deadline import at_most
 from dashboard.database.matching import contains
 from dashboard.database.schema import BY_AGE, jobs
 from dashboard.database.statement import Compiled
-from dashboard.store import get, has_status, in_claim_order
+from dashboard.store.jobs import get, has_status, in_claim_order
 
 
 def seq_of(tx: Connection, job_id: str) -> int:
@@ -42,7 +42,6 @@ def seq_of(tx: Connection, job_id: str) -> int:
 
 
 _SEQ_OF = Compiled(select(jobs.c.seq).where(jobs.c.id == bindparam("id")))
-
 
 SHORT_MAX = 8_000  # characters of a payload or a result that a list of jobs has at once
 
@@ -92,6 +91,7 @@ def _short(column: Column[str]) -> ColumnElement[str]:
 
 
 _LISTED = {name: jobs.c[name] for name in Job._fields} | {name: _short(jobs.c[name]) for name in ("payload", "result")}
+
 _JOBS = _paged([*_LISTED.values()])
 
 
@@ -127,6 +127,7 @@ class Lines(NamedTuple):
 
 
 SEARCH_WINDOW = 10_000  # jobs that one page of a search looks through
+
 SEARCH_SECONDS = 2.0  # that it may take: on SQLite the process does nothing else meanwhile
 
 
@@ -239,4 +240,5 @@ def recent_types(tx: Connection) -> list[str]:
 
 
 _RECENT = select(jobs.c.type).order_by(jobs.c.seq.desc()).limit(500).subquery()
+
 _RECENT_TYPES = Compiled(select(_RECENT.c.type).distinct().order_by(_RECENT.c.type))
