@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from flask import Blueprint, Flask, Response
 from werkzeug.routing import BaseConverter
 
-from dashboard import schemas, service
+from dashboard import schemas
 from dashboard.answers import json_answer
 from dashboard.core.job import Job
 from dashboard.current import this_app
 from dashboard.database.transactions import asking, reading
 from dashboard.endpoint import json_bytes, json_response, operation
+from dashboard.services import claims
+from dashboard.services import jobs as job_service
 from dashboard.store import counts, listing
 from dashboard.store import jobs as job_store
 
@@ -31,7 +33,7 @@ bp.record_once(lambda state: state.app.url_map.converters.update(job_id=JobIdCon
 @operation(answer=schemas.Job, status=201, body=schemas.JobCreate)
 def create(body: schemas.JobCreate) -> Job:
     """Create a job. It starts PENDING."""
-    return service.create(body.type, body.payload, body.priority or 0)
+    return job_service.create(body.type, body.payload, body.priority or 0)
 
 
 @bp.get("", strict_slashes=False)
@@ -63,7 +65,7 @@ def _in_slices(app: Flask, found: list[Job], long: set[str]) -> Iterator[bytes]:
 @operation(answer=schemas.Job, refuses=(404,))
 def claim() -> Job:
     """Claim the next job: the highest priority first, and of those the oldest. It is RUNNING then."""
-    return service.claim()
+    return claims.claim()
 
 
 @bp.get("/queue")
@@ -75,7 +77,7 @@ def claim() -> Job:
 def queue(query: schemas.QueueQuery) -> Response:
     """This process's queue, next to be claimed first. Stale entries may be among them."""
     with reading() as tx:
-        entries, total = service.queue_snapshot(tx, query.limit)
+        entries, total = claims.queue_snapshot(tx, query.limit)
     response = json_response([{"job_id": e.id, "priority": e.priority, "created_at": e.created_at} for e in entries])
     response.headers["X-Total-Count"] = str(total)
     return response
@@ -102,18 +104,18 @@ def job(job_id: str) -> Job:
 @operation(answer=schemas.Job, refuses=(400, 404))
 def process(job_id: str) -> Job:
     """Start this PENDING job. It is RUNNING then."""
-    return service.process(job_id)
+    return job_service.process(job_id)
 
 
 @bp.post("/<job_id>/complete")
 @operation(answer=schemas.Job, body=schemas.JobComplete, refuses=(400, 404))
 def complete(job_id: str, body: schemas.JobComplete) -> Job:
     """Complete this RUNNING job. The body may be left out."""
-    return service.complete(job_id, body.result)
+    return job_service.complete(job_id, body.result)
 
 
 @bp.post("/<job_id>/fail")
 @operation(answer=schemas.Job, query=schemas.FailQuery, refuses=(400, 404))
 def fail(job_id: str, query: schemas.FailQuery) -> Job:
     """Fail this RUNNING job, or call this PENDING one off. The reason becomes its result."""
-    return service.fail(job_id, query.reason)
+    return job_service.fail(job_id, query.reason)

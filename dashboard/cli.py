@@ -7,8 +7,8 @@ from typing import Any
 import click
 from flask import Blueprint
 
-from dashboard import service
 from dashboard.core.job import json_text
+from dashboard.services import jobs
 
 bp = Blueprint("jobs", __name__, cli_group="jobs")
 
@@ -50,12 +50,12 @@ def demo() -> None:
 
 def _demo_job(rng: random.Random) -> None:
     kind = rng.choice(list(DEMO_JOBS))
-    job = service.create(kind, json_text(DEMO_JOBS[kind](rng)), rng.choice((0, 0, 0, 1, 5, 10)))
+    job = jobs.create(kind, json_text(DEMO_JOBS[kind](rng)), rng.choice((0, 0, 0, 1, 5, 10)))
     fate = rng.random()
     if fate < 0.3:
         return  # stays PENDING
-    service.process(job.id)
+    jobs.process(job.id)
     if fate < 0.85:
-        service.complete(job.id, json_text({"message": "ok", "seconds": rng.randint(1, 90)}))
+        jobs.complete(job.id, json_text({"message": "ok", "seconds": rng.randint(1, 90)}))
     elif fate < 0.95:
-        service.fail(job.id, rng.choice(DEMO_REASONS))
+        jobs.fail(job.id, rng.choice(DEMO_REASONS))

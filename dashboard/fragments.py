@@ -10,13 +10,14 @@ from flask import Blueprint, Response, make_response, render_template, request
 from sqlalchemy import Connection
 from werkzeug.http import quote_etag
 
-from dashboard import loaders, pages, service
+from dashboard import loaders, pages
 from dashboard.answers import not_modified
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job
 from dashboard.current import this_request
 from dashboard.database.transactions import asking, reading
 from dashboard.forms import NewJobForm
+from dashboard.services import claims, jobs
 
 JOBS_CHANGED = "jobs-changed"  # the event that has everything live ask for itself
 
@@ -58,17 +59,17 @@ def create() -> Response | tuple[str, int]:
 
 @bp.post("/claim")
 def claim() -> Response:
-    return _done("Claimed", service.claim())
+    return _done("Claimed", claims.claim())
 
 
 @bp.post("/jobs/<job_id>/process")
 def process(job_id: str) -> Response:
-    return _done("Started", service.process(job_id))
+    return _done("Started", jobs.process(job_id))
 
 
 @bp.post("/jobs/<job_id>/undo")
 def undo(job_id: str) -> Response:
-    return _done("Called off", service.call_off(job_id))
+    return _done("Called off", jobs.call_off(job_id))
 
 
 @bp.get("/jobs/<job_id>/<any(complete, fail):action>")

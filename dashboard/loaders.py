@@ -16,13 +16,14 @@ from flask import request
 from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
-from dashboard import access, service
+from dashboard import access
 from dashboard.assets import url_for
 from dashboard.core.job import Job, JobStatus, utc_now
 from dashboard.core.transitions import Action, allowed
 from dashboard.current import this_request
 from dashboard.formats import age
 from dashboard.forms import FilterForm
+from dashboard.services import claims as claim_service
 from dashboard.store import claims, counts, jobs, listing
 
 PAGE_SIZE = 50
@@ -117,7 +118,7 @@ def queue_tag(tx: Connection) -> str:
 
 def queue(tx: Connection) -> Context:
     """This process's entries in claim order, and beside them the database's own order."""
-    entries, total = service.queue_snapshot(tx, QUEUE_SIZE)
+    entries, total = claim_service.queue_snapshot(tx, QUEUE_SIZE)
     pending = claims.next_pending(tx, QUEUE_SIZE)
     live = [entry.id for entry in entries if entry.status == JobStatus.PENDING]
     return {
@@ -127,7 +128,7 @@ def queue(tx: Connection) -> Context:
         "pending": pending,
         "next_id": live[0] if live else None,
         "agrees": live == [job.id for job in pending[: len(live)]] and bool(live) == bool(pending),
-        "pid": None if service.claim_queue() is None else os.getpid(),
+        "pid": None if claim_service.claim_queue() is None else os.getpid(),
         **_rows(),
     }
 

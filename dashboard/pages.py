@@ -7,11 +7,13 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug import Response
 
-from dashboard import loaders, service
+from dashboard import loaders
 from dashboard.core.job import Job
 from dashboard.core.transitions import Action, allowed
 from dashboard.database.transactions import reading
 from dashboard.forms import CompleteForm, FailForm, FilterForm, NewJobForm
+from dashboard.services import claims
+from dashboard.services import jobs as job_service
 from dashboard.store import jobs as job_store
 from dashboard.store import listing
 
@@ -66,12 +68,12 @@ def create() -> Page:
 
 @bp.post("/dashboard/claim")
 def claim() -> Page:
-    return redirect(url_for("pages.job", job_id=service.claim().id), 303)
+    return redirect(url_for("pages.job", job_id=claims.claim().id), 303)
 
 
 @bp.post("/dashboard/jobs/<job_id>/process")
 def process(job_id: str) -> Page:
-    service.process(job_id)
+    job_service.process(job_id)
     return redirect(_back(job_id), 303)
 
 
@@ -99,18 +101,18 @@ def asked(what: str, job_id: str | None = None, form: Any = None) -> loaders.Con
             return {"what": what, "form": form or NewJobForm(), "types": listing.recent_types(tx)}
         job = job_store.get(tx, job_id)
     if what not in allowed(job.status):
-        service.refuse(Action(what), job)
+        job_service.refuse(Action(what), job)
     return {"what": what, "form": form or ACTION_FORMS[what](), "job": job}
 
 
 def submit_new(form: NewJobForm) -> Job:
-    return service.create(form.type.data or "", form.payload.data, form.priority.data or 0)
+    return job_service.create(form.type.data or "", form.payload.data, form.priority.data or 0)
 
 
 def submit_action(action: str, job_id: str, form: Any) -> Job:
     if action == Action.COMPLETE:
-        return service.complete(job_id, form.result.data)
-    return service.fail(job_id, form.reason.data)
+        return job_service.complete(job_id, form.result.data)
+    return job_service.fail(job_id, form.reason.data)
 
 
 def _back(job_id: str) -> str:

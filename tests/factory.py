@@ -10,10 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from dashboard import service
 from dashboard.core.job import Job, JobStatus
 from dashboard.core.transitions import Action
 from dashboard.database.transactions import writing
+from dashboard.services import claims
+from dashboard.services import jobs as job_service
 from dashboard.store import jobs as job_store
 
 EXAMPLE = {
@@ -24,10 +25,10 @@ EXAMPLE = {
 UNKNOWN = "00000000-0000-7000-8000-000000000000"  # no job has this id
 
 ACT: dict[Action, Callable[[str], Job]] = {
-    Action.CLAIM: lambda _: service.claim(),
-    Action.PROCESS: service.process,
-    Action.COMPLETE: lambda job_id: service.complete(job_id, None),
-    Action.FAIL: lambda job_id: service.fail(job_id, None),
+    Action.CLAIM: lambda _: claims.claim(),
+    Action.PROCESS: job_service.process,
+    Action.COMPLETE: lambda job_id: job_service.complete(job_id, None),
+    Action.FAIL: lambda job_id: job_service.fail(job_id, None),
 }
 
 WAY: dict[JobStatus, tuple[Action, ...]] = {
@@ -40,7 +41,7 @@ WAY: dict[JobStatus, tuple[Action, ...]] = {
 
 def make_job(status: JobStatus = JobStatus.PENDING, type: str = "job", priority: int = 0) -> Job:  # noqa: A002
     """A job in this status; needs an application context."""
-    job = service.create(type, None, priority)
+    job = job_service.create(type, None, priority)
     for action in WAY[status]:
         job = ACT[action](job.id)
     return job

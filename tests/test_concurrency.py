@@ -14,9 +14,10 @@ from sqlalchemy import create_engine
 from support import Server
 from traffic import Call, Traffic, drain, execute, judge, judge_order, query, table
 
-from dashboard import create_app, service
+from dashboard import create_app
 from dashboard.database import migrate
 from dashboard.database.transactions import reading
+from dashboard.services import claims, jobs
 from dashboard.store import counts, listing
 
 JOBS = 1_500
@@ -115,8 +116,8 @@ def test_a_database_of_an_earlier_version_is_brought_up_to_date_and_its_tally_st
     app = create_app({"DATABASE_URL": empty_url})
     with app.app_context():
         assert migrate.is_current()
-        service.create("t", None, 0)
-        service.claim()
+        jobs.create("t", None, 0)
+        claims.claim()
     dispose(app)
     if empty_url.startswith("postgresql"):
         functions = query(empty_url, "SELECT prosrc FROM pg_proc WHERE proname ~ '^jobs_tally_(insert|update|delete)$'")

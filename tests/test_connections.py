@@ -12,13 +12,13 @@ from flask import Flask
 from sqlalchemy import Connection, Engine, event, func, select, text
 from sqlalchemy.exc import OperationalError
 
-from dashboard import service
 from dashboard.core.job import Job, JobStatus
 from dashboard.database import group_commit, statement
 from dashboard.database.connections import Connections, DatabaseBusyError
 from dashboard.database.engine import OTHERS, db
 from dashboard.database.statement import Compiled
 from dashboard.database.transactions import asking, reading, writing
+from dashboard.services import jobs as job_service
 from dashboard.store import counts, listing
 from dashboard.store import jobs as job_store
 
@@ -141,7 +141,7 @@ def test_who_writes_several_statements_leaves_the_others_their_connections(
         all_there.wait()
         with pytest.raises(DatabaseBusyError), writing():
             pass
-        job = service.create("t", None, 0)
+        job = job_service.create("t", None, 0)
         with asking() as tx:
             assert job_store.get(tx, job.id) == job
         with reading() as tx:

@@ -7,12 +7,13 @@ import pytest
 from conftest import MakeApp
 from factory import ACT, UNKNOWN, make_job
 
-from dashboard import service
 from dashboard.config import ClaimFrom
 from dashboard.core.errors import ActionRefusedError, JobNotFoundError, NoPendingJobsError
 from dashboard.core.job import Job, JobStatus, json_text
 from dashboard.core.transitions import JOB_ACTIONS, TRANSITIONS, Action, allowed
 from dashboard.database.transactions import reading
+from dashboard.services import claims
+from dashboard.services import jobs as job_service
 from dashboard.store import counts as count_store
 from dashboard.store import listing
 
@@ -88,7 +89,7 @@ def test_an_action_moves_a_job_as_the_table_says_or_changes_nothing(action: Acti
 def test_a_refusal_says_the_status_that_the_job_is_in_and_those_it_would_need() -> None:
     job = make_job(JobStatus.COMPLETED)
     with pytest.raises(ActionRefusedError, match=r"^Cannot fail the job: it is COMPLETED, not PENDING or RUNNING\b"):
-        service.fail(job.id, "too late")
+        job_service.fail(job.id, "too late")
 
 
 @on_both_databases
@@ -101,13 +102,13 @@ def test_an_action_on_a_job_that_does_not_exist_is_refused(action: Action) -> No
 @on_both_databases
 def test_a_claim_of_nothing_is_refused() -> None:
     with pytest.raises(NoPendingJobsError, match=r"^No pending jobs$"):
-        service.claim()
+        claims.claim()
 
 
 @on_both_databases
 def test_a_new_job_is_pending_and_everything_else_is_yet_to_come() -> None:
     before = datetime.now(UTC).replace(tzinfo=None)
-    job = service.create("send_email", '{"to":"ada"}', 7)
+    job = job_service.create("send_email", '{"to":"ada"}', 7)
     after = datetime.now(UTC).replace(tzinfo=None)
     assert job[1:6] == ("send_email", '{"to":"ada"}', 7, "PENDING", None)
     assert before <= job.created_at <= after
@@ -128,7 +129,7 @@ def test_a_job_that_runs_knows_since_when(action: Action) -> None:
 @on_both_databases
 def test_a_completed_job_knows_its_result_and_when_it_ended() -> None:
     running = make_job(JobStatus.RUNNING)
-    done = service.complete(running.id, '{"message":"ok"}')
+    done = job_service.complete(running.id, '{"message":"ok"}')
     assert done.completed_at
     assert running.started_at
     assert running.started_at <= done.completed_at
@@ -142,7 +143,7 @@ def test_a_failed_job_knows_the_reason_and_when_it_ended(
     status: JobStatus, reason: str | None, result: str | None
 ) -> None:
     job = make_job(status)
-    failed = service.fail(job.id, reason)
+    failed = job_service.fail(job.id, reason)
     assert failed.completed_at
     assert job.created_at <= failed.completed_at
     assert failed == job._replace(status="FAILED", result=result, completed_at=failed.completed_at)
@@ -151,36 +152,36 @@ def test_a_failed_job_knows_the_reason_and_when_it_ended(
 @by_queue_and_by_database
 def test_a_claim_takes_the_highest_priority_first_and_of_those_the_oldest() -> None:
     jobs = [make_job(priority=priority) for priority in (0, 5, 1, 5, 0, 2**31 - 1)]
-    assert [service.claim().id for _ in jobs] == [jobs[place].id for place in (5, 1, 3, 2, 0, 4)]
+    assert [claims.claim().id for _ in jobs] == [jobs[place].id for place in (5, 1, 3, 2, 0, 4)]
 
 
 @by_queue_and_by_database
 def test_a_claim_takes_a_job_that_is_more_urgent_than_those_it_knew() -> None:
     for _ in range(2):
         make_job(priority=1)
-    service.claim()
+    claims.claim()
     urgent = make_job(priority=2)
-    assert service.claim().id == urgent.id
+    assert claims.claim().id == urgent.id
 
 
 @by_queue_and_by_database
 @pytest.mark.parametrize("action", [Action.PROCESS, Action.FAIL])
 def test_a_claim_skips_an_entry_whose_job_is_pending_no_more(action: Action) -> None:
     first, gone, last = (make_job(priority=priority) for priority in (3, 2, 1))
-    assert service.claim().id == first.id  # the queue knows all three by now
+    assert claims.claim().id == first.id  # the queue knows all three by now
     ACT[action](gone.id)
-    assert service.claim().id == last.id
+    assert claims.claim().id == last.id
 
 
 def test_a_claim_takes_the_jobs_of_another_process_too(
     make_app: MakeApp, database_url: str, claim_from: ClaimFrom
 ) -> None:
     with pytest.raises(NoPendingJobsError):
-        service.claim()
+        claims.claim()
     other_process = make_app(database_url, CLAIM_FROM=claim_from)
     with other_process.app_context():
         theirs = make_job(priority=1)
     ours = make_job()
-    assert [service.claim().id, service.claim().id] == [theirs.id, ours.id]
+    assert [claims.claim().id, claims.claim().id] == [theirs.id, ours.id]
     with other_process.app_context(), pytest.raises(NoPendingJobsError):
-        service.claim()
+        claims.claim()

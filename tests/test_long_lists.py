@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from support import Server, statements
 
-from dashboard import service
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import JobStatus
 from dashboard.database.transactions import writing
+from dashboard.services import jobs
 from dashboard.store.listing import SHORT_MAX
 
 JSON = {"Content-Type": "application/json"}
@@ -24,9 +24,9 @@ LONG = json.dumps({"text": "x" * 900_000})
 
 
 def make_long(payload: str | None, result: str | None) -> str:
-    job = service.create("long", payload, 0)
-    service.process(job.id)
-    service.complete(job.id, result)
+    job = jobs.create("long", payload, 0)
+    jobs.process(job.id)
+    jobs.complete(job.id, result)
     return job.id
 
 
@@ -56,13 +56,13 @@ def test_head_of_a_long_list_is_answered_as_get_without_the_body(client: FlaskCl
 
 
 def test_a_list_is_as_it_was_when_it_was_asked_for(client: FlaskClient) -> None:
-    waits, runs = service.create("long", LONG, 0).id, service.create("long", LONG, 0).id
-    service.process(runs)
+    waits, runs = jobs.create("long", LONG, 0).id, jobs.create("long", LONG, 0).id
+    jobs.process(runs)
     before = [client.get(f"/jobs/{job_id}").json for job_id in (runs, waits)]
     body = chunks(client, "/jobs")
     sent = next(body)
-    service.complete(runs, LONG)
-    service.fail(waits, "called off")
+    jobs.complete(runs, LONG)
+    jobs.fail(waits, "called off")
     make_job()
     assert json.loads(sent + b"".join(body)) == before
 

@@ -20,12 +20,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from dashboard import create_app, service
+from dashboard import create_app
 from dashboard.config import ClaimFrom
 from dashboard.core import claim_queue
 from dashboard.core.errors import ActionRefusedError, JobNotFoundError, NoPendingJobsError
 from dashboard.database.schema import jobs
 from dashboard.database.transactions import reading, writing
+from dashboard.services import claims
+from dashboard.services import jobs as job_service
 from dashboard.store import counts, listing
 
 BOUNDS = settings(
@@ -66,10 +68,10 @@ class TwoProcesses(RuleBasedStateMachine):
     @initialize(window=st.sampled_from((3, WINDOW)))
     def hold(self, window: int) -> None:
         """How much of the order a queue holds: with a small window the few jobs here need many refills."""
-        claim_queue.WINDOW = service.WINDOW = window
+        claim_queue.WINDOW = claims.WINDOW = window
 
     def teardown(self) -> None:
-        claim_queue.WINDOW = service.WINDOW = WINDOW
+        claim_queue.WINDOW = claims.WINDOW = WINDOW
         for app in self.apps:
             dispose(app)
 
@@ -82,7 +84,7 @@ class TwoProcesses(RuleBasedStateMachine):
     def create(self, process: int, priorities: list[int]) -> None:
         for priority in priorities:
             with self.apps[process].app_context():
-                job = service.create("machine", None, priority)
+                job = job_service.create("machine", None, priority)
             self.jobs.append(Model(job.id, priority))
 
     @rule(process=processes, times=st.integers(1, 6))
@@ -90,19 +92,19 @@ class TwoProcesses(RuleBasedStateMachine):
         with self.apps[process].app_context():
             for _ in range(times):
                 self._claim()
-            own = service.claim_queue()
+            own = claims.claim_queue()
         assert own is None or own.cursor is not None, "the claim did not ask the process's own queue"
 
     def _claim(self) -> None:
         pending = self._pending()
         if pending:
-            claimed = service.claim()
+            claimed = claims.claim()
             job = pending[0] if self.in_order else next(job for job in pending if job.id == claimed.id)
             job.status = "RUNNING"
             assert (claimed.id, claimed.status) == (job.id, "RUNNING")
         else:
             with pytest.raises(NoPendingJobsError):
-                service.claim()
+                claims.claim()
 
     @precondition(lambda self: self.jobs)
     @rule(process=processes, action=st.sampled_from(sorted(RULES)), number=st.integers(0))
@@ -125,7 +127,7 @@ class TwoProcesses(RuleBasedStateMachine):
     @rule(process=processes)
     def look_at_the_queue(self, process: int) -> None:
         with self.apps[process].app_context(), reading() as tx:
-            entries, total = service.queue_snapshot(tx, limit=3)
+            entries, total = claims.queue_snapshot(tx, limit=3)
         waiting = [entry.id for entry in entries if entry.status == "PENDING"]
         assert total >= len(entries)
         if self.in_order:
@@ -154,11 +156,11 @@ class TwoProcesses(RuleBasedStateMachine):
     def _act(self, process: int, action: str, job_id: str) -> None:
         with self.apps[process].app_context():
             if action == "process":
-                service.process(job_id)
+                job_service.process(job_id)
             elif action == "complete":
-                service.complete(job_id, '{"n":1}')
+                job_service.complete(job_id, '{"n":1}')
             else:
-                service.fail(job_id, "broken")
+                job_service.fail(job_id, "broken")
 
 
 def test_no_job_is_stranded_behind_a_window_when_the_newest_is_deleted(sqlite_url: str) -> None:

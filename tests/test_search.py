@@ -10,9 +10,9 @@ from factory import call, make_many
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from dashboard import service
 from dashboard.core.job import json_text
 from dashboard.database.transactions import writing
+from dashboard.services import jobs
 from dashboard.store import listing
 
 SPECIAL = r"*?[]^$.+(){}|\\%_/-'\"#&"
@@ -45,10 +45,10 @@ def found(client: FlaskClient, q: str) -> int:
     ],
 )
 def test_a_search_finds_a_text_in_either_case(client: FlaskClient, stored: str, sought: str) -> None:
-    service.create("other", json_text({"text": "nothing of it"}), 0)
-    service.create("job", json_text({"text": f"before {stored} after"}), 0)
+    jobs.create("other", json_text({"text": "nothing of it"}), 0)
+    jobs.create("job", json_text({"text": f"before {stored} after"}), 0)
     assert found(client, sought) == 1
-    service.create(stored, None, 0)
+    jobs.create(stored, None, 0)
     assert found(client, sought) == 2
 
 
@@ -56,7 +56,7 @@ def test_a_search_finds_a_text_in_either_case(client: FlaskClient, stored: str, 
 @pytest.mark.parametrize("letter", ["a", "ä"])
 def test_a_character_of_a_search_means_itself(client: FlaskClient, letter: str, special: str) -> None:
     for name in ("xÄz", "xAz", f"x{letter.upper()}{special}z", f"{letter}x{special}"):
-        service.create(name, None, 0)
+        jobs.create(name, None, 0)
     assert found(client, f"x{letter}{special}z") == 1
     assert found(client, f"X{letter}{special}{special}Z") == 0
 

@@ -13,11 +13,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 from support import Statement, statements
 
-from dashboard import service
 from dashboard.core.job import Job, JobStatus
 from dashboard.database.engine import db
 from dashboard.database.schema import jobs
 from dashboard.database.transactions import reading, writing
+from dashboard.services import claims as claim_service
+from dashboard.services import jobs as job_service
 from dashboard.store import claims, counts, listing
 from dashboard.store import jobs as job_store
 
@@ -62,15 +63,15 @@ def test_the_tally_equals_the_table_after_every_kind_of_write(app: Flask) -> Non
         revisions.append(tally.revision)
 
     check()
-    first, second, third = [service.create("t", None, 0).id for _ in range(3)]
+    first, second, third = [job_service.create("t", None, 0).id for _ in range(3)]
     check()
-    service.claim()
+    claim_service.claim()
     check()
-    service.complete(first, None)
+    job_service.complete(first, None)
     check()
-    service.fail(second, None)
+    job_service.fail(second, None)
     check()
-    service.process(third)
+    job_service.process(third)
     check()
     for statement in (
         "INSERT INTO jobs (id, type, status, priority, created_at) "
@@ -125,7 +126,7 @@ def test_each_read_goes_by_its_index_and_sorts_nothing(app: Flask, name: str) ->
 
 
 def test_a_list_of_jobs_reads_a_preview_and_not_the_payload(app: Flask) -> None:
-    service.create("t", '{"long":"' + "x" * 1_000_000 + '"}', 0)
+    job_service.create("t", '{"long":"' + "x" * 1_000_000 + '"}', 0)
     with reading() as tx:
         (statement,) = statements(partial(listing.lines, tx, listing.Sought(), 50))
         (line,) = listing.lines(tx, listing.Sought(), 50).lines

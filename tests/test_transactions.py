@@ -18,13 +18,14 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
 from support import ROOT, eventually, statements
 
-from dashboard import service
 from dashboard.core.errors import ActionRefusedError
 from dashboard.core.job import JobStatus
 from dashboard.database import group_commit
 from dashboard.database.connections import DatabaseBusyError
 from dashboard.database.engine import db
 from dashboard.database.transactions import reading, write, writing
+from dashboard.services import claims
+from dashboard.services import jobs as job_service
 from dashboard.store import jobs as job_store
 from dashboard.store import listing
 
@@ -69,7 +70,7 @@ def at_once(app: Flask, works: list[Callable[[], object]]) -> Iterator[list[Futu
 
 
 def test_who_waits_for_the_write_lock_is_committed_with_the_others(app: Flask, commits: list[Connection]) -> None:
-    with at_once(app, [lambda: service.create("t", None, 0)] * CROWD) as futures:
+    with at_once(app, [lambda: job_service.create("t", None, 0)] * CROWD) as futures:
         pass
     ids = {future.result().id for future in futures}
     assert len(ids) == CROWD
@@ -82,7 +83,7 @@ def test_a_commit_takes_so_many_along_and_the_others_are_led_by_the_next(
     app: Flask, commits: list[Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_commit, "GROUP_MAX", 3)
-    with at_once(app, [lambda: service.create("t", None, 0)] * CROWD) as futures:
+    with at_once(app, [lambda: job_service.create("t", None, 0)] * CROWD) as futures:
         pass
     assert len({future.result().id for future in futures}) == CROWD
     assert len(commits) == 3
@@ -90,8 +91,8 @@ def test_a_commit_takes_so_many_along_and_the_others_are_led_by_the_next(
 
 def test_one_who_is_refused_leaves_the_work_of_the_others(app: Flask) -> None:
     done = make_job(JobStatus.COMPLETED)
-    create = lambda: service.create("t", None, 0)  # noqa: E731
-    with at_once(app, [create, lambda: service.complete(done.id, None), create]) as futures:
+    create = lambda: job_service.create("t", None, 0)  # noqa: E731
+    with at_once(app, [create, lambda: job_service.complete(done.id, None), create]) as futures:
         pass
     assert isinstance(futures[1].exception(), ActionRefusedError)
     with reading() as tx:
@@ -102,10 +103,10 @@ def test_one_who_is_refused_leaves_the_work_of_the_others(app: Flask) -> None:
 
 def test_a_job_is_claimed_once_by_a_crowd_and_completed_once(app: Flask) -> None:
     jobs = [make_job(priority=priority) for priority in (0, 7, 3)]
-    with at_once(app, [service.claim] * 3) as futures:
+    with at_once(app, [claims.claim] * 3) as futures:
         pass
     assert {future.result().id for future in futures} == {job.id for job in jobs}
-    with at_once(app, [lambda: service.complete(jobs[0].id, None)] * 3) as futures:
+    with at_once(app, [lambda: job_service.complete(jobs[0].id, None)] * 3) as futures:
         pass
     assert sorted(type(future.exception()).__name__ for future in futures) == [
         "ActionRefusedError",
@@ -127,17 +128,17 @@ def half(tx: Connection) -> None:
 def test_nobody_is_answered_as_if_it_were_done_when_the_commit_fails(app: Flask) -> None:
     first, second = make_job(priority=9), make_job(priority=5)
 
-    with at_once(app, [service.claim, lambda: service.create("t", None, 7), service.claim]) as futures:
+    with at_once(app, [claims.claim, lambda: job_service.create("t", None, 7), claims.claim]) as futures:
         event.listen(db.engine, "commit", break_down)
     assert {type(future.exception()) for future in futures} == {DatabaseBusyError}
     event.remove(db.engine, "commit", break_down)
     with reading() as tx:
         assert [job.status for job in listing.newest(tx, None, 9)] == [JobStatus.PENDING] * 2
-    assert [service.claim().id, service.claim().id] == [first.id, second.id]  # the queue has them again
+    assert [claims.claim().id, claims.claim().id] == [first.id, second.id]  # the queue has them again
 
 
 def test_each_request_of_a_commit_that_failed_gets_an_exception_of_its_own(app: Flask) -> None:
-    with at_once(app, [lambda: service.create("t", None, 0)] * CROWD) as futures:
+    with at_once(app, [lambda: job_service.create("t", None, 0)] * CROWD) as futures:
         event.listen(db.engine, "commit", break_down)
     errors = {future.exception() for future in futures}
     assert len(errors) == CROWD
@@ -156,7 +157,7 @@ def test_each_request_of_a_commit_that_failed_is_answered_503_and_the_log_says_w
 
 
 def test_an_error_is_raised_by_the_write_that_made_it_alone(app: Flask) -> None:
-    with at_once(app, [lambda: service.create("t", None, 0), lambda: write(half)]) as futures:
+    with at_once(app, [lambda: job_service.create("t", None, 0), lambda: write(half)]) as futures:
         pass
     other, its_own = [future.exception() for future in futures]
     assert isinstance(its_own, ValueError)
@@ -169,7 +170,7 @@ def test_nobody_is_answered_as_if_it_were_done_when_the_database_undid_all_by_it
         tx.connection.cursor().execute("ROLLBACK")  # which SQLite may do then
         raise MemoryError
 
-    create = lambda: service.create("t", None, 0)  # noqa: E731
+    create = lambda: job_service.create("t", None, 0)  # noqa: E731
     with at_once(app, [create, lambda: write(run_out_of_memory), create]) as futures:
         pass
     with reading() as tx:
@@ -180,7 +181,7 @@ def test_nobody_is_answered_as_if_it_were_done_when_the_database_undid_all_by_it
 
 def test_where_the_file_of_turns_cannot_be_the_database_s_own_lock_does(app: Flask) -> None:
     Path(f"{db.engine.url.database}-turn").mkdir()
-    with at_once(app, [lambda: service.create("t", None, 0)] * CROWD) as futures:
+    with at_once(app, [lambda: job_service.create("t", None, 0)] * CROWD) as futures:
         pass
     assert len({future.result().id for future in futures}) == CROWD
 
@@ -192,8 +193,8 @@ def test_a_process_that_does_not_let_go_of_its_turn_is_not_waited_for_without_en
     with open(f"{db.engine.url.database}-turn", "wb") as file:
         flock(file, LOCK_EX)
         with pytest.raises(DatabaseBusyError):
-            service.create("t", None, 0)
-    service.create("t", None, 0)
+            job_service.create("t", None, 0)
+    job_service.create("t", None, 0)
 
 
 # As under gunicorn: greenlets, and a disk that takes as long for a commit as `disk` is held.
@@ -355,7 +356,7 @@ def test_a_write_inside_a_write_raises_at_once_and_the_next_one_is_done(
     with pytest.raises(RuntimeError, match="inside another one"):
         WAYS[outer](lambda: WAYS[inner](lambda: None))
     with pytest.raises(RuntimeError, match="inside another one"):
-        WAYS[outer](lambda: service.create("t", None, 0))
+        WAYS[outer](lambda: job_service.create("t", None, 0))
     make_job()
 
 
@@ -371,9 +372,9 @@ def test_what_says_that_it_is_one_statement_is_one(make_app: MakeApp, postgres_u
     with make_app(postgres_url).app_context():
         running, pending = make_job(JobStatus.RUNNING), make_job()
         for action in (
-            lambda: service.create("t", None, 0),
-            lambda: service.complete(running.id, None),
-            lambda: service.call_off(pending.id),
-            service.claim,
+            lambda: job_service.create("t", None, 0),
+            lambda: job_service.complete(running.id, None),
+            lambda: job_service.call_off(pending.id),
+            claims.claim,
         ):
             assert len(statements(action)) == 1

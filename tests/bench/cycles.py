@@ -21,8 +21,9 @@ from postgres import Postgres
 from bench import load, targets
 from bench.measure import Cell, Ratio, Section, interleaved, say
 from bench.talk import Heard, Talk, check, converse
-from dashboard import create_app, service
+from dashboard import create_app
 from dashboard.database.schema import IN_CLAIM_ORDER
+from dashboard.services import claims, jobs
 
 ROUNDS = 3
 SECONDS = 1.5
@@ -79,8 +80,8 @@ def _app(url: str) -> Flask:
 
 def _called_cycle(app: Flask) -> None:
     with app.app_context():
-        service.create("image_resize", PAYLOAD, 5)
-        service.complete(service.claim().id, RESULT)
+        jobs.create("image_resize", PAYLOAD, 5)
+        jobs.complete(claims.claim().id, RESULT)
 
 
 def _in_threads(cycles: Sequence[Callable[[], None]]) -> float:
