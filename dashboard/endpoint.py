@@ -7,7 +7,6 @@ from functools import cached_property, wraps
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
 from flask import Request, Response
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import (
@@ -17,10 +16,9 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from dashboard.answers import JSON, json_answer
-from dashboard.core.job import Job
 from dashboard.current import this_request
-from dashboard.schemas import parse_json
+from dashboard.http.answers import JSON, json_response
+from dashboard.http.json_text import parse_json
 from dashboard.security import body_length, body_too_long
 
 PROBLEMS_MAX = 100  # that one refusal tells: it must not be many times as long as the request
@@ -70,25 +68,6 @@ def operation(**told: Any) -> Callable[[Callable[..., Any]], Callable[..., Respo
         return view
 
     return decorate
-
-
-def json_response(value: Any, status: int = 200) -> Response:
-    return json_answer(json_bytes(value), status)
-
-
-def json_bytes(value: Any) -> bytes:
-    return orjson.dumps(value, default=_job)
-
-
-def _job(value: Any) -> dict[str, Any]:
-    """A Job as its nine keys: what is stored as JSON text goes out as it is."""
-    if not isinstance(value, Job):
-        raise TypeError
-    fields = value._asdict()
-    for key in ("payload", "result"):
-        if fields[key] is not None:
-            fields[key] = orjson.Fragment(fields[key])
-    return fields
 
 
 def _reader(op: Operation) -> Callable[[], dict[str, Any]]:

@@ -5,12 +5,12 @@ from flask.globals import request_ctx
 from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException, Unauthorized
 
-from dashboard.answers import JSON, json_answer
 from dashboard.core.errors import ActionRefusedError, JobError
 from dashboard.database.deadline import TookTooLongError
 from dashboard.database.usable import UNAVAILABLE, UnusableDatabaseError
 from dashboard.endpoint import InvalidRequestError
 from dashboard.fragments import JOBS_CHANGED, toast
+from dashboard.http.answers import JSON, json_answer
 from dashboard.security import SAFE_METHODS
 
 # Whether a COMMIT that got no answer was carried out, nobody knows.

@@ -18,7 +18,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, Regexp, ValidationError
 
 from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, JobStatus, json_text
-from dashboard.schemas import parse_json
+from dashboard.http.json_text import parse_json
 
 SEQ_MAX = 2**63 - 1
 SEARCH_MAX = 200  # characters

@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 from werkzeug.http import quote_etag
 
 from dashboard import loaders, pages
-from dashboard.answers import not_modified
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job
 from dashboard.current import this_request
 from dashboard.database.transactions import asking, reading
 from dashboard.forms import NewJobForm
+from dashboard.http.answers import not_modified
 from dashboard.services import claims, jobs
 
 JOBS_CHANGED = "jobs-changed"  # the event that has everything live ask for itself

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from dashboard.database import migrate
-from dashboard.endpoint import json_response
+from dashboard.http.answers import json_response
 
 bp = Blueprint("health", __name__)
 

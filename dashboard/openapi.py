@@ -8,7 +8,8 @@ from pydantic import BaseModel, TypeAdapter
 from werkzeug.routing import Rule
 
 from dashboard import schemas
-from dashboard.endpoint import Operation, json_response
+from dashboard.endpoint import Operation
+from dashboard.http.answers import json_response
 
 VERSION = "0.1.0"
 REFS = "#/components/schemas/{model}"

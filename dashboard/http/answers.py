@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import orjson
 from flask import Response
+
+from dashboard.core.job import Job
 
 JSON = "application/json"
 
@@ -27,3 +30,22 @@ def not_modified(tag: str) -> Answer:
     answer = Answer(status=304)
     answer.headers["ETag"] = tag
     return answer
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    return json_answer(json_bytes(value), status)
+
+
+def json_bytes(value: Any) -> bytes:
+    return orjson.dumps(value, default=_job)
+
+
+def _job(value: Any) -> dict[str, Any]:
+    """A Job as its nine keys: what is stored as JSON text goes out as it is."""
+    if not isinstance(value, Job):
+        raise TypeError
+    fields = value._asdict()
+    for key in ("payload", "result"):
+        if fields[key] is not None:
+            fields[key] = orjson.Fragment(fields[key])
+    return fields

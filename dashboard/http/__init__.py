@@ -1,0 +1,1 @@
+"""What all doors share of HTTP: JSON texts, answers that are whole, and which refusal is which status."""
