@@ -6,20 +6,21 @@ from typing import Any
 
 from flask import Flask
 
-from dashboard import access, api, assets, cli, errors, formats, fragments, health, openapi, pages, security
+from dashboard import access, api, assets, cli, errors, formats, fragments, health, openapi, pages
 from dashboard.config import ClaimFrom, Settings
 from dashboard.core.claim_queue import ClaimQueue
 from dashboard.current import this_request
 from dashboard.database import engine, migrate, transactions, usable
 from dashboard.database.group_commit import GROUP_MAX
+from dashboard.security import access, bodies, cross_site, headers, hosts
 
 CHECKS = (
-    security.refuse_other_hosts,
-    security.refuse_other_sites,
-    security.refuse_long_bodies,
+    hosts.refuse_other_hosts,
+    cross_site.refuse_other_sites,
+    bodies.refuse_long_bodies,
     migrate.migrate_first,
     access.guard,
-    security.refuse_broken_forms,  # last: those who may send none are not read
+    bodies.refuse_broken_forms,  # last: those who may send none are not read
 )
 
 
@@ -44,7 +45,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.extensions["claim_queue"] = ClaimQueue(in_flight=GROUP_MAX) if settings.claim_from is ClaimFrom.QUEUE else None
     engine.init_app(app, settings.database_url, settings.durability)
     transactions.init_app(app)
-    security.init_app(app, settings)
+    headers.init_app(app, settings)
     errors.init_app(app)
     for room in (access, api, openapi, health, pages, fragments, formats, assets, cli):
         app.register_blueprint(room.bp)

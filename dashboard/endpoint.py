@@ -19,7 +19,7 @@ from werkzeug.exceptions import (
 from dashboard.current import this_request
 from dashboard.http.answers import JSON, json_response
 from dashboard.http.json_text import parse_json
-from dashboard.security import body_length, body_too_long
+from dashboard.security.bodies import body_length, body_too_long
 
 PROBLEMS_MAX = 100  # that one refusal tells: it must not be many times as long as the request
 Problem = dict[str, Any]  # type, loc, msg, input: as FastAPI and pydantic name them

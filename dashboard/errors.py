@@ -11,7 +11,7 @@ from dashboard.database.usable import UNAVAILABLE, UnusableDatabaseError
 from dashboard.endpoint import InvalidRequestError
 from dashboard.fragments import JOBS_CHANGED, toast
 from dashboard.http.answers import JSON, json_answer
-from dashboard.security import SAFE_METHODS
+from dashboard.security.cross_site import SAFE_METHODS
 
 # Whether a COMMIT that got no answer was carried out, nobody knows.
 BUSY = "The database is busy or cannot be reached. Look whether it was done before you try again."

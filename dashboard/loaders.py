@@ -16,13 +16,13 @@ from flask import request
 from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
-from dashboard import access
 from dashboard.assets import url_for
 from dashboard.core.job import Job, JobStatus, utc_now
 from dashboard.core.transitions import Action, allowed
 from dashboard.current import this_request
 from dashboard.formats import age
 from dashboard.forms import FilterForm
+from dashboard.security import access
 from dashboard.services import claims as claim_service
 from dashboard.store import claims, counts, jobs, listing
 

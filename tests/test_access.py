@@ -22,11 +22,11 @@ from support import statements
 from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
-from dashboard.attempts import FORGET_AFTER, FREE, KNOWN_FOR, WAIT_MAX
 from dashboard.core.job import Job, JobStatus
 from dashboard.database.schema import attempts, sessions
 from dashboard.database.transactions import reading, writing
-from dashboard.sessions import LASTS
+from dashboard.security.sessions import LASTS
+from dashboard.security.throttle import FORGET_AFTER, FREE, KNOWN_FOR, WAIT_MAX
 from dashboard.store import counts
 
 PASSWORDS = {"viewer": "only-looks-on", "operator": "presses:buttons"}

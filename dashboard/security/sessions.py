@@ -17,6 +17,7 @@ from dashboard.database.statement import Compiled
 from dashboard.database.transactions import asking, writing
 
 LASTS = timedelta(hours=12)
+
 ID_BYTES = 16
 
 
@@ -68,4 +69,5 @@ def _mark(user: Credential) -> str:
 
 
 _FIND = Compiled(select(sessions.c.id).where(sessions.c.id == bindparam("sought")))
+
 _END = delete(sessions).where(or_(sessions.c.id == bindparam("ended"), sessions.c.ends_at < bindparam("now")))

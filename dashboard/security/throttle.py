@@ -20,8 +20,11 @@ from dashboard.database.schema import attempts
 from dashboard.database.transactions import reading, writing
 
 FREE = 5  # attempts before one has to wait
+
 WAIT_MAX = 300  # seconds
+
 FORGET_AFTER = timedelta(days=1)  # what failed
+
 KNOWN_FOR = timedelta(days=30)  # an address, since it last succeeded
 
 
@@ -81,6 +84,7 @@ def _seconds(failed: int) -> int:
 
 
 _is_this = and_(attempts.c.name == bindparam("of_name"), attempts.c.address == bindparam("of_address"))
+
 _is_known = attempts.c.succeeded_at >= bindparam("known_since")
 
 
@@ -93,6 +97,7 @@ def _failed(where: ColumnElement[bool]) -> Any:
 _FORGET = delete(attempts).where(
     attempts.c.tried_at < bindparam("since"), or_(attempts.c.succeeded_at.is_(None), ~_is_known)
 )
+
 _COUNT = (
     update(attempts)
     .where(_is_this)
@@ -101,10 +106,15 @@ _COUNT = (
         tried_at=bindparam("now"),
     )
 )
+
 _INSERT = attempts.insert().values(
     name=bindparam("of_name"), address=bindparam("of_address"), failed=1, tried_at=bindparam("now")
 )
+
 _SUCCEED = update(attempts).where(_is_this).values(failed=0, tried_at=bindparam("now"), succeeded_at=bindparam("now"))
+
 _IS_KNOWN = select(attempts.c.failed).where(_is_this, _is_known)
+
 _OF_ADDRESS = _failed(attempts.c.address == bindparam("of_address"))
+
 _OF_NAME = _failed(and_(attempts.c.name == bindparam("of_name"), or_(attempts.c.succeeded_at.is_(None), ~_is_known)))

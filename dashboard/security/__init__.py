@@ -1,0 +1,1 @@
+"""What every request must pass, and who sends it: hosts, cross-site, bodies, headers, access, sign-in."""
