@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import Flask
 
-from dashboard import access, api, assets, cli, errors, formats, fragments, health, openapi, pages
+from dashboard import assets, cli, errors, formats, fragments, health, pages
+from dashboard.api import jobs, openapi
 from dashboard.config import ClaimFrom, Settings
 from dashboard.core.claim_queue import ClaimQueue
 from dashboard.current import this_request
@@ -47,7 +48,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     transactions.init_app(app)
     headers.init_app(app, settings)
     errors.init_app(app)
-    for room in (access, api, openapi, health, pages, fragments, formats, assets, cli):
+    for room in (access, jobs, openapi, health, pages, fragments, formats, assets, cli):
         app.register_blueprint(room.bp)
     migrate.init_app(app)
     access.init_app(app, settings)

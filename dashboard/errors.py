@@ -5,10 +5,10 @@ from flask.globals import request_ctx
 from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException, Unauthorized
 
+from dashboard.api.operation import InvalidRequestError
 from dashboard.core.errors import ActionRefusedError, JobError
 from dashboard.database.deadline import TookTooLongError
 from dashboard.database.usable import UNAVAILABLE, UnusableDatabaseError
-from dashboard.endpoint import InvalidRequestError
 from dashboard.fragments import JOBS_CHANGED, toast
 from dashboard.http.answers import JSON, json_answer
 from dashboard.security.cross_site import SAFE_METHODS

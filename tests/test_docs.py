@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from flask import Flask
 from support import ROOT
 
+from dashboard.api.openapi import VERSION, document
 from dashboard.core.transitions import TRANSITIONS
-from dashboard.openapi import VERSION, document
 
 README = (ROOT / "README.md").read_text()
 

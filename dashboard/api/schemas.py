@@ -11,6 +11,7 @@ from pydantic_core import PydanticKnownError
 from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, JobStatus, json_text
 
 LIMIT_DEFAULT = 100
+
 LIMIT_MAX = 1_000
 
 
@@ -39,6 +40,7 @@ def _without_nul(value: str) -> str:
 JsonObject = Annotated[
     str | None, BeforeValidator(_object_text), WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]})
 ]
+
 JobType = Annotated[
     str,
     Strict(),
@@ -58,6 +60,7 @@ def _as_in_a_path(value: Any) -> Any:
 
 
 JobId = Annotated[str, BeforeValidator(_as_in_a_path)]
+
 Priority = Annotated[int, Strict(), Field(ge=0, le=PRIORITY_MAX), BeforeValidator(_whole)]
 
 

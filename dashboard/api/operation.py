@@ -9,12 +9,7 @@ from urllib.parse import parse_qsl
 
 from flask import Request, Response
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import (
-    BadRequest,
-    ClientDisconnected,
-    HTTPException,
-    UnsupportedMediaType,
-)
+from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, UnsupportedMediaType
 
 from dashboard.current import this_request
 from dashboard.http.answers import JSON, json_response
@@ -22,6 +17,7 @@ from dashboard.http.json_text import parse_json
 from dashboard.security.bodies import body_length, body_too_long
 
 PROBLEMS_MAX = 100  # that one refusal tells: it must not be many times as long as the request
+
 Problem = dict[str, Any]  # type, loc, msg, input: as FastAPI and pydantic name them
 
 

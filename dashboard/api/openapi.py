@@ -7,12 +7,14 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from pydantic import BaseModel, TypeAdapter
 from werkzeug.routing import Rule
 
-from dashboard import schemas
-from dashboard.endpoint import Operation
+from dashboard.api import schemas
+from dashboard.api.operation import Operation
 from dashboard.http.answers import json_response
 
 VERSION = "0.1.0"
+
 REFS = "#/components/schemas/{model}"
+
 REFUSALS = {
     400: ("The job's status forbids it", schemas.Refusal),
     404: ("No such job, or none to claim", schemas.Refusal),

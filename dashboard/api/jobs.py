@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from flask import Blueprint, Flask, Response
 from werkzeug.routing import BaseConverter
 
-from dashboard import schemas
+from dashboard.api import schemas
+from dashboard.api.operation import operation
 from dashboard.core.job import Job
 from dashboard.current import this_app
 from dashboard.database.transactions import asking, reading
-from dashboard.endpoint import operation
 from dashboard.http.answers import json_answer, json_bytes, json_response
 from dashboard.services import claims
 from dashboard.services import jobs as job_service

@@ -1,0 +1,1 @@
+"""The JSON door: the endpoints under /jobs and the OpenAPI document."""
