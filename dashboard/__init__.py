@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask
 
-from dashboard import assets, cli, errors, formats, fragments, health, pages
+from dashboard import cli, errors, health
 from dashboard.api import jobs, openapi
 from dashboard.config import ClaimFrom, Settings
 from dashboard.core.claim_queue import ClaimQueue
@@ -14,6 +14,7 @@ from dashboard.current import this_request
 from dashboard.database import engine, migrate, transactions, usable
 from dashboard.database.group_commit import GROUP_MAX
 from dashboard.security import access, bodies, cross_site, headers, hosts
+from dashboard.web import assets, filters, fragments, pages
 
 CHECKS = (
     hosts.refuse_other_hosts,
@@ -48,7 +49,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     transactions.init_app(app)
     headers.init_app(app, settings)
     errors.init_app(app)
-    for room in (access, jobs, openapi, health, pages, fragments, formats, assets, cli):
+    for room in (access, jobs, openapi, health, pages, fragments, filters, assets, cli):
         app.register_blueprint(room.bp)
     migrate.init_app(app)
     access.init_app(app, settings)

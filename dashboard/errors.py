@@ -9,9 +9,9 @@ from dashboard.api.operation import InvalidRequestError
 from dashboard.core.errors import ActionRefusedError, JobError
 from dashboard.database.deadline import TookTooLongError
 from dashboard.database.usable import UNAVAILABLE, UnusableDatabaseError
-from dashboard.fragments import JOBS_CHANGED, toast
 from dashboard.http.answers import JSON, json_answer
 from dashboard.security.cross_site import SAFE_METHODS
+from dashboard.web.fragments import JOBS_CHANGED, toast
 
 # Whether a COMMIT that got no answer was carried out, nobody knows.
 BUSY = "The database is busy or cannot be reached. Look whether it was done before you try again."

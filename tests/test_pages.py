@@ -16,9 +16,9 @@ from markupsafe import escape
 from dashboard.core.job import PRIORITY_MAX, JobStatus
 from dashboard.core.transitions import JOB_ACTIONS, TRANSITIONS, Action, allowed
 from dashboard.database.transactions import writing
-from dashboard.formats import GAP
-from dashboard.loaders import PAGE_SIZE
 from dashboard.store import listing
+from dashboard.web.board import PAGE_SIZE
+from dashboard.web.filters import GAP
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 HOSTILE = "'\"><script>alert(1)</script><hx-partial hx-target='#board'></textarea></title>&lt;"

@@ -4,10 +4,10 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from werkzeug import Response
 from werkzeug.exceptions import Forbidden
 
-from dashboard.forms import SignInForm
 from dashboard.security import sessions, throttle
 from dashboard.security.access import credentials
 from dashboard.security.passwords import password_is_right
+from dashboard.web.forms import SignInForm
 
 bp = Blueprint("access", __name__)
 

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, abort, request
 
 bp = Blueprint("assets", __name__)
 
-FOLDER = Path(__file__).parent.parent / "static"
+FOLDER = Path(__file__).parents[2] / "static"
 
 
 @bp.app_template_global()

@@ -87,6 +87,7 @@ def short(job_id: str) -> str:
 
 
 SHOWN = 20_000  # characters of a payload or a result, indented, that a page shows
+
 _TOKEN = re.compile(r'"(?:[^"\\]+|\\.)*"?|\{\}|\[\]|[][{},:]|[^][{},:"]+')
 
 

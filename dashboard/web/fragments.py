@@ -10,14 +10,17 @@ from flask import Blueprint, Response, make_response, render_template, request
 from sqlalchemy import Connection
 from werkzeug.http import quote_etag
 
-from dashboard import loaders, pages
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job
 from dashboard.current import this_request
 from dashboard.database.transactions import asking, reading
-from dashboard.forms import NewJobForm
 from dashboard.http.answers import not_modified
 from dashboard.services import claims, jobs
+from dashboard.web import board as board_page
+from dashboard.web import elements, pages
+from dashboard.web import job as job_page
+from dashboard.web import queue as queue_page
+from dashboard.web.forms import NewJobForm
 
 JOBS_CHANGED = "jobs-changed"  # the event that has everything live ask for itself
 
@@ -26,20 +29,20 @@ bp = Blueprint("fragments", __name__, url_prefix="/dashboard/fragments")
 
 @bp.get("/board")
 def board() -> Response:
-    return _refresh("_board.html", loaders.board_tag, loaders.board)
+    return _refresh("_board.html", board_page.board_tag, board_page.board)
 
 
 @bp.get("/jobs/<job_id>")
 def job(job_id: str) -> Response | tuple[str, int]:
     try:
-        return _refresh("_job.html", loaders.job_tag, lambda tx: loaders.job(tx, job_id))
+        return _refresh("_job.html", job_page.job_tag, lambda tx: job_page.job(tx, job_id))
     except JobNotFoundError:
         return render_template("_gone.html"), 404
 
 
 @bp.get("/queue")
 def queue() -> Response:
-    return _refresh("_queue.html", loaders.queue_tag, loaders.queue)
+    return _refresh("_queue.html", queue_page.queue_tag, queue_page.queue)
 
 
 @bp.get("/new")
@@ -86,7 +89,7 @@ def act(job_id: str, action: str) -> Response | tuple[str, int]:
 
 
 def _refresh(
-    template: str, tag: Callable[[Connection], str], load: Callable[[Connection], loaders.Context]
+    template: str, tag: Callable[[Connection], str], load: Callable[[Connection], elements.Context]
 ) -> Response:
     if known := this_request().environ.get("HTTP_IF_NONE_MATCH"):
         with asking() as tx:
@@ -100,7 +103,7 @@ def _refresh(
     return response
 
 
-def _dialog(context: loaders.Context) -> Response:
+def _dialog(context: elements.Context) -> Response:
     response = make_response(render_template("_ask.html", **context))
     response.headers.update({"HX-Retarget": "#ask", "HX-Reswap": "innerHTML"})
     return response

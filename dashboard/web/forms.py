@@ -21,10 +21,15 @@ from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, JobStatus, json_text
 from dashboard.http.json_text import parse_json
 
 SEQ_MAX = 2**63 - 1
+
 SEARCH_MAX = 200  # characters
+
 NAME_MAX, PASSWORD_MAX = 100, 1_000  # characters
+
 STATUSES = [SelectChoice("", "Any"), *(SelectChoice(status, status.capitalize()) for status in JobStatus)]
+
 JSON_HINT = 'A JSON object, as {"key": "value"}, or nothing'
+
 JSON_ATTRIBUTES = {"rows": 6, "spellcheck": "false", "data-json": True}
 
 

@@ -7,15 +7,17 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug import Response
 
-from dashboard import loaders
 from dashboard.core.job import Job
 from dashboard.core.transitions import Action, allowed
 from dashboard.database.transactions import reading
-from dashboard.forms import CompleteForm, FailForm, FilterForm, NewJobForm
 from dashboard.services import claims
 from dashboard.services import jobs as job_service
 from dashboard.store import jobs as job_store
 from dashboard.store import listing
+from dashboard.web import board, elements
+from dashboard.web import job as job_page
+from dashboard.web import queue as queue_page
+from dashboard.web.forms import CompleteForm, FailForm, FilterForm, NewJobForm
 
 bp = Blueprint("pages", __name__)
 
@@ -30,7 +32,7 @@ def home() -> Response:
 @bp.get("/dashboard/")
 def jobs() -> Page:
     with reading() as tx:
-        context = loaders.board(tx)
+        context = board.board(tx)
         fields, types = _filter_fields(**context["query"]), listing.recent_types(tx)
         return render_template("jobs.html", **context, filter_fields=fields, types=types)
 
@@ -44,13 +46,13 @@ def _filter_fields(**query: str) -> Markup:
 @bp.get("/dashboard/jobs/<job_id>")
 def job(job_id: str) -> Page:
     with reading() as tx:
-        return render_template("job.html", **loaders.job(tx, job_id))
+        return render_template("job.html", **job_page.job(tx, job_id))
 
 
 @bp.get("/dashboard/queue")
 def queue() -> Page:
     with reading() as tx:
-        return render_template("queue.html", **loaders.queue(tx))
+        return render_template("queue.html", **queue_page.queue(tx))
 
 
 @bp.get("/dashboard/jobs/new")
@@ -94,7 +96,7 @@ def act(job_id: str, action: str) -> Page:
 ACTION_FORMS: dict[str, Any] = {Action.COMPLETE: CompleteForm, Action.FAIL: FailForm}
 
 
-def asked(what: str, job_id: str | None = None, form: Any = None) -> loaders.Context:
+def asked(what: str, job_id: str | None = None, form: Any = None) -> elements.Context:
     """What the form needs that asks before a job is made, completed or failed."""
     with reading() as tx:
         if job_id is None:
