@@ -6,13 +6,14 @@ from typing import Any
 
 from flask import Flask
 
-from dashboard import cli, errors, health
+from dashboard import cli, errors
 from dashboard.api import jobs, openapi
 from dashboard.config import ClaimFrom, Settings
 from dashboard.core.claim_queue import ClaimQueue
 from dashboard.current import this_request
 from dashboard.database import engine, migrate, transactions, usable
 from dashboard.database.group_commit import GROUP_MAX
+from dashboard.ops import health
 from dashboard.security import access, bodies, cross_site, headers, hosts
 from dashboard.web import assets, filters, fragments, pages
 

@@ -1,0 +1,1 @@
+"""The machines' door: health. No job is changed here."""
