@@ -6,8 +6,9 @@ from typing import Any
 
 from flask import Flask
 
-from dashboard import cli, errors
+from dashboard import errors
 from dashboard.api import jobs, openapi
+from dashboard.cli import demo
 from dashboard.config import ClaimFrom, Settings
 from dashboard.core.claim_queue import ClaimQueue
 from dashboard.current import this_request
@@ -50,7 +51,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     transactions.init_app(app)
     headers.init_app(app, settings)
     errors.init_app(app)
-    for room in (access, jobs, openapi, health, pages, fragments, filters, assets, cli):
+    for room in (access, jobs, openapi, health, pages, fragments, filters, assets, demo):
         app.register_blueprint(room.bp)
     migrate.init_app(app)
     access.init_app(app, settings)

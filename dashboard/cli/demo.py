@@ -36,6 +36,7 @@ DEMO_JOBS: dict[str, Callable[[random.Random], dict[str, Any] | None]] = {
     "build_report": _report,
     "purge_cache": lambda _: None,
 }
+
 DEMO_REASONS = ("connection refused by the mail server", "image is corrupt", "timed out after 30 s")
 
 
