@@ -2,7 +2,7 @@
 
 import sys
 
-from dashboard import create_app
+from dashboard.app import create_app
 from dashboard.config import SettingsError
 from dashboard.database.usable import UnusableDatabaseError
 

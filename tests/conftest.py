@@ -19,7 +19,7 @@ import pgbouncer
 from postgres import Postgres
 from support import Server
 
-from dashboard import create_app
+from dashboard.app import create_app
 from dashboard.database.engine import db
 
 SPEED = (

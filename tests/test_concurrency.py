@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from support import Server
 from traffic import Call, Traffic, drain, execute, judge, judge_order, query, table
 
-from dashboard import create_app
+from dashboard.app import create_app
 from dashboard.database import migrate
 from dashboard.database.transactions import reading
 from dashboard.services import claims, jobs

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from dashboard import create_app
+from dashboard.app import create_app
 from dashboard.config import ClaimFrom
 from dashboard.core import claim_queue
 from dashboard.core.errors import ActionRefusedError, JobNotFoundError, NoPendingJobsError

@@ -12,7 +12,7 @@ from postgres import Postgres
 from sqlalchemy import Connection, text
 from support import Statement, statements
 
-from dashboard import create_app
+from dashboard.app import create_app
 from dashboard.core.job import JobStatus
 from dashboard.core.transitions import Action
 from dashboard.database.transactions import writing

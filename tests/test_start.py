@@ -15,7 +15,7 @@ from conftest import MakeApp
 from postgres import Postgres
 from support import ROOT, Server, eventually, free_port
 
-from dashboard import create_app
+from dashboard.app import create_app
 from dashboard.config import SettingsError
 from dashboard.database.usable import UnusableDatabaseError
 

@@ -21,7 +21,7 @@ from postgres import Postgres
 from bench import load, targets
 from bench.measure import Cell, Ratio, Section, interleaved, say
 from bench.talk import Heard, Talk, check, converse
-from dashboard import create_app
+from dashboard.app import create_app
 from dashboard.database.schema import IN_CLAIM_ORDER
 from dashboard.services import claims, jobs
 

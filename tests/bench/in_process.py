@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from bench.talk import Answer, Request, check
-from dashboard import create_app
+from dashboard.app import create_app
 from dashboard.database.engine import db
 
 

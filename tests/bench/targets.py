@@ -15,7 +15,7 @@ from support import ROOT, eventually, free_port
 from bench import reference
 from bench.measure import BenchError
 from bench.talk import Request
-from dashboard import create_app
+from dashboard.app import create_app
 from dashboard.database.engine import db, sqlite
 
 PAYLOAD = {"image_url": "https://example.com/image.png", "width": 300, "height": 300}

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from flask.testing import FlaskClient
 
-from dashboard import create_app
+from dashboard.app import create_app
 from dashboard.database.engine import db
 
 HOSTILE = "<img src=x> '\"&amp; \u202e"
