@@ -16,7 +16,7 @@ from dashboard.database import engine, migrate, transactions, usable
 from dashboard.database.group_commit import GROUP_MAX
 from dashboard.ops import health
 from dashboard.security import access, bodies, cross_site, headers, hosts
-from dashboard.web import assets, filters, fragments, pages
+from dashboard.web import assets, filters, fragments, pages, sign_in
 
 CHECKS = (
     hosts.refuse_other_hosts,
@@ -51,7 +51,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     transactions.init_app(app)
     headers.init_app(app, settings)
     errors.init_app(app)
-    for room in (access, jobs, openapi, health, pages, fragments, filters, assets, demo):
+    for room in (sign_in, jobs, openapi, health, pages, fragments, filters, assets, demo):
         app.register_blueprint(room.bp)
     migrate.init_app(app)
     access.init_app(app, settings)
