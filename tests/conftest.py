@@ -3,7 +3,6 @@
 import os
 import shutil
 import sqlite3
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,14 +12,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, sync_playwright
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import pgbouncer
-from postgres import Postgres
-from support import Server
-
 from dashboard.app import create_app
 from dashboard.database.engine import db
+from tests.support import pgbouncer
+from tests.support.postgres import Postgres
+from tests.support.server import Server
 
 SPEED = (
     "browser",

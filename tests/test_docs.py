@@ -5,10 +5,10 @@ import tomllib
 from collections.abc import Iterator
 
 from flask import Flask
-from support import ROOT
 
 from dashboard.api.openapi import VERSION, document
 from dashboard.core.transitions import TRANSITIONS
+from tests.support.server import ROOT
 
 README = (ROOT / "README.md").read_text()
 

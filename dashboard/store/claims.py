@@ -10,7 +10,7 @@ from dashboard.core.job import Job, JobStatus
 from dashboard.core.transitions import Action
 from dashboard.database.schema import BY_AGE, jobs
 from dashboard.database.statement import Compiled
-from dashboard.store.jobs import _changed, _guarded, has_status, in_claim_order
+from dashboard.store.jobs import changed, guarded, has_status, in_claim_order
 
 
 class QueuedJob(NamedTuple):
@@ -26,8 +26,6 @@ class QueuedJob(NamedTuple):
     completed_at: datetime | None
 
 
-CLAIM_ORDER = (jobs.c.priority.desc(), jobs.c.seq)
-
 _QUEUED = [jobs.c[name] for name in QueuedJob._fields]
 
 
@@ -36,12 +34,12 @@ def claim_next(tx: Connection, now: datetime) -> Job | None:
 
     On PostgreSQL claims do not wait for each other: a row that another one has locked is passed over.
     """
-    return _changed(tx, _CLAIM_NEXT, JobStatus.RUNNING, now=now)
+    return changed(tx, _CLAIM_NEXT, JobStatus.RUNNING, now=now)
 
 
 _NEXT = in_claim_order(select(jobs.c.seq)).limit(1)
 
-_CLAIM_NEXT = _guarded(Action.CLAIM, jobs.c.seq == _NEXT.with_for_update(skip_locked=True).scalar_subquery())
+_CLAIM_NEXT = guarded(Action.CLAIM, jobs.c.seq == _NEXT.with_for_update(skip_locked=True).scalar_subquery())
 
 
 def last_seq(tx: Connection) -> int:

@@ -10,7 +10,6 @@ from dashboard.core.job import Job, JobStatus
 from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.database.schema import IN_CLAIM_ORDER, PREVIEW, jobs
 from dashboard.database.statement import Compiled
-from dashboard.store.claims import CLAIM_ORDER
 
 _JOB = [jobs.c[name] for name in Job._fields]
 
@@ -18,6 +17,9 @@ _JOB = [jobs.c[name] for name in Job._fields]
 def has_status(*statuses: JobStatus) -> ColumnElement[bool]:
     literals: list[ColumnElement[str]] = [literal_column(f"'{status}'") for status in statuses]
     return jobs.c.status == literals[0] if len(literals) == 1 else jobs.c.status.in_(literals)
+
+
+CLAIM_ORDER = (jobs.c.priority.desc(), jobs.c.seq)
 
 
 def in_claim_order(query: Select[Any]) -> Select[Any]:
@@ -38,7 +40,7 @@ _INSERT = Compiled(
 )
 
 
-def _guarded(action: Action, which: ColumnElement[bool], sources: tuple[JobStatus, ...] = ()) -> Compiled:
+def guarded(action: Action, which: ColumnElement[bool], sources: tuple[JobStatus, ...] = ()) -> Compiled:
     """The action as one statement: the rule is its WHERE clause, and a row comes back only where it held."""
     rule = TRANSITIONS[action]
     values: dict[str, Any] = {"status": literal_column(f"'{rule.target}'")}
@@ -53,7 +55,7 @@ class WrongAnswerError(Exception):
     """The database answered a change of status with a job that has another status than it was to get."""
 
 
-def _changed(tx: Connection, change: Compiled, target: JobStatus, **values: Any) -> Job | None:
+def changed(tx: Connection, change: Compiled, target: JobStatus, **values: Any) -> Job | None:
     """The job that it changed, if any. An answer that cannot be is none: whose it is, is not known."""
     job = _first(change.rows(tx, **values))
     if job and job.status != target:
@@ -68,22 +70,22 @@ def _first(rows: list[tuple[Any, ...]]) -> Job | None:
 
 _BY_ID, _BY_SEQ = jobs.c.id == bindparam("key"), jobs.c.seq == bindparam("key")
 
-_ACT = {action: _guarded(action, _BY_SEQ if action is Action.CLAIM else _BY_ID) for action in Action}
+_ACT = {action: guarded(action, _BY_SEQ if action is Action.CLAIM else _BY_ID) for action in Action}
 
 
 def act(tx: Connection, action: Action, key: str | int, now: datetime, result: str | None = None) -> Job | None:
     """Move the job with this id (for a claim: this seq) along; None when there is none, or its status forbids it."""
     target = TRANSITIONS[action].target
     ended = {} if target is JobStatus.RUNNING else {"new_result": result}
-    return _changed(tx, _ACT[action], target, key=key, now=now, **ended)
+    return changed(tx, _ACT[action], target, key=key, now=now, **ended)
 
 
 def call_off(tx: Connection, job_id: str, now: datetime, result: str | None) -> Job | None:
     """Fail the job if it is still PENDING; None when it is not."""
-    return _changed(tx, _CALL_OFF, JobStatus.FAILED, key=job_id, now=now, new_result=result)
+    return changed(tx, _CALL_OFF, JobStatus.FAILED, key=job_id, now=now, new_result=result)
 
 
-_CALL_OFF = _guarded(Action.FAIL, _BY_ID, (JobStatus.PENDING,))
+_CALL_OFF = guarded(Action.FAIL, _BY_ID, (JobStatus.PENDING,))
 
 
 def get(tx: Connection, job_id: str) -> Job:

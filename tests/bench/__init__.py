@@ -1,1 +1,0 @@
-"""The benchmark: `./run bench`, and `--large`, `--json`."""

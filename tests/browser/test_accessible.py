@@ -1,0 +1,247 @@
+"""For everyone: axe finds nothing in any state in either theme, the keyboard can do everything, nothing overflows."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.support.server import ROOT, Server, eventually
+
+OpenPage = Callable[..., Page]
+AXE = (ROOT / "tests" / "vendor" / "axe-4.14.1.min.js").read_text()
+HOSTILE = "<img src=x onerror=alert(1)> '\"& \u202e" + "w" * 60
+
+
+def make(server: Server) -> dict[str, str]:
+    """A job in each status, with hostile text in every field; their ids by status."""
+    with httpx.Client(base_url=server.url) as client:
+        ids = {}
+        for status in ("PENDING", "RUNNING", "COMPLETED", "FAILED"):
+            body = {"type": HOSTILE, "payload": {HOSTILE: HOSTILE * 30}, "priority": 7}
+            ids[status] = client.post("/jobs", json=body).json()["id"]
+            if status != "PENDING":
+                client.post(f"/jobs/{ids[status]}/process")
+        client.post(f"/jobs/{ids['COMPLETED']}/complete", json={"result": {HOSTILE: [1, None]}})
+        client.post(f"/jobs/{ids['FAILED']}/fail", params={"reason": HOSTILE})
+    return ids
+
+
+def violations(page: Page) -> list[str]:
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
+
+
+def open_new(page: Page) -> None:
+    page.locator("#new").click()
+    page.get_by_role("button", name="Create job").click()
+    expect(page.get_by_text("A job needs a type")).to_be_visible()
+
+
+def open_fail(page: Page) -> None:
+    page.locator("#board tbody").get_by_role("link", name="Fail").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def open_fail_and_be_refused(page: Page) -> None:
+    open_fail(page)
+    there = "'/dashboard/fragments/jobs/' + crypto.randomUUID() + '/fail'"
+    page.evaluate(f"document.querySelector('#ask form').dataset.hxPost = {there}")
+    page.get_by_role("button", name="Fail job").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("Job not found")
+
+
+def open_keys(page: Page) -> None:
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+
+
+def claim(page: Page) -> None:
+    page.locator("#claim").click()
+    expect(page.locator(".toast")).to_be_visible()
+
+
+def lose(page: Page) -> None:
+    """What a page shows whose job was deleted; the job itself is needed by other states."""
+    gone = "{hxGet: '/dashboard/fragments/jobs/' + crypto.randomUUID(), tag: 'another'}"
+    page.evaluate(f"Object.assign(document.getElementById('job').dataset, {gone})")
+    expect(page.get_by_role("heading", name="This job is gone")).to_be_visible()
+
+
+STATES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
+    "jobs": ("/dashboard/", None),
+    "jobs of a status": ("/dashboard/?status=FAILED", None),
+    "a search that finds nothing": ("/dashboard/?q=nothing", None),
+    "a new job with errors": ("/dashboard/", open_new),
+    "failing a job": ("/dashboard/", open_fail),
+    "failing a job in vain": ("/dashboard/", open_fail_and_be_refused),
+    "the keys": ("/dashboard/", open_keys),
+    "a toast": ("/dashboard/", claim),
+    "the form as a page": ("/dashboard/jobs/new", None),
+    "the queue": ("/dashboard/queue", None),
+    "no such page": ("/dashboard/nope", None),
+    "a deleted job": ("/dashboard/jobs/{RUNNING}", lose),
+    **{f"a {status} job": (f"/dashboard/jobs/{{{status}}}", None) for status in ("PENDING", "COMPLETED", "FAILED")},
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(open_page: OpenPage, server: Server, scheme: str) -> None:
+    page = open_page(color_scheme=scheme)
+    found = {"an empty database": violations(page)}
+    page.goto("/dashboard/queue")
+    found["an empty queue"] = violations(page)
+    ids = make(server)
+    for state, (path, prepare) in STATES.items():
+        page.goto(path.format(**ids))
+        if prepare:
+            prepare(page)
+        # What rises into view is judged when it has arrived.
+        eventually(lambda: page.evaluate("document.getAnimations().length") == 0, "nothing moves")
+        found[state] = violations(page)
+    assert {state: told for state, told in found.items() if told} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_api_s_page(open_page: OpenPage, scheme: str) -> None:
+    page = open_page("/docs", color_scheme=scheme)
+    expect(page.locator(".opblock").first).to_be_visible()
+    assert "\n".join(violations(page)) == ""
+
+
+@pytest.mark.parametrize("width", [320, 768, 1440])
+def test_nothing_scrolls_sideways_whatever_the_text(open_page: OpenPage, server: Server, width: int) -> None:
+    ids = make(server)
+    page = open_page(viewport={"width": width, "height": 800})
+    for state, (path, prepare) in STATES.items():
+        page.goto(path.format(**ids))
+        if prepare:
+            prepare(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, state
+
+
+def test_what_one_can_press_is_at_least_24_pixels_in_each_direction(open_page: OpenPage, server: Server) -> None:
+    ids = make(server)
+    page = open_page(viewport={"width": 320, "height": 800})
+    for path in ("/dashboard/", f"/dashboard/jobs/{ids['PENDING']}", "/dashboard/queue"):
+        page.goto(path)
+        small = page.evaluate(
+            """() => [...document.querySelectorAll("a, button, input, select, summary")]
+                .filter((element) => element.checkVisibility() && !element.matches(".skip, p a, dd a, li a"))
+                .map((element) => [element.outerHTML.slice(0, 90), element.getBoundingClientRect()])
+                .filter(([, box]) => box.width < 24 || box.height < 24)
+                .map(([html]) => html)"""
+        )
+        assert small == [], path
+
+
+def create_by_keys(page: Page) -> Locator:
+    """The row of a job that the keyboard alone has made."""
+    page.keyboard.press("n")
+    expect(page.get_by_role("dialog").get_by_label("Type")).to_be_focused()
+    page.keyboard.type("by_hand")
+    page.keyboard.press("Enter")
+    row = page.locator("#board tbody tr", has_text="by_hand")
+    expect(row).to_contain_text("PENDING")
+    return row
+
+
+def test_the_keyboard_alone_takes_a_job_through_its_life(open_page: OpenPage) -> None:
+    page = open_page()
+    press = page.keyboard.press
+    row = create_by_keys(page)
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    press("c")
+    expect(row).to_contain_text("RUNNING")
+    press("j")
+    expect(row.get_by_role("link", name="by_hand")).to_be_focused()
+    press("Tab")
+    expect(row.get_by_role("link", name="Complete")).to_be_focused()
+    press("Enter")
+    expect(page.get_by_role("dialog").get_by_label("Result")).to_be_focused()
+    press("Tab")
+    press("Enter")
+    expect(row).to_contain_text("COMPLETED")
+    expect(row.get_by_role("link", name="by_hand")).to_be_focused()
+    press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("by_hand")
+
+
+def test_the_keyboard_alone_starts_and_fails_a_job(open_page: OpenPage) -> None:
+    page = open_page()
+    press = page.keyboard.press
+    row = create_by_keys(page)
+    press("j")
+    press("Tab")
+    expect(row.get_by_role("button", name="Start")).to_be_focused()
+    press("Enter")
+    expect(row).to_contain_text("RUNNING")
+    expect(row.get_by_role("link", name="by_hand")).to_be_focused()
+    press("Tab")
+    press("Tab")
+    expect(row.get_by_role("link", name="Fail")).to_be_focused()
+    press("Enter")
+    expect(page.get_by_role("dialog").get_by_label("Reason")).to_be_focused()
+    page.keyboard.type("out of paper")
+    press("Enter")
+    expect(row).to_contain_text("FAILED")
+
+
+def test_the_keys_search_walk_and_tell_of_themselves_but_not_while_one_types(
+    open_page: OpenPage, server: Server
+) -> None:
+    make(server)
+    page = open_page()
+    links = page.locator("#board .what a")
+    for key, place in (("j", 0), ("j", 1), ("j", 2), ("k", 1)):
+        page.keyboard.press(key)
+        expect(links.nth(place)).to_be_focused()
+    page.keyboard.press("/")
+    page.keyboard.type("n?c")
+    expect(page.get_by_label("Search")).to_have_value("n?c")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    page.locator("#help").click()
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+
+
+def test_one_who_wants_no_motion_gets_none(open_page: OpenPage, server: Server) -> None:
+    make(server)
+    page = open_page(reduced_motion="reduce")
+    claim(page)
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_nothing_but_the_theme_is_saved_in_the_browser(open_page: OpenPage) -> None:
+    page = open_page()
+    page.locator("#theme").click()
+    assert page.evaluate("Object.keys(localStorage)") == ["theme"]
+    assert page.context.cookies() == []
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_address_keeps_the_search(open_page: OpenPage, server: Server, javascript: bool) -> None:
+    make(server)
+    httpx.post(f"{server.url}/jobs", json={"type": "needle", "payload": {"hay": "stack"}})
+    page = open_page(java_script_enabled=javascript)
+    page.get_by_label("Search").fill("STACK")
+    page.get_by_label("Search").press("Enter")
+    rows = page.locator("#board tbody tr")
+    expect(rows).to_have_count(1)
+    assert "q=STACK" in page.url
+    page.reload()
+    expect(rows).to_have_count(1)
+    page.go_back()
+    expect(rows).to_have_count(5)
+
+
+def test_copy_puts_the_curl_line_into_the_clipboard(open_page: OpenPage, server: Server) -> None:
+    job_id = make(server)["RUNNING"]
+    page = open_page(f"/dashboard/jobs/{job_id}", permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy as curl: complete").click()
+    expect(page.locator(".toast")).to_contain_text("Copied")
+    line = page.evaluate("navigator.clipboard.readText()")
+    assert line.startswith("curl -X POST -H 'Content-Type: application/json'")
+    assert line.endswith(f"/jobs/{job_id}/complete")

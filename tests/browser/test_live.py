@@ -1,0 +1,229 @@
+"""A refresh never gets in the way: what one types, marks, opens or points at stays while jobs come and go."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import httpx
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from tests.support.server import Server, eventually
+
+OpenPage = Callable[..., Page]
+
+
+def create(server: Server, type: str = "resize", **body: object) -> str:  # noqa: A002
+    job_id: str = httpx.post(f"{server.url}/jobs", json={"type": type, **body}).json()["id"]
+    return job_id
+
+
+@contextmanager
+def busy(server: Server) -> Iterator[None]:
+    """Jobs are created and finished at 50 a second."""
+    stop = threading.Event()
+
+    def run() -> None:
+        with httpx.Client(base_url=server.url) as client:
+            while not stop.wait(1 / 50):
+                client.post("/jobs", json={"type": "busy"})
+                job = client.post("/jobs/claim").json()
+                client.post(f"/jobs/{job['id']}/complete")
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+def refreshes(page: Page, times: int = 2) -> None:
+    """Have the board refresh itself with something new, so often, sooner than it would by itself."""
+    for _ in range(times):
+        with page.expect_response(lambda answer: "/fragments/board" in answer.url and answer.status == 200):
+            page.evaluate("htmx.trigger('#board', 'every', {}, false)")
+    expect(page.locator("#board")).not_to_have_class("htmx-request")
+
+
+@pytest.fixture
+def page(open_page: OpenPage, server: Server) -> Page:
+    with httpx.Client(base_url=server.url) as client:
+        for number in range(60):
+            client.post("/jobs", json={"type": f"first-{number}"})
+    return open_page()
+
+
+def test_what_is_typed_and_the_focus_stay(page: Page, server: Server) -> None:
+    with busy(server):
+        search = page.get_by_label("Search")
+        search.focus()
+        page.keyboard.type("first")
+        refreshes(page)
+        expect(search).to_have_value("first")
+        expect(search).to_be_focused()
+
+
+def test_an_open_form_stays_with_what_is_typed_in_it(page: Page, server: Server) -> None:
+    page.locator("#board tbody").get_by_role("link", name="Fail").first.click()
+    reason = page.get_by_role("dialog").get_by_label("Reason")
+    reason.fill("out of")
+    with busy(server):
+        refreshes(page)
+        page.keyboard.type(" paper")
+        expect(reason).to_have_value("out of paper")
+        expect(reason).to_be_focused()
+
+
+def test_the_row_under_the_mouse_does_not_move_and_new_jobs_are_announced(page: Page, server: Server) -> None:
+    row = page.locator("#board tbody tr").nth(5)
+    row.hover()
+    before = (row.get_attribute("id"), row.bounding_box())
+    with busy(server):
+        refreshes(page)
+        assert (row.get_attribute("id"), row.bounding_box()) == before
+        expect(page.locator(".arrived a")).to_contain_text("newer jobs")
+    page.locator(".arrived a").click()
+    expect(page.locator("#board tbody tr").first).to_contain_text("busy")
+
+
+def test_marked_text_stays_marked(page: Page, server: Server) -> None:
+    page.locator("#board tbody tr .what b").nth(3).select_text()
+    marked = page.evaluate("getSelection().toString()")
+    with busy(server):
+        refreshes(page)
+        assert page.evaluate("getSelection().toString()") == marked
+
+
+def test_the_focus_stays_on_a_row(page: Page, server: Server) -> None:
+    link = page.locator("#board tbody tr .what a").nth(4)
+    link.focus()
+    name = link.get_attribute("href")
+    with busy(server):
+        refreshes(page)
+        assert page.evaluate("document.activeElement.getAttribute('href')") == name
+
+
+def test_one_who_has_scrolled_stays_where_he_is(page: Page, server: Server) -> None:
+    page.mouse.move(0, 0)
+    page.evaluate("scrollTo(0, 600)")
+    first = page.locator("#board tbody tr").first
+    name = first.get_attribute("id")
+    with busy(server):
+        refreshes(page)
+        assert page.evaluate("scrollY") == 600
+        assert first.get_attribute("id") == name
+
+
+def test_on_a_later_page_nothing_moves_and_new_jobs_are_announced(page: Page, server: Server) -> None:
+    page.get_by_role("link", name="Older").click()
+    expect(page.locator("#board tbody tr")).to_have_count(10)
+    page.mouse.move(0, 0)
+    with busy(server):
+        refreshes(page)
+        expect(page.locator("#board tbody tr")).to_have_count(10)
+        expect(page.locator(".arrived a")).to_contain_text("newer jobs")
+
+
+def test_nothing_shifts_when_the_board_is_refreshed(page: Page, server: Server) -> None:
+    page.evaluate(
+        """() => {
+            window.shifts = [];
+            new PerformanceObserver((list) => {
+                for (const entry of list.getEntries())
+                    if (!entry.hadRecentInput) window.shifts.push(entry.value);
+            }).observe({type: "layout-shift"});
+        }"""
+    )
+    page.locator("#board tbody tr").nth(2).hover()
+    with busy(server):
+        refreshes(page, 3)
+    assert sum(page.evaluate("window.shifts")) < 0.001
+
+
+def test_a_fold_stays_folded(open_page: OpenPage, server: Server) -> None:
+    job_id = create(server, payload={"a": 1})
+    page = open_page(f"/dashboard/jobs/{job_id}")
+    page.locator("#payload-fold summary").click()
+    httpx.post(f"{server.url}/jobs/{job_id}/process")
+    expect(page.locator("h1 + .badge")).to_have_text("RUNNING")
+    expect(page.locator("#payload-fold")).not_to_have_attribute("open", "")
+
+
+def test_an_idle_page_polls_by_304_and_a_hidden_one_not_at_all(page: Page) -> None:
+    with page.expect_response(lambda answer: "/fragments/board" in answer.url and answer.status == 304):
+        pass
+    page.evaluate(
+        """() => {
+            Object.defineProperty(document, "hidden", {get: () => true, configurable: true});
+            window.polls = 0;
+            document.addEventListener("htmx:before:request", (event) => event.defaultPrevented || window.polls++);
+            window.ticks = 0;
+            document.getElementById("board").addEventListener("every", () => window.ticks++);
+        }"""
+    )
+    eventually(lambda: page.evaluate("window.ticks >= 2"), "two polls would have been due")
+    assert page.evaluate("window.polls") == 0
+
+
+def test_the_page_of_a_deleted_job_says_so_and_asks_no_more(open_page: OpenPage, server: Server) -> None:
+    page, other = open_page(f"/dashboard/jobs/{create(server)}"), open_page()
+    refused: list[Request] = []
+    page.on("response", lambda answer: refused.append(answer.request) if answer.status == 404 else None)
+    with closing(sqlite3.connect(server.env["DATABASE_URL"].removeprefix("sqlite:///"))) as database, database:
+        database.execute("DELETE FROM jobs")
+    expect(page.get_by_role("alert")).to_contain_text("This job is gone")
+    expect(page.locator("#live")).to_be_hidden()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    for _ in range(2):  # between two polls of another page this one would have had one
+        other.wait_for_event("response")
+    assert len(refused) == 1
+    page.get_by_role("link", name="To the jobs").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Jobs")
+
+
+@pytest.mark.excuses("ERR_CONNECTION_REFUSED", "Failed to fetch", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET")
+def test_a_lost_connection_shows_and_heals_by_itself(page: Page, server: Server) -> None:
+    server.stop()
+    expect(page.locator("#live")).to_contain_text("Connection lost")
+    server.start()
+    expect(page.locator("#live")).to_contain_text("Live, 2 s")
+    eventually(lambda: page.locator("#board tbody tr").count() == 50, "the table is still there")
+
+
+def test_the_slower_of_two_browsers_sees_what_happened(open_page: OpenPage, server: Server) -> None:
+    job_id = create(server, "contested")
+    slow, fast = open_page(), open_page()
+    slow.locator(f"#job-{job_id}").get_by_role("link", name="Fail").click()
+    expect(slow.get_by_role("dialog")).to_be_visible()
+    fast.locator(f"#job-{job_id}").get_by_role("link", name="Fail").click()
+    fast.get_by_role("button", name="Fail job").click()
+    expect(fast.locator(f"#job-{job_id}")).to_contain_text("FAILED")
+    slow.get_by_role("button", name="Fail job").click()
+    expect(slow.get_by_role("alert")).to_contain_text("it is FAILED, not PENDING or RUNNING (failed 20")
+    expect(slow.locator(f"#job-{job_id}")).to_contain_text("FAILED")
+
+
+def test_a_job_that_somebody_has_taken_is_not_undone(open_page: OpenPage, server: Server) -> None:
+    page = open_page()
+    page.locator("#new").click()
+    page.get_by_role("dialog").get_by_label("Type").fill("oops")
+    page.get_by_role("button", name="Create job").click()
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    httpx.post(f"{server.url}/jobs/claim")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#toasts")).to_contain_text("it is RUNNING, not PENDING")
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+    expect(page.locator("#board tbody tr", has_text="oops")).to_contain_text("RUNNING")
+
+
+def test_a_job_created_by_mistake_is_undone_from_its_toast(open_page: OpenPage) -> None:
+    page = open_page()
+    page.locator("#new").click()
+    page.get_by_role("dialog").get_by_label("Type").fill("oops")
+    page.get_by_role("button", name="Create job").click()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#board tbody tr", has_text="oops")).to_contain_text("FAILED")
+    expect(page.locator("#toasts")).to_contain_text("Called off oops")
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+    expect(page.locator("main")).to_be_focused()

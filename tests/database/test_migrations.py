@@ -1,0 +1,185 @@
+"""Every database that an earlier version made becomes the one that this version needs, with its jobs."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from dashboard.database import migrate
+from tests.conftest import MakeApp
+from tests.support.postgres import Postgres
+from tests.support.traffic import execute, query
+
+MIGRATIONS = Path(migrate.__file__).with_name("migrations")
+
+# A migration that has landed is never edited: a database that it has run on would not get the change. Write a new one.
+LANDED = {
+    "0001_jobs": "891a11f1f4c213826e484df859089b3943c841328191a18a3b41ed0d9514bf88",
+    "0002_more_slots": "3d57dce917d37f771bacbe1efad0a9e5c10b69682c5a78a15d983a6dc8e8129f",
+    "0003_what_early_databases_lack": "8c6b130e8d8a584dce0728e0b82e314b946ab6ceff873082cd41c53584cb7c02",
+    "0004_indexes_with_a_purpose": "31133145bedded40a8a047759cb6a91aa548d74a49f893dd580adbd6498fd75c",
+    "0005_sessions": "900c2ab0c16712246a97bc51539f62f05f599530636d41f0216c81b4911828ef",
+}
+
+
+def digest(script: Path) -> str:
+    return sha256(script.read_bytes()).hexdigest()
+
+
+def test_a_migration_that_has_landed_is_as_it_was() -> None:
+    assert {script.stem: digest(script) for script in (MIGRATIONS / "versions").glob("*.py")} == LANDED
+
+
+# The earlier forms of 0001, the last one first: what undoes the next edit of its text, and the hash of what is left.
+EDITS = {
+    "long previews": (
+        (r"sa\.String\(80\)", "sa.String(120)"),
+        "67fac7fdbd6ae91bbeaeba67f1f1c05ee2f8c3c013c59e3472f604920ed6a6e2",
+    ),
+    "no table of attempts": (
+        (r'    op\.create_table\(\n        "attempts",.*?\n    \)\n', ""),
+        "e614d078fc25fb01bcf6444386e979abb051fc4dd5e0217796b3c2eb8332551a",
+    ),
+    "a tally that a truncate leaves as it is": (
+        (r"    zeros = .*", ""),
+        "7cfa79b12ef553d8588b3ef42de10f1d178441ce93432650ca5c42c586b8e57a",
+    ),
+    "no index of starts": (
+        (r'    op\.execute\("CREATE INDEX jobs_started.*?\n\n', ""),
+        "6b5655c315962c726d1c33205e0209c18e565930fa84cdc9b6d24e6b448bee77",
+    ),
+}
+
+
+def script_of(form: str, folder: Path) -> Path:
+    """The migrations' folder as it was when 0001 had this form."""
+    shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    script = folder / "versions" / "0001_jobs.py"
+    for name, ((pattern, replacement), expected) in EDITS.items():
+        script.write_text(re.sub(pattern, replacement, script.read_text(), flags=re.DOTALL))
+        assert digest(script) == expected
+        if name == form:
+            break
+    return folder
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'early.db'}"
+    else:
+        postgres: Postgres = request.getfixturevalue("postgres")
+        yield postgres.create("early")
+        postgres.drop("early")
+
+
+@pytest.fixture
+def new_url(request: pytest.FixtureRequest, empty_url: str) -> str:
+    """A database of the same kind that this version made."""
+    url: str = request.getfixturevalue("sqlite_url" if empty_url.startswith("sqlite") else "postgres_url")
+    return url
+
+
+def upgrade(url: str, migrations: Path, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as config.attributes["connection"]:
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
+def schema(url: str) -> list[str]:
+    """Everything that the schema is made of, in the database's own words."""
+    if url.startswith("sqlite"):
+        found = query(url, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'")
+        return sorted(text.replace("VARCHAR(120)", "VARCHAR(80)") for (text,) in found)  # SQLite ignores the number
+    found = query(
+        url,
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' "
+        "UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger UNION ALL SELECT pg_get_constraintdef(oid) "
+        "FROM pg_constraint WHERE connamespace = 'public'::regnamespace "
+        "UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace "
+        "UNION ALL SELECT concat_ws(' ', table_name, ordinal_position, column_name, data_type, is_nullable, "
+        "character_maximum_length) FROM information_schema.columns WHERE table_schema = 'public'",
+    )
+    return sorted(text for (text,) in found)
+
+
+PAYLOAD = '{"long":"' + "x" * 200 + '"}'
+ROWS = "SELECT seq, id, status, substr(preview, 1, 80), payload, result FROM jobs ORDER BY seq"
+TALLY = "SELECT sum(pending), sum(running), sum(completed), sum(failed) FROM tally"
+
+
+@pytest.mark.parametrize("form", EDITS)
+def test_a_database_of_an_earlier_form_of_the_first_migration_becomes_like_a_new_one(
+    form: str, empty_url: str, new_url: str, make_app: MakeApp, tmp_path: Path
+) -> None:
+    upgrade(empty_url, script_of(form, tmp_path / "migrations"), "0001")
+    for number, status in enumerate(("PENDING", "RUNNING", "COMPLETED", "FAILED")):
+        execute(
+            empty_url,
+            "INSERT INTO jobs (id, type, priority, status, created_at, preview, payload) "
+            f"VALUES ('{number}', 't', 0, '{status}', '2026-01-01', '{PAYLOAD[:80]}', '{PAYLOAD}')",
+        )
+    if form == "long previews":
+        execute(empty_url, "UPDATE jobs SET preview = substr(payload, 1, 120)")
+    before = query(empty_url, ROWS)
+
+    client = make_app(empty_url).test_client()
+    assert client.get("/readyz").status_code == 200
+    assert schema(empty_url) == schema(new_url)
+    assert query(empty_url, ROWS) == before
+    assert query(empty_url, "SELECT max(length(preview)) FROM jobs") == [(80,)]
+    assert query(empty_url, TALLY) == [(1, 1, 1, 1)]
+    assert client.post("/jobs/claim").json["id"] == "0"
+    assert client.post("/jobs", json={"type": "t"}).status_code == 201
+    assert query(empty_url, TALLY) == [(1, 2, 1, 1)]
+    if empty_url.startswith("postgresql"):
+        execute(empty_url, "TRUNCATE jobs")
+        assert query(empty_url, TALLY) == [(0, 0, 0, 0)]
+
+
+LOSSES = {
+    "a table": "DROP TABLE attempts",
+    "a column": "ALTER TABLE jobs DROP COLUMN preview",
+    "an index": "DROP INDEX jobs_started",
+    "a trigger": "DROP TRIGGER jobs_tally_delete{on}",
+    "its version": "DROP TABLE alembic_version",
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_readyz_looks_at_what_is_really_there(loss: str, empty_url: str, make_app: MakeApp) -> None:
+    client = make_app(empty_url).test_client()
+    assert client.get("/readyz").status_code == 200
+    execute(empty_url, LOSSES[loss].format(on=" ON jobs" if empty_url.startswith("postgresql") else ""))
+    answer = client.get("/readyz")
+    assert (answer.status_code, list(answer.json)) == (503, ["detail"])
+
+
+def test_readyz_does_not_count_a_trigger_that_is_switched_off(postgres: Postgres, make_app: MakeApp) -> None:
+    url = postgres.create("switched_off")
+    client = make_app(url).test_client()
+    execute(url, "ALTER TABLE jobs DISABLE TRIGGER jobs_tally_insert")
+    assert client.get("/readyz").status_code == 503
+    postgres.drop("switched_off")
+
+
+def test_readyz_reads_no_migration_script(
+    database_url: str, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_app(database_url).test_client()
+
+    def refuse(_config: Config) -> None:
+        raise AssertionError("the scripts were read again")
+
+    monkeypatch.setattr(ScriptDirectory, "from_config", refuse)
+    assert client.get("/readyz").status_code == 200

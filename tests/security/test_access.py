@@ -1,0 +1,712 @@
+"""Who may do what: nobody, viewers, operators, pages of other sites; how one signs in, and how guessing is slowed."""
+
+import logging
+import re
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+from flask.testing import FlaskClient
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+from werkzeug.security import generate_password_hash
+from werkzeug.test import TestResponse
+
+from dashboard.core.job import Job, JobStatus
+from dashboard.database.schema import attempts, sessions
+from dashboard.database.transactions import reading, writing
+from dashboard.security.sessions import LASTS
+from dashboard.security.throttle import FORGET_AFTER, FREE, KNOWN_FOR, WAIT_MAX
+from dashboard.store import counts
+from tests.conftest import MakeApp
+from tests.support.factory import UNKNOWN, make_job
+from tests.support.server import statements
+
+PASSWORDS = {"viewer": "only-looks-on", "operator": "presses:buttons"}
+TOKENS = {"viewer": "token-that-looks-on", "operator": "token-that-presses"}
+CHEAP = "pbkdf2:sha256:1000"  # to compare; what werkzeug takes by itself is as slow as it should be
+ACCESS = {
+    "USERS": " ".join(f"{role}:{role}:{generate_password_hash(word, CHEAP)}" for role, word in PASSWORDS.items()),
+    "TOKENS": " ".join(f"{role}-script:{role}:{token}" for role, token in TOKENS.items()),
+}
+COOKIE = "job-queue"
+FROM_ELSEWHERE = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+# What is answered to nobody, a viewer, an operator, and an operator's browser on a page of another site.
+TABLE = {
+    "GET /": (302, 302, 302, 302),
+    "GET /static/<name>": (200, 200, 200, 200),
+    "GET /healthz": (200, 200, 200, 200),
+    "GET /readyz": (200, 200, 200, 200),
+    "GET /sign-in": (200, 200, 200, 200),
+    "POST /sign-in": (303, 303, 303, 403),
+    "POST /sign-out": (303, 303, 303, 403),
+    "GET /docs": (302, 200, 200, 200),
+    "GET /openapi.json": (401, 200, 200, 200),
+    "GET /jobs": (401, 200, 200, 200),
+    "POST /jobs": (401, 403, 201, 403),
+    "GET /jobs/queue": (401, 200, 200, 200),
+    "GET /jobs/summary": (401, 200, 200, 200),
+    "GET /jobs/<job_id:job_id>": (401, 200, 200, 200),
+    "POST /jobs/claim": (401, 403, 200, 403),
+    "POST /jobs/<job_id>/process": (401, 403, 200, 403),
+    "POST /jobs/<job_id>/complete": (401, 403, 200, 403),
+    "POST /jobs/<job_id>/fail": (401, 403, 200, 403),
+    "GET /dashboard/": (302, 200, 200, 200),
+    "GET /dashboard/queue": (302, 200, 200, 200),
+    "GET /dashboard/jobs/<job_id>": (302, 200, 200, 200),
+    "GET /dashboard/jobs/new": (302, 403, 200, 200),
+    "POST /dashboard/jobs/new": (302, 403, 303, 403),
+    "POST /dashboard/claim": (302, 403, 303, 403),
+    "POST /dashboard/jobs/<job_id>/process": (302, 403, 303, 403),
+    "GET /dashboard/jobs/<job_id>/<any(complete, fail):action>": (302, 403, 200, 200),
+    "POST /dashboard/jobs/<job_id>/<any(complete, fail):action>": (302, 403, 303, 403),
+    "GET /dashboard/fragments/board": (401, 200, 200, 200),
+    "GET /dashboard/fragments/queue": (401, 200, 200, 200),
+    "GET /dashboard/fragments/jobs/<job_id>": (401, 200, 200, 200),
+    "GET /dashboard/fragments/new": (401, 403, 200, 200),
+    "POST /dashboard/fragments/new": (401, 403, 200, 403),
+    "POST /dashboard/fragments/claim": (401, 403, 200, 403),
+    "POST /dashboard/fragments/jobs/<job_id>/process": (401, 403, 200, 403),
+    "POST /dashboard/fragments/jobs/<job_id>/undo": (401, 403, 200, 403),
+    "GET /dashboard/fragments/jobs/<job_id>/<any(complete, fail):action>": (401, 403, 200, 200),
+    "POST /dashboard/fragments/jobs/<job_id>/<any(complete, fail):action>": (401, 403, 200, 403),
+}
+
+
+@pytest.fixture
+def app(make_app: MakeApp, sqlite_url: str) -> Flask:
+    """One that knows a viewer and an operator, each with a password and a token."""
+    return make_app(sqlite_url, **ACCESS)
+
+
+def sign_in(client: FlaskClient, name: str, password: str | None = None, address: str = "::1", **form: str) -> Any:
+    form |= {"name": name, "password": PASSWORDS[name] if password is None else password}
+    return client.post("/sign-in", data=form, environ_overrides={"REMOTE_ADDR": address})
+
+
+def by_password(app: Flask, name: str) -> FlaskClient:
+    client = app.test_client()
+    assert sign_in(client, name).status_code == 303
+    return client
+
+
+def by_token(app: Flask, role: str) -> FlaskClient:
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKENS[role]}"
+    return client
+
+
+def job_for(app: Flask, line: str) -> Job:
+    """One that can be done what the line of the table says, and another one to claim."""
+    with app.app_context():
+        job = make_job(JobStatus.PENDING if line.endswith(("/process", "/undo")) else JobStatus.RUNNING)
+        make_job()
+    return job
+
+
+def ask(client: FlaskClient, line: str, job: Job, **sent: Any) -> TestResponse:
+    """Send a line of the table, about this job."""
+    method, rule = line.split(" ", 1)
+    values = {"job_id": job.id, "action": "complete", "name": "app.css"}
+    path = re.sub(r"<(?:[^>]*:)?(\w+)>", lambda found: values[found[1]], rule)
+    if method == "POST" and not path.startswith("/jobs/"):
+        form = {"type": "job", "name": "operator", "password": PASSWORDS["operator"]}
+        sent["json" if path == "/jobs" else "data"] = {"type": "job"} if path == "/jobs" else form
+    return client.open(path, method=method, buffered=True, **sent)
+
+
+def revision(app: Flask) -> counts.Tally:
+    with app.app_context(), reading() as tx:
+        return counts.counts(tx)
+
+
+# ---- Every route, method and person
+
+
+def test_the_table_has_every_route_and_method(app: Flask) -> None:
+    rules = app.url_map.iter_rules()
+    assert set(TABLE) == {f"{method} {rule}" for rule in rules for method in rule.methods - {"HEAD", "OPTIONS"}}
+
+
+@pytest.mark.parametrize("way", [by_password, by_token], ids=["password", "token"])
+@pytest.mark.parametrize("line", TABLE)
+def test_each_may_do_what_the_table_says(app: Flask, line: str, way: Callable[[Flask, str], FlaskClient]) -> None:
+    nobody, viewer, operator = app.test_client(), way(app, "viewer"), way(app, "operator")
+    statuses = []
+    for client, headers in ((nobody, {}), (viewer, {}), (operator, {}), (way(app, "operator"), FROM_ELSEWHERE)):
+        job, before = job_for(app, line), revision(app)
+        answer = ask(client, line, job, headers=headers)
+        statuses.append(answer.status_code)
+        acts = line.startswith("POST") and "/sign-" not in line
+        assert (revision(app) != before) == (acts and answer.status_code in (200, 201, 303))
+        if line.startswith("GET"):
+            assert ask(client, line.replace("GET", "HEAD", 1), job).status_code == answer.status_code
+        if answer.status_code in (401, 403) and " /jobs" in line:
+            assert [type(detail) for detail in answer.json.values()] == [str]
+            assert answer.headers.get("WWW-Authenticate") == ("Bearer" if client is nobody else None)
+        elif answer.status_code in (302, 401) and client is nobody:
+            asked = answer.json["detail"] if answer.is_json else answer.headers.get("HX-Redirect") or answer.location
+            assert asked.startswith(("Sign in", "/sign-in?next=/"))
+    assert tuple(statuses) == TABLE[line]
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "INVENTED"])
+def test_a_method_that_no_route_has_is_refused_to_each_as_any_act_is(app: Flask, method: str) -> None:
+    people = (app.test_client(), by_token(app, "viewer"), by_token(app, "operator"))
+    assert [client.open("/jobs", method=method).status_code for client in people] == [401, 403, 405]
+    assert [client.options("/jobs").status_code for client in people] == [401, 200, 200]
+
+
+# ---- Tokens
+
+
+VIEWER = TOKENS["viewer"]
+WRONG_TOKENS = (
+    *("Bearer", "Bearer ", "Bearer wrong", f"Bearer {VIEWER[:-1]}", f"Bearer {VIEWER}x", f"Bearer {VIEWER.upper()}"),
+    *(f"Bearer {VIEWER}, Bearer {VIEWER}", f"Bearer viewer-script:{VIEWER}", f"Bearer {PASSWORDS['viewer']}"),
+    *(f"Basic {VIEWER}", f"Token {VIEWER}", f"Bearer\t{VIEWER}", VIEWER, "Bearer \xe4\xff\x80", "\xff"),
+)
+
+
+@pytest.mark.parametrize("header", WRONG_TOKENS, ids=ascii)
+def test_a_token_that_is_not_exactly_one_of_ours_is_401_in_the_contract_s_shape(app: Flask, header: str) -> None:
+    answer = app.test_client().get("/jobs", headers={"Authorization": header})
+    assert (answer.status_code, list(answer.json), answer.headers["WWW-Authenticate"]) == (401, ["detail"], "Bearer")
+    assert VIEWER not in answer.text
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_a_token_opens_whatever_the_case_of_its_scheme(app: Flask, scheme: str) -> None:
+    headers = {"Authorization": f"{scheme} {VIEWER}"}
+    assert app.test_client().get("/jobs", headers=headers).status_code == 200
+
+
+def test_a_wrong_token_is_not_made_good_by_a_cookie_and_a_right_one_makes_none(app: Flask) -> None:
+    signed_in, script = by_password(app, "operator"), by_token(app, "operator")
+    assert signed_in.get("/jobs", headers={"Authorization": "Bearer wrong"}).status_code == 401
+    assert "Set-Cookie" not in script.get("/dashboard/").headers
+
+
+# ---- To the sign-in page and back
+
+
+def next_of(page: TestResponse) -> str:
+    found = re.search(r'name="next"[^>]*? value="([^"]*)"', page.text)
+    assert found
+    return unescape(found[1])
+
+
+@pytest.mark.parametrize(
+    "place", ["/", "/dashboard/?status=FAILED&q=a%20%26%22b", f"/dashboard/jobs/{UNKNOWN}", "/docs", "/nope?a=1"]
+)
+def test_a_page_leads_to_the_sign_in_and_back_to_where_one_was(app: Flask, place: str) -> None:
+    client = app.test_client()
+    away = client.get(place)
+    assert (away.status_code, urlsplit(away.location).path) == (302, "/sign-in")
+    back = sign_in(client, "viewer", next=next_of(client.get(away.location)))
+    assert (back.status_code, back.location) == (303, place)
+
+
+def test_a_form_that_was_sent_without_a_sign_in_leads_back_to_the_jobs(app: Flask) -> None:
+    client = app.test_client()
+    away = client.post("/dashboard/jobs/new?a=1", data={"type": "lost"})
+    assert sign_in(client, "operator", next=next_of(client.get(away.location))).location == "/dashboard/"
+
+
+def test_a_wrong_password_keeps_where_one_was(app: Flask) -> None:
+    assert next_of(sign_in(app.test_client(), "viewer", "wrong", next="/docs")) == "/docs"
+
+
+@pytest.mark.parametrize("fragment", ["board", "queue", "new", "claim", f"jobs/{UNKNOWN}"])
+def test_a_fragment_has_htmx_go_to_the_sign_in_and_back_to_the_page_that_asked(app: Flask, fragment: str) -> None:
+    headers = {"HX-Current-URL": "http://localhost/dashboard/?status=FAILED&q=a%20b"}
+    method = "POST" if fragment == "claim" else "GET"
+    answer = app.test_client().open(f"/dashboard/fragments/{fragment}", method=method, headers=headers)
+    assert (answer.status_code, answer.text, answer.location) == (401, "", None)
+    there = urlsplit(answer.headers["HX-Redirect"])
+    assert (there.netloc, there.path) == ("", "/sign-in")
+    assert parse_qs(there.query) == {"next": ["/dashboard/?status=FAILED&q=a%20b"]}
+
+
+ELSEWHERE = (
+    *("", "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example", "\\/evil.example", "@evil.a"),
+    *("https://evil.example", "https:evil.example", "http:/evil.example", "HTTPS:evil.example", "evil.example", "?a=1"),
+    *("javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x", "#a", "/\t/evil.example", "/\n/evil.example"),
+    *("/a\r\nSet-Cookie: a=b", "\t//evil.example", " //evil.example", "/\0/evil.example", "/\u2028/evil.example"),
+    *("/\u202e/evil.example", "%2F%2Fevil.example", "%5C%5Cevil.example", "dashboard/", "http://localhost/docs"),
+)
+ODD_BUT_OURS = ("/%2F%2Fevil.example", "/%5Cevil.example", "/%09/evil.example", "/@evil.example", "/.//evil.example")
+
+
+@pytest.mark.parametrize("place", ELSEWHERE)
+def test_a_sign_in_never_leads_to_another_site(app: Flask, place: str) -> None:
+    answer = sign_in(app.test_client(), "viewer", next=place)
+    assert (answer.status_code, answer.headers.getlist("Location")) == (303, ["/dashboard/"])
+
+
+@pytest.mark.parametrize("place", ["//evil.example", "javascript:alert(1)", "https://evil.example//evil.example", ""])
+def test_nor_does_one_that_a_fragment_led_to(app: Flask, place: str) -> None:
+    client = app.test_client()
+    away = client.get("/dashboard/fragments/board", headers={"HX-Current-URL": place})
+    back = sign_in(client, "viewer", next=next_of(client.get(away.headers["HX-Redirect"])))
+    assert back.location in ("/", "/dashboard/")
+
+
+@pytest.mark.parametrize("place", ODD_BUT_OURS)
+def test_an_odd_path_of_ours_is_left_as_it_is(app: Flask, place: str) -> None:
+    assert sign_in(app.test_client(), "viewer", next=place).location == place
+
+
+# ---- The cookie
+
+
+def test_the_cookie_is_kept_from_scripts_and_other_sites_and_has_an_end(app: Flask) -> None:
+    (header,) = sign_in(app.test_client(), "viewer").headers.getlist("Set-Cookie")
+    assert header.startswith("job-queue=")
+    attributes = dict((*part.strip().split("=", 1), "")[:2] for part in header.split(";")[1:])
+    end = parsedate_to_datetime(attributes.pop("Expires"))
+    assert attributes == {"HttpOnly": "", "Path": "/", "SameSite": "Lax"}
+    assert abs(end - datetime.now(UTC) - LASTS) < timedelta(minutes=1)
+    assert PASSWORDS["viewer"] not in header
+
+
+def test_the_cookie_is_for_tls_and_this_host_alone_when_the_setting_says_so(make_app: MakeApp, sqlite_url: str) -> None:
+    client = make_app(sqlite_url, TLS="1", TRUSTED_PROXIES="1", **ACCESS).test_client()
+    client.environ_base |= {"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_PREFIX": "/queue"}
+    header = sign_in(client, "viewer").headers["Set-Cookie"]
+    name, *attributes = [part.strip() for part in header.split(";")]
+    assert name.startswith("__Host-job-queue=")  # a browser keeps it only with what follows, and without a Domain
+    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} == {each for each in attributes if "Expires" not in each}
+    assert client.get("/jobs", base_url="https://localhost").status_code == 200
+    assert "Secure" in client.post("/sign-out", base_url="https://localhost").headers["Set-Cookie"]
+    assert client.get("/jobs", base_url="https://localhost").status_code == 401
+
+
+def signed(app: Flask, age: timedelta = timedelta(), **changed: str) -> str:
+    """The cookie that a viewer gets, with something else in it, as the application signs it, so long ago."""
+
+    class Signer(TimestampSigner):
+        def get_timestamp(self) -> int:
+            return super().get_timestamp() - int(age.total_seconds())
+
+    cookie = by_password(app, "viewer").get_cookie(COOKIE)
+    serializer = SecureCookieSessionInterface().get_signing_serializer(app)
+    assert cookie
+    assert isinstance(serializer, URLSafeTimedSerializer)
+    session = serializer.loads(cookie.value) | changed
+    serializer.signer = Signer
+    return str(serializer.dumps(session))
+
+
+def status_with(app: Flask, cookie: str) -> int:
+    client = app.test_client()
+    client.set_cookie(COOKIE, cookie)
+    return client.get("/jobs").status_code
+
+
+def test_a_cookie_is_good_for_some_hours_and_not_a_minute_longer(app: Flask) -> None:
+    limit, minute = LASTS, timedelta(minutes=1)
+    assert status_with(app, signed(app, limit - minute)) == 200
+    assert status_with(app, signed(app, limit + minute)) == 401
+
+
+def test_a_cookie_that_we_did_not_sign_is_nobody_s(app: Flask, make_app: MakeApp, sqlite_url: str) -> None:
+    good = signed(app)
+    payload, *signature = good.rsplit(".", 2)
+    other = signed(app, user="operator").rsplit(".", 2)[0]
+    theirs = signed(make_app(sqlite_url, SECRET_KEY="another key, as long as it should be", **ACCESS))
+    forged = ["", "x", "..", payload, ".".join((other, *signature)), good[:-2], f"{good}.", good.swapcase(), theirs]
+    forged += [signed(app, user=""), signed(app, user="nobody")]
+    assert status_with(app, good) == 200
+    assert [status_with(app, cookie) for cookie in forged] == [401] * len(forged)
+
+
+def test_a_sign_out_ends_it(app: Flask) -> None:
+    client = by_password(app, "operator")
+    assert ">Sign out</button>" in client.get("/dashboard/").text
+    answer = client.post("/sign-out")
+    assert (answer.status_code, answer.location) == (303, "/sign-in")
+    assert (client.get("/jobs").status_code, client.get_cookie(COOKIE)) == (401, None)
+
+
+def test_a_copy_of_the_cookie_is_void_too_once_its_owner_has_signed_out_in_any_process(
+    processes_of_each: list[Flask],
+) -> None:
+    here, there = processes_of_each
+    client, other = by_password(here, "operator"), by_password(here, "operator")
+    copy = client.get_cookie(COOKIE)
+    assert copy
+    assert [status_with(app, copy.value) for app in (here, there)] == [200, 200]
+    client.post("/sign-out")
+    assert [status_with(app, copy.value) for app in (here, there)] == [401, 401]
+    assert other.get("/jobs").status_code == 200
+
+
+def test_who_signs_in_again_is_no_longer_who_one_was(app: Flask) -> None:
+    client = by_password(app, "operator")
+    before = client.get_cookie(COOKIE)
+    assert before
+    assert sign_in(client, "viewer").status_code == 303
+    assert (status_with(app, before.value), client.post("/jobs/claim").status_code) == (401, 403)
+
+
+def test_what_is_kept_of_a_session_goes_with_it(app: Flask) -> None:
+    by_password(app, "operator").post("/sign-out")
+    by_password(app, "operator")
+    with app.app_context(), writing() as tx:
+        assert len(tx.execute(sessions.select()).all()) == 1
+        tx.execute(sessions.update().values(ends_at=sessions.c.ends_at - LASTS))
+    by_password(app, "viewer")
+    with app.app_context(), reading() as tx:
+        assert len(tx.execute(sessions.select()).all()) == 1
+
+
+def test_only_who_comes_with_a_cookie_is_looked_up_and_by_one_question(app: Flask) -> None:
+    script, person = by_token(app, "operator"), by_password(app, "operator")
+    path = "/dashboard/fragments/board"
+    tag = {"If-None-Match": script.get(path).headers["ETag"]}
+
+    def asked(client: FlaskClient, path: str, headers: dict[str, str]) -> list[str]:
+        with app.app_context():
+            return [sql for sql, _ in statements(lambda: client.get(path, headers=headers, buffered=True))]
+
+    assert [sql for sql in asked(script, path, tag) if "sessions" in sql] == []
+    assert len(asked(person, path, tag)) == len(asked(script, path, tag)) + 1
+    assert asked(person, "/static/app.css", {}) == []
+
+
+@pytest.mark.parametrize(
+    ("users", "status"),
+    [
+        ("viewer:viewer:only-looks-on", 401),
+        ("operator:viewer:presses:buttons", 403),
+        ("operator:operator:another-password", 401),
+        ("operator:operator:presses:buttons viewer:viewer:another-password", 404),
+    ],
+    ids=["removed", "a viewer now", "another password", "somebody else's password"],
+)
+def test_a_change_of_the_users_counts_at_once(make_app: MakeApp, sqlite_url: str, users: str, status: int) -> None:
+    key = {"SECRET_KEY": "a key that stays the same from one start to the next"}
+    app = make_app(sqlite_url, USERS="operator:operator:presses:buttons viewer:viewer:only-looks-on", **key)
+    cookie = by_password(app, "operator").get_cookie(COOKIE)
+    assert cookie
+    client = make_app(sqlite_url, USERS=users, **key).test_client()
+    client.set_cookie(COOKIE, cookie.value)
+    assert client.post("/jobs/claim").status_code == status
+
+
+# ---- What is drawn
+
+ACTS = ("new job", "claim next", ">start<", "complete…", "fail…", "curl ", "undo")
+
+
+def drawn(client: FlaskClient, jobs: list[Job]) -> str:
+    paths = ["", "queue", *(f"jobs/{job.id}" for job in jobs)]
+    answers = [client.get(f"/dashboard/{part}{path}") for path in paths for part in ("", "fragments/") if part + path]
+    answers += [client.get("/dashboard/fragments/board"), client.get("/nope")]
+    answers += [client.post("/dashboard/fragments/new", data={"type": "job"})]
+    return "".join(unescape(answer.text).lower() for answer in answers)
+
+
+def test_what_a_viewer_may_not_do_is_not_drawn(app: Flask) -> None:
+    for statuses in ((), (JobStatus.PENDING, JobStatus.RUNNING)):  # the empty board has a button and a curl line, too
+        with app.app_context():
+            jobs = [make_job(status) for status in statuses]
+        seen = drawn(by_token(app, "viewer"), jobs)
+        assert [text for text in ACTS if text in seen] == []
+    seen = drawn(by_token(app, "operator"), jobs)
+    assert [text for text in ACTS if text not in seen] == []
+
+
+def test_a_refresh_draws_anew_for_who_may_do_something_else(app: Flask) -> None:
+    path = "/dashboard/fragments/board"
+    tags = [by_token(app, role).get(path).headers["ETag"] for role in ("viewer", "operator")]
+    answers = [by_token(app, "viewer").get(path, headers={"If-None-Match": tag}).status_code for tag in tags]
+    assert answers == [304, 200]
+
+
+# ---- Passwords, and guessing them
+
+
+@pytest.mark.parametrize("password", ["plain:and:simple", "pässwörd-🔑", "scrypt-is-how-it-begins"])
+@pytest.mark.parametrize("method", [None, "scrypt:1024:8:1", CHEAP])
+def test_a_password_opens_and_nothing_near_it_nor_its_hash(
+    make_app: MakeApp, sqlite_url: str, password: str, method: str | None
+) -> None:
+    kept = generate_password_hash(password, method) if method else password
+    app = make_app(sqlite_url, USERS=f"ada:viewer:{kept}")
+    near = [password[:-1], f"{password} ", password.upper(), "", *([kept] if method else [])]
+    assert {sign_in(app.test_client(), "ada", wrong).status_code for wrong in near[:FREE]} == {422}
+    later(app, WAIT_MAX)
+    assert sign_in(app.test_client(), "ada", password).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "name", ["viewer", "Operator", "operator ", " operator", "operator\0", "x" * 101, ""], ids=ascii
+)
+def test_a_password_opens_for_its_own_name_alone(app: Flask, name: str) -> None:
+    answer = sign_in(app.test_client(), name, PASSWORDS["operator"])
+    assert (answer.status_code, answer.headers.get("Set-Cookie")) == (422, None)
+
+
+def test_a_name_that_there_is_is_answered_like_one_that_there_is_not(app: Flask) -> None:
+    known, unknown = (sign_in(app.test_client(), name, "wrong").text for name in ("operator", "xoperator"))
+    still = [re.sub(r'data-now="[^"]*"', "", text) for text in (known, unknown.replace("xoperator", "operator"))]
+    assert still[0] == still[1]
+
+
+@pytest.mark.parametrize("method", [None, "scrypt"])
+def test_nor_does_the_time_that_it_takes_tell_them_apart(
+    make_app: MakeApp, sqlite_url: str, method: str | None
+) -> None:
+    kept = generate_password_hash("press-the-button", method) if method else "press-the-button"
+    app = make_app(sqlite_url, USERS=f"operator:operator:{kept}")
+
+    def seconds(name: str) -> float:
+        """The least of some, of this thread's own work: a busy machine does not count."""
+        taken = []
+        for number in range(FREE - 1):
+            begun = time.thread_time()
+            sign_in(app.test_client(), name, "wrong", address=f"192.0.2.{number}{len(name)}")
+            taken.append(time.thread_time() - begun)
+        return min(taken)
+
+    assert 0.5 < seconds("operator") / seconds("nobody") < 2
+
+
+@pytest.fixture
+def processes(make_app: MakeApp, sqlite_url: str) -> list[Flask]:
+    """Two, over one database."""
+    return [make_app(sqlite_url, **ACCESS) for _ in range(2)]
+
+
+@pytest.fixture
+def processes_of_each(make_app: MakeApp, database_url: str) -> list[Flask]:
+    """Two, over one database of each kind in turn, in which nobody has guessed yet."""
+    apps = [make_app(database_url, **ACCESS) for _ in range(2)]
+    with apps[0].app_context(), writing() as tx:
+        tx.execute(attempts.delete())
+    return apps
+
+
+def later(app: Flask, seconds: float) -> None:
+    """Let this time pass for the attempts: they are so much longer ago. Less than nothing makes waits longer."""
+    by = timedelta(seconds=seconds)
+    with app.app_context(), writing() as tx:
+        for row in tx.execute(attempts.select()).all():
+            moved = attempts.update().where(attempts.c.name == row.name, attempts.c.address == row.address)
+            succeeded_at = row.succeeded_at and row.succeeded_at - by
+            tx.execute(moved.values(tried_at=row.tried_at - by, succeeded_at=succeeded_at))
+
+
+def kept(app: Flask) -> Sequence[Any]:
+    with app.app_context(), reading() as tx:
+        return tx.execute(attempts.select()).all()
+
+
+def guess(processes: list[Flask], count: int, name: str = "operator", address: str = "::1") -> list[int]:
+    """What so many wrong passwords are answered, asked of the processes in turn; `{}` makes each another one's."""
+    clients = [app.test_client() for app in processes]
+    return [
+        sign_in(clients[number % 2], name.format(number), "wrong", address.format(number)).status_code
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize(("name", "address"), [("operator", "192.0.2.{}"), ("user-{}", "::1"), ("nobody", "::1")])
+def test_guessing_is_slowed_per_name_and_per_address_in_every_process(
+    processes_of_each: list[Flask], name: str, address: str
+) -> None:
+    processes = processes_of_each
+    assert guess(processes, FREE, name, address) == [422] * FREE
+    later(processes[0], -60)
+    for app in processes:
+        refused = sign_in(app.test_client(), name.format("x"), "wrong", address.format("200"))
+        assert refused.status_code == 429
+        assert 60 <= int(refused.headers["Retry-After"]) <= 61
+        assert f"try again in {refused.headers['Retry-After']} s" in refused.text
+    assert guess(processes, 1, name="somebody else", address="198.51.100.1") == [422]
+
+
+def test_the_right_password_has_to_wait_too_and_works_then(processes: list[Flask]) -> None:
+    guess(processes, FREE)
+    later(processes[0], -60)
+    client = processes[0].test_client()
+    refused = sign_in(client, "operator")
+    assert (refused.status_code, refused.headers.get("Set-Cookie")) == (429, None)
+    later(processes[0], int(refused.headers["Retry-After"]))
+    assert sign_in(client, "operator").status_code == 303
+
+
+def test_each_wait_is_twice_the_last_up_to_some_minutes(processes: list[Flask]) -> None:
+    guess(processes, FREE - 1)
+    for seconds in (1, 2, 4, 8, 16, 32, 64, 128, 256, WAIT_MAX, WAIT_MAX):
+        begun = time.monotonic()
+        assert guess(processes, 1) == [422]
+        later(processes[0], -60)
+        wait = int(sign_in(processes[0].test_client(), "operator").headers["Retry-After"]) - 60
+        assert seconds - (time.monotonic() - begun) <= wait <= seconds
+        later(processes[0], 60 + WAIT_MAX)
+
+
+def test_asking_while_one_has_to_wait_makes_the_wait_no_longer(processes: list[Flask]) -> None:
+    guess(processes, FREE)
+    later(processes[0], -60)
+    assert guess(processes, 20) == [429] * 20
+    later(processes[0], 61)
+    assert guess(processes, 1) == [422]
+
+
+def test_a_success_forgets_the_guesses_of_this_name_and_address(processes: list[Flask]) -> None:
+    for _ in range(3):
+        assert guess(processes, FREE - 1) == [422] * (FREE - 1)
+        assert sign_in(processes[0].test_client(), "operator").status_code == 303
+
+
+def test_guesses_from_elsewhere_do_not_lock_out_who_has_been_here(processes_of_each: list[Flask]) -> None:
+    app, home = processes_of_each[0], "198.51.100.1"
+    assert sign_in(app.test_client(), "operator", address=home).status_code == 303
+    later(app, KNOWN_FOR.total_seconds() - 100)
+    guess(processes_of_each, FREE, address="192.0.2.{}")
+    later(app, -60)
+    for address, status in (("192.0.2.99", 429), ("203.0.113.1", 429), (home, 303)):
+        assert sign_in(app.test_client(), "operator", address=address).status_code == status
+
+
+def test_who_has_not_been_here_for_long_is_like_any_other(processes: list[Flask]) -> None:
+    app, home = processes[0], "198.51.100.1"
+    assert sign_in(app.test_client(), "operator", address=home).status_code == 303
+    later(app, KNOWN_FOR.total_seconds())
+    guess(processes, FREE, address="192.0.2.{}")
+    later(app, -60)
+    assert sign_in(app.test_client(), "operator", address=home).status_code == 429
+
+
+def test_an_address_that_has_succeeded_waits_for_its_own_guesses_and_no_other_for_them(processes: list[Flask]) -> None:
+    app, home = processes[0], "198.51.100.1"
+    assert sign_in(app.test_client(), "operator", address=home).status_code == 303
+    assert guess(processes, FREE, address=home) == [422] * FREE
+    later(app, -60)
+    assert sign_in(app.test_client(), "operator", address=home).status_code == 429
+    assert guess(processes, 1, address="203.0.113.1") == [422]
+
+
+def test_guesses_of_long_ago_are_not_counted_with_new_ones_for_who_has_been_here(processes: list[Flask]) -> None:
+    assert sign_in(processes[0].test_client(), "operator").status_code == 303
+    for _ in range(3):
+        assert guess(processes, FREE - 1) == [422] * (FREE - 1)
+        later(processes[0], FORGET_AFTER.total_seconds())
+
+
+def test_one_s_own_success_forgets_no_guesses_at_others(processes_of_each: list[Flask]) -> None:
+    app = processes_of_each[0]
+    for number in range(FREE):
+        assert guess(processes_of_each, 1, name=f"user-{number}") == [422]
+        later(app, 1)
+        if number < FREE - 1:
+            assert sign_in(app.test_client(), "viewer").status_code == 303
+    later(app, -60)
+    assert sign_in(app.test_client(), "viewer").status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("guessed_from", "same", "other"),
+    [
+        ("2001:db8:1:2::{}", "2001:db8:1:2:ffff::1", "2001:db8:1:3::1"),
+        ("::ffff:192.0.2.7", "192.0.2.7", "::ffff:192.0.2.8"),
+        ("fe80::1%eth0", "fe80::2%eth1", "fe81::1"),
+    ],
+)
+def test_of_ipv6_a_network_counts_as_one_address(
+    processes: list[Flask], guessed_from: str, same: str, other: str
+) -> None:
+    guess(processes, FREE, name="user-{}", address=guessed_from)
+    later(processes[0], -60)
+    statuses = [sign_in(processes[0].test_client(), "viewer", address=address).status_code for address in (same, other)]
+    assert statuses == [429, 303]
+
+
+def test_who_has_to_wait_sees_the_form_with_what_was_typed(app: Flask) -> None:
+    guess([app, app], FREE)
+    later(app, -60)
+    answer = sign_in(app.test_client(), "operator", "typed-in-vain", next="/docs")
+    assert (answer.status_code, answer.mimetype) == (429, "text/html")
+    assert f"Too many wrong passwords: try again in {answer.headers['Retry-After']} s" in answer.text
+    assert re.search(r'name="name"[^>]* value="operator"', answer.text)
+    assert next_of(answer) == "/docs"
+    assert "typed-in-vain" not in answer.text
+
+
+def test_a_day_forgets_them_too_and_leaves_nothing_behind(processes: list[Flask]) -> None:
+    guess(processes, FREE + 1, address="192.0.2.{}")
+    later(processes[0], FORGET_AFTER.total_seconds())
+    assert guess(processes, FREE) == [422] * FREE
+    assert [row.failed for row in kept(processes[0])] == [FREE]
+
+
+def test_many_at_once_get_no_more_guesses_and_an_answer_each(processes_of_each: list[Flask]) -> None:
+    with ThreadPoolExecutor(12) as pool:
+        statuses = list(pool.map(lambda _: guess(processes_of_each, 1)[0], range(24)))
+    assert set(statuses) <= {422, 429}
+    assert statuses.count(422) <= FREE
+
+
+def test_neither_names_nor_addresses_nor_what_was_typed_is_kept(processes: list[Flask]) -> None:
+    guess(processes, 1, address="192.0.2.77")
+    rows = kept(processes[0])
+    assert len(rows) == 1
+    assert all(re.fullmatch("[0-9a-f]{64}", value) for row in rows for value in (row.name, row.address))
+
+
+# ---- Open to all, and what is never told
+
+
+def test_without_credentials_nobody_is_asked_and_no_cookie_set(make_app: MakeApp, sqlite_url: str) -> None:
+    app = make_app(sqlite_url)
+    client = app.test_client()
+    client.set_cookie(COOKIE, "x")
+    assert client.post("/sign-out").status_code == 303
+    for line in TABLE:
+        answer = ask(client, line, job_for(app, line), headers={"Authorization": "Bearer wrong"})
+        if "/sign-" not in line:
+            assert answer.status_code == TABLE[line][2], line
+            assert "Set-Cookie" not in answer.headers
+            assert "sign-in" not in answer.text
+    assert 'type="password"' not in client.get("/sign-in").text
+
+
+def test_no_log_line_and_no_answer_tells_a_secret(
+    make_app: MakeApp, sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    key = "a key that nobody else may know of"
+    app = make_app(sqlite_url, SECRET_KEY=key, **ACCESS)
+    answers = [by_token(app, role).get(path) for role in TOKENS for path in ("/jobs", "/nope", "/dashboard/?before=x")]
+    answers += [sign_in(app.test_client(), *pair) for pair in (("somebody", "typed wrongly"), ("viewer", None))]
+    with app.app_context(), writing() as tx:
+        tx.exec_driver_sql("DROP TABLE tally")
+        tx.exec_driver_sql("DROP TABLE attempts")
+    answers += [by_token(app, role).get("/jobs/summary") for role in TOKENS]
+    answers += [sign_in(app.test_client(), "operator"), sign_in(app.test_client(), "somebody", "typed wrongly")]
+    assert {answer.status_code for answer in answers} == {200, 303, 404, 422, 503}
+    assert "no such table" in caplog.text
+    told = caplog.text + "".join(f"{answer.headers}{answer.text}" for answer in answers)
+    for secret in (*PASSWORDS.values(), *TOKENS.values(), key, "typed wrongly"):
+        assert secret not in told
+
+
+def test_a_database_that_cannot_be_reached_is_logged_without_its_password(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app("postgresql://me:hush-hush-hush@127.0.0.1:1/jobs")
+    answer = app.test_client().get("/jobs")
+    assert answer.status_code == 503
+    assert "127.0.0.1" in caplog.text
+    assert "hush" not in caplog.text + answer.text

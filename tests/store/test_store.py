@@ -1,0 +1,135 @@
+"""The tables: what they refuse, what the triggers count, and what a statement reads."""
+
+import re
+from collections import Counter
+from datetime import datetime
+from functools import partial
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from flask import Flask
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from dashboard.core.job import Job, JobStatus
+from dashboard.database.engine import db
+from dashboard.database.schema import jobs
+from dashboard.database.transactions import reading, writing
+from dashboard.services import claims as claim_service
+from dashboard.services import jobs as job_service
+from dashboard.store import claims, counts, listing
+from dashboard.store import jobs as job_store
+from tests.support.server import Statement, statements
+
+NOW = datetime(2026, 1, 1, 12)
+JOB = Job("id-7", "t", None, 1, "PENDING", None, NOW, None, None)
+
+
+def row(seq: int, status: str = "PENDING", priority: int = 0) -> dict[str, object]:
+    return {"id": f"id-{seq}", "type": "t", "status": status, "priority": priority, "created_at": NOW}
+
+
+def plan(tx: Connection, statement: Statement) -> str:
+    """How the database will run it."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(text("SET LOCAL enable_seqscan = off"))  # on a small table a scan is right; can the index serve?
+    explain = "EXPLAIN QUERY PLAN" if tx.dialect.name == "sqlite" else "EXPLAIN"
+    return "\n".join(line[-1] for line in tx.exec_driver_sql(f"{explain} {statement[0]}", statement[1]))
+
+
+def test_the_migrations_make_what_the_models_say(app: Flask) -> None:
+    with reading() as tx:
+        assert compare_metadata(MigrationContext.configure(tx), db.metadata) == []
+
+
+@pytest.mark.parametrize("bad", [{"status": "LOST"}, {"priority": -1}, {"id": "id-1"}, {"type": None}])
+def test_the_table_itself_refuses_what_cannot_be(app: Flask, bad: dict[str, object]) -> None:
+    with writing() as tx:
+        tx.execute(jobs.insert(), row(1))
+    with pytest.raises(IntegrityError), writing() as tx:
+        tx.execute(jobs.insert(), row(2) | bad)
+
+
+def test_the_tally_equals_the_table_after_every_kind_of_write(app: Flask) -> None:
+    revisions = [-1]
+
+    def check() -> None:
+        with reading() as tx:
+            table = Counter(tx.execute(text("SELECT status FROM jobs")).scalars())
+            tally = counts.counts(tx)
+        assert tally[:4] == tuple(table[status] for status in JobStatus)
+        assert tally.revision > revisions[-1]
+        revisions.append(tally.revision)
+
+    check()
+    first, second, third = [job_service.create("t", None, 0).id for _ in range(3)]
+    check()
+    claim_service.claim()
+    check()
+    job_service.complete(first, None)
+    check()
+    job_service.fail(second, None)
+    check()
+    job_service.process(third)
+    check()
+    for statement in (
+        "INSERT INTO jobs (id, type, status, priority, created_at) "
+        "SELECT 'copy' || substr(id, 5), type, status, priority, created_at FROM jobs",
+        "UPDATE jobs SET status = 'FAILED' WHERE id LIKE 'copy%'",
+        "DELETE FROM jobs WHERE status = 'FAILED'",
+        "DELETE FROM jobs",
+    ):
+        with writing() as tx:
+            tx.execute(text(statement))
+        check()
+
+
+def test_a_write_that_is_undone_leaves_the_tally_as_it_was(app: Flask) -> None:
+    with reading() as tx:
+        before = counts.counts(tx)
+    with pytest.raises(IntegrityError), writing() as tx:
+        tx.execute(jobs.insert(), [row(1), row(1)])
+    with reading() as tx:
+        assert counts.counts(tx) == before
+
+
+PLANS = {
+    "the next ones in claim order": (claims.next_pending, (10,), "jobs_next"),
+    "the candidates": (claims.candidates, (10,), "(COVERING INDEX|Index Only Scan using) jobs_next"),
+    "those behind the cursor": (claims.pending_after, (5, 10), "jobs_pending"),
+    "the newest of a status": (listing.newest, (JobStatus.FAILED, 10), "jobs_failed"),
+    "a page of a status": (listing.lines, (listing.Sought(JobStatus.RUNNING), 50, 90), "jobs_running"),
+    "a search": (listing.lines, (listing.Sought(JobStatus.RUNNING, "t", "x"), 50, 90), "jobs_running"),
+    "those ahead": (listing.ahead_of, (JOB, 9), "jobs_(next|pending|id_key)|sqlite_autoindex_jobs_1"),
+    "the pace": (listing.started_since, (NOW, 9), "jobs_started"),
+    "the newest": (listing.newest, (None, 10), "(jobs_pkey|SCAN jobs)"),
+    "a job by its id": (job_store.get, ("id-7",), "(jobs_id_key|sqlite_autoindex_jobs_1)"),
+    "the claim by the database": (claims.claim_next, (NOW,), "jobs_next"),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_each_read_goes_by_its_index_and_sorts_nothing(app: Flask, name: str) -> None:
+    function, arguments, index = PLANS[name]
+    with writing() as tx:
+        tx.execute(jobs.insert(), [row(seq, list(JobStatus)[seq % 4], seq % 5) for seq in range(2_000)])
+        if tx.dialect.name == "postgresql":
+            tx.execute(text("ANALYZE"))  # which its autovacuum does by itself; nobody does it in SQLite
+    with writing() as tx:
+        for statement in statements(partial(function, tx, *arguments)):
+            if statement[0].startswith("SET"):  # how long a search may take: it has no plan
+                continue
+            found = plan(tx, statement)
+            assert re.search(index, found), found
+            assert not re.search("sort|temp b-tree", found, re.IGNORECASE), found
+
+
+def test_a_list_of_jobs_reads_a_preview_and_not_the_payload(app: Flask) -> None:
+    job_service.create("t", '{"long":"' + "x" * 1_000_000 + '"}', 0)
+    with reading() as tx:
+        (statement,) = statements(partial(listing.lines, tx, listing.Sought(), 50))
+        (line,) = listing.lines(tx, listing.Sought(), 50).lines
+    assert "jobs.payload" not in statement[0]
+    assert line.preview is not None
+    assert len(line.preview) == 80

@@ -1,0 +1,1 @@
+"""What tests share: real servers, jobs in any status, traffic that is judged."""
