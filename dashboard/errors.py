@@ -76,7 +76,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _page_that_needs_sign_in() -> Response | None:
-    """For a person: the way to sign in and back to where he was."""
+    """For a person: the way to sign in and back, which never leads htmx away from what is typed on its page."""
     if _is_for_script():
         return None
     if not _is_for_htmx():
@@ -87,7 +87,8 @@ def _page_that_needs_sign_in() -> Response | None:
         )
         return redirect(url_for("access.sign_in", next=place))  # type: ignore[return-value]
     shown = "/" + request.headers.get("HX-Current-URL", "").partition("://")[2].partition("/")[2]
-    return Response(status=401, headers={"HX-Redirect": url_for("access.sign_in", next=shown)})
+    there = url_for("access.sign_in", next=shown)
+    return toast(Response(render_template("_toast.html", kind="error", sign_in=there), 401))
 
 
 def _bug(error: Exception) -> Response:
@@ -111,7 +112,8 @@ def _is_for_script() -> bool:
 
 
 def _is_for_htmx() -> bool:
-    return request.path.startswith("/dashboard/fragments/")
+    """The filter asks for a page."""
+    return request.path.startswith("/dashboard/fragments/") or "HX-Request" in request.headers
 
 
 def _json(body: object, status: int) -> Response:

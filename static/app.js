@@ -28,20 +28,29 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // ---- Polling: what refreshes says which version it has, rests while nobody looks, and never gets in the way
   let paused = false;
+  let state = "live";
   let fresh = false; // the next refresh may move rows: one's own new job is to be seen
   const isPoll = (ctx) => ctx?.sourceElement.matches(".live");
-  const showLive = (state) => {
+  const showLive = (next = state) => {
+    state = next;
     live.hidden = !document.querySelector(".live[data-hx-trigger]");
     live.dataset.state = paused ? "paused" : state;
-    const word = { paused: "Paused", live: "Live, 2 s", lost: "Connection lost, retrying" }[live.dataset.state];
+    const words = {
+      paused: "Paused",
+      live: "Live, 2 s",
+      lost: "Connection lost, retrying",
+      refused: "Refused, retrying",
+      out: "Signed out",
+    };
+    const word = words[live.dataset.state];
     if (live.firstElementChild.textContent !== word) live.firstElementChild.textContent = word;
     live.setAttribute("aria-pressed", paused);
   };
   const refresh = () => document.dispatchEvent(new CustomEvent("look"));
-  showLive("live");
+  showLive();
   on("click", () => {
-    paused = !paused;
-    showLive("live");
+    if (live.dataset.state !== "out") paused = !paused;
+    showLive();
     if (!paused) refresh();
   }, live);
   on("visibilitychange", () => document.hidden || paused || refresh());
@@ -72,15 +81,22 @@ document.addEventListener("DOMContentLoaded", () => {
   on("htmx:before:request", (event) => {
     const { ctx } = event.detail;
     if (!isPoll(ctx)) return;
-    const resting = ctx.sourceEvent.type === "every" && (document.hidden || paused);
+    const resting = ctx.sourceEvent.type === "every" && (document.hidden || paused || state === "out");
     const outdated = ctx.asked !== ctx.sourceElement.dataset.hxGet; // the filter changed while this waited
     if (resting || outdated) event.preventDefault();
   });
+  const polled = (ctx, status) => {
+    const next = status >= 500 ? "lost" : status === 401 ? "out" : ctx.hx.retarget ? "refused" : "live";
+    if (next === "refused" && next === state) ctx.hx.reswap = "none"; // its sentence is said once
+    showLive(next);
+  };
   on("htmx:after:request", ({ detail: { ctx } }) => {
-    if (isPoll(ctx)) showLive(ctx.response.status < 400 || ctx.response.status === 404 ? "live" : "lost");
-    else if (ctx.response.status >= 500) say(`The server answered ${ctx.response.status}. Look whether it was done before you try again.`);
-    else if (ctx.response.status < 400 && isForm(ctx)) dialog.close();
-    else drop(ctx.sourceElement.closest(".toast")); // an Undo that was done or refused
+    const { status } = ctx.response;
+    if (status < 400) document.querySelectorAll(".signed-out").forEach(drop);
+    if (isPoll(ctx)) polled(ctx, status);
+    else if (status >= 500) say(`The server answered ${status}. Look whether it was done before you try again.`);
+    else if (status < 400 && isForm(ctx)) dialog.close();
+    else if (status !== 401) drop(ctx.sourceElement.closest(".toast")); // an Undo that was done or refused
   });
   on("htmx:error", ({ detail: { ctx } }) => {
     if (isPoll(ctx)) showLive("lost");
@@ -97,7 +113,7 @@ document.addEventListener("DOMContentLoaded", () => {
       main
     ).focus({ preventScroll: true });
   on("htmx:after:swap", () => {
-    showLive(live.dataset.state === "lost" ? "lost" : "live"); // what refreshes may have come or gone
+    showLive(); // what refreshes may have come or gone
     if (document.activeElement === document.body && focused && !dialog.open) refocus();
   });
 

@@ -117,5 +117,7 @@ def _done(verb: str, job: Job) -> Response:
 
 def toast(response: Response) -> Response:
     """Have htmx put this into the list of toasts, wherever it was asked from."""
-    response.headers.update({"HX-Retarget": "#toasts", "HX-Reswap": "beforeend"})
+    response.headers.update(
+        {"HX-Retarget": "#toasts", "HX-Reswap": "beforeend", "HX-Reselect": ".toast", "HX-Push-Url": "false"}
+    )
     return response

@@ -242,7 +242,8 @@ def test_the_answer_to_another_action_leaves_the_dialog_open_and_is_said_in_it(o
     page = open_page()
     answers: list[Route] = []
     page.route("**/fragments/claim", lambda answer: answers.append(answer))
-    page.get_by_role("button", name="Claim next").click()
+    with page.expect_request("**/fragments/claim"):
+        page.get_by_role("button", name="Claim next").click()
     page.locator("#new").click()
     page.get_by_role("dialog").get_by_label("Type").fill("half a word")
     answers[0].continue_()

@@ -191,6 +191,73 @@ def test_a_lost_connection_shows_and_heals_by_itself(page: Page, server: Server)
     eventually(lambda: page.locator("#board tbody tr").count() == 50, "the table is still there")
 
 
+def test_a_poll_that_is_refused_says_why_once_and_goes_on(page: Page) -> None:
+    page.evaluate("document.getElementById('board').dataset.hxGet += '?status=BOGUS'")
+    for _ in range(2):
+        page.wait_for_event("response", lambda answer: answer.status == 422)
+    expect(page.locator("#live")).to_have_text("Refused, retrying")
+    expect(page.locator("#toasts .toast")).to_have_count(1)
+    expect(page.locator("#toasts")).to_contain_text("The status in the address is not valid")
+    page.evaluate("document.getElementById('board').dataset.hxGet = '/dashboard/fragments/board'")
+    expect(page.locator("#live")).to_have_text("Live, 2 s")
+
+
+@pytest.fixture
+def signed_in(start_server: Callable[..., Server], sqlite_url: str, open_page: OpenPage) -> Page:
+    page = open_page(f"{start_server(sqlite_url, USERS='ada:operator:press-the-button').url}/sign-in")
+    sign_in(page)
+    expect(page.locator("#new")).to_be_visible()
+    return page
+
+
+def sign_in(page: Page) -> None:
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill("press-the-button")
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_a_session_that_ends_takes_nothing_from_one_who_types(signed_in: Page) -> None:
+    page, refused = signed_in, []
+    page.on("response", lambda answer: refused.append(answer.request.method) if answer.status == 401 else None)
+    place = page.url
+    page.locator("#new").click()
+    name = page.get_by_role("dialog").get_by_label("Type")
+    name.fill("half a word")
+    page.context.clear_cookies()
+    told = page.get_by_role("dialog").get_by_role("alert")
+    expect(told).to_contain_text("Signed out: sign in again")
+    expect(page.locator("#live")).to_have_text("Signed out")
+    page.evaluate("window.ticks = 0, document.getElementById('board').addEventListener('every', () => ticks++)")
+    eventually(lambda: page.evaluate("ticks >= 2"), "two polls would have been due")
+    with page.expect_response(lambda answer: answer.request.method == "POST"):
+        page.get_by_role("button", name="Create job").click()
+    assert refused == ["GET", "POST"]
+    expect(told).to_contain_text("Signed out: sign in again")
+    with page.expect_popup() as popup:
+        told.get_by_role("link", name="sign in again").click()
+    sign_in(popup.value)
+    expect(popup.value.locator("#new")).to_be_visible()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(told).to_have_text("")
+    expect(page.locator("#live")).to_have_text("Live, 2 s")
+    expect(name).to_have_value("half a word")
+    expect(name).to_be_focused()
+    page.get_by_role("button", name="Create job").click()
+    expect(page.locator("#board tbody tr")).to_contain_text("half a word")
+    assert page.url == place
+
+
+def test_a_search_after_the_session_has_ended_leaves_the_page_as_it_is(signed_in: Page) -> None:
+    page, place = signed_in, signed_in.url
+    page.context.clear_cookies()
+    with page.expect_response(lambda answer: "q=half" in answer.url and answer.status == 401):
+        page.get_by_label("Search").fill("half")
+    expect(page.locator("#toasts")).to_contain_text("Signed out: sign in again")
+    expect(page.locator("#board")).to_be_visible()
+    expect(page.get_by_label("Search")).to_have_value("half")
+    assert page.url == place
+
+
 def test_the_slower_of_two_browsers_sees_what_happened(open_page: OpenPage, server: Server) -> None:
     job_id = create(server, "contested")
     slow, fast = open_page(), open_page()
