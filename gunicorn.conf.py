@@ -75,8 +75,8 @@ def post_request(worker, req, environ, resp):
     """Let the other connections go on: one whose next request is there already would never wait for anything.
 
     Those with an event that is due go first, such as a commit that is done: 8 connections that create beside 4 that
-    read make two thirds of what they make alone, and a twentieth with sleep(0), which puts the event loop off. But
-    beside a flood of new connections an event is always due, so it waits for no longer than a few commits take.
+    read make half to two thirds of what they make alone. With sleep(0), which puts the event loop off, it was a tenth.
+    But beside a flood of new connections an event is always due, so it waits for no longer than a few commits take.
     """
     with Timeout(YIELD_MAX, False):
         idle()
