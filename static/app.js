@@ -181,12 +181,16 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   };
 
-  // ---- Keys, off while one types
+  // ---- Keys: off while one types, and where they are switched off, for speech input would press them
+  const single = byId("single-keys");
+  single.checked = saved((storage) => storage.getItem("keys")) !== "off";
+  on("change", () => saved((storage) => storage.setItem("keys", single.checked ? "on" : "off")), single);
   on("click", () => keys.showModal(), help);
   on("keydown", (event) => {
     if (event.repeat && !["j", "k"].includes(event.key)) return; // a key that is held must not claim job after job
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (event.target.matches("input, select, textarea")) return;
+    if (!single.checked || event.target.matches("input, select, textarea") || event.target.isContentEditable) return;
+    if (event.key === "c" && ![document.body, main].includes(event.target)) return; // it changes a job: not by mistake
     const step = { j: 1, k: -1 }[event.key];
     const links = [...document.querySelectorAll(".jobs .what a")];
     const target = step

@@ -28,21 +28,19 @@ SPEED = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast ones first."""
+    """Fast ones first; without what needs a pgbouncer where there is none."""
 
     def slowness(item: pytest.Item) -> int:
         names = getattr(item, "fixturenames", ())
         return next((len(SPEED) - place for place, name in enumerate(SPEED) if name in names), 0)
 
+    items[:] = [item for item in items if pgbouncer.BINARY or "pgbouncer" not in getattr(item, "fixturenames", ())]
     items.sort(key=slowness)
-
-
-collect_ignore = [] if pgbouncer.BINARY else ["test_pgbouncer.py"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not pgbouncer.BINARY:
-        terminalreporter.write_line("Left out: test_pgbouncer.py, for there is no pgbouncer here.")
+        terminalreporter.write_line("Left out: what needs a pgbouncer, which is not here.")
 
 
 @pytest.fixture(scope="session")

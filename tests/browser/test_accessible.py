@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.support.server import ROOT, Server, eventually
 
@@ -207,6 +207,56 @@ def test_the_keys_search_walk_and_tell_of_themselves_but_not_while_one_types(
     expect(page.locator("#keys")).to_be_hidden()
 
 
+def test_single_keys_are_switched_off_and_on_and_it_is_remembered(open_page: OpenPage, server: Server) -> None:
+    make(server)
+    page = open_page()
+    switch = page.get_by_role("checkbox", name="Single-key shortcuts")
+    page.keyboard.press("?")
+    expect(switch).to_be_checked()
+    switch.press("Space")
+    page.keyboard.press("Escape")
+    for _ in range(2):
+        page.evaluate("document.activeElement.blur()")
+        for key in ("?", "n", "c", "j", "/"):
+            page.keyboard.press(key)
+            expect(page.locator("dialog[open], .toast, #board :focus, .filter :focus")).to_have_count(0)
+        page.reload()
+    page.locator("#help").click()
+    expect(switch).not_to_be_checked()
+    switch.check()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    expect(page.locator("#board .what a").first).to_be_focused()
+
+
+def test_single_keys_are_switched_off_where_nothing_can_be_saved(open_page: OpenPage) -> None:
+    page = open_page()
+    page.add_init_script(
+        "delete window.localStorage; Object.defineProperty(window, 'localStorage', {get() { throw 1 }})"
+    )
+    page.reload()
+    page.keyboard.press("?")
+    page.get_by_role("checkbox", name="Single-key shortcuts").uncheck()
+    page.get_by_role("button", name="Close").click()
+    page.keyboard.press("n")
+    page.keyboard.press("?")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+
+
+def test_a_key_claims_no_job_while_a_control_has_the_focus(open_page: OpenPage, server: Server) -> None:
+    make(server)
+    page = open_page()
+    claims: list[Request] = []
+    page.on("request", lambda request: claims.append(request) if request.method == "POST" else None)
+    for control in ("#new", "#claim", "#board .what a", "#board th a", "#board td button", "#filter-status", "#theme"):
+        page.locator(control).first.focus()
+        page.keyboard.press("c")
+    page.locator("#board .what a").first.focus()
+    page.keyboard.press("n")  # which changes nothing yet
+    expect(page.get_by_role("dialog").get_by_label("Type")).to_be_focused()
+    assert claims == []
+
+
 def test_one_who_wants_no_motion_gets_none(open_page: OpenPage, server: Server) -> None:
     make(server)
     page = open_page(reduced_motion="reduce")
@@ -214,10 +264,13 @@ def test_one_who_wants_no_motion_gets_none(open_page: OpenPage, server: Server) 
     assert page.evaluate("document.getAnimations().length") == 0
 
 
-def test_nothing_but_the_theme_is_saved_in_the_browser(open_page: OpenPage) -> None:
+def test_nothing_but_the_theme_and_the_keys_is_saved_in_the_browser(open_page: OpenPage) -> None:
     page = open_page()
     page.locator("#theme").click()
     assert page.evaluate("Object.keys(localStorage)") == ["theme"]
+    open_keys(page)
+    page.get_by_label("Single-key shortcuts").uncheck()
+    assert page.evaluate("Object.keys(localStorage).sort()") == ["keys", "theme"]
     assert page.context.cookies() == []
 
 
