@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from flask import Flask
 
-from dashboard.api.openapi import VERSION, document
+from dashboard import __version__
+from dashboard.api.openapi import document
 from dashboard.core.transitions import TRANSITIONS
 from tests.support.server import ROOT
 
@@ -40,8 +41,9 @@ def test_the_table_of_calls_is_that_of_the_routes(app: Flask) -> None:
     assert told == {(method.upper(), path) for path, operations in paths.items() for method in operations}
 
 
-def test_the_version_is_told_once_more_and_the_same() -> None:
-    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
+def test_the_version_stands_in_the_package_alone(app: Flask) -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dynamic"] == ["version"]
+    assert document(app)["info"]["version"] == __version__
 
 
 def test_what_is_vendored_has_its_version_in_its_name_and_its_licence_beside_it() -> None:

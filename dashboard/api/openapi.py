@@ -7,11 +7,10 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from pydantic import BaseModel, TypeAdapter
 from werkzeug.routing import Rule
 
+from dashboard import __version__
 from dashboard.api import schemas
 from dashboard.api.operation import Operation
 from dashboard.http.answers import json_response
-
-VERSION = "0.1.0"
 
 REFS = "#/components/schemas/{model}"
 
@@ -56,7 +55,7 @@ def document(app: Flask, root: str = "") -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Job queue",
-            "version": VERSION,
+            "version": __version__,
             "description": "Jobs are PENDING, then RUNNING, then COMPLETED or FAILED.",
         },
         **({"servers": [{"url": root}]} if root else {}),
