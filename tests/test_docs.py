@@ -3,7 +3,7 @@
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from dashboard import __version__
 from dashboard.api.openapi import document
 from dashboard.config import Settings
 from dashboard.core.transitions import TRANSITIONS
+from tests.conftest import MakeApp
 from tests.support.server import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -21,6 +22,11 @@ LINE_MAX = 1_000  # characters of a file that people wrote; minified ones have m
 README, CONTRIBUTING, ARCHITECTURE, CHANGELOG = (
     (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "CHANGELOG.md")
 )
+
+
+@pytest.fixture
+def sqlite_app(make_app: MakeApp, sqlite_url: str) -> Flask:
+    return make_app(sqlite_url)
 
 
 def section(text: str, heading: str) -> str:
@@ -65,8 +71,8 @@ def test_the_defaults_in_the_table_of_settings_are_those_of_the_code() -> None:
     assert Settings.from_environ(literals) == Settings.from_environ({})
 
 
-def test_the_table_of_calls_is_that_of_the_routes(app: Flask) -> None:
-    paths = document(app)["paths"]
+def test_the_table_of_calls_is_that_of_the_routes(sqlite_app: Flask) -> None:
+    paths = document(sqlite_app)["paths"]
     assert {tuple(row[0].split()) for row in table(README, "The API by curl")} == {
         (method.upper(), path) for path, operations in paths.items() for method in operations
     }
@@ -144,9 +150,9 @@ def test_the_table_of_commands_is_that_of_run_help() -> None:
     assert {row[0] for row in table(CONTRIBUTING, "Set-up")} == commands
 
 
-def test_the_version_is_in_the_package_alone(app: Flask) -> None:
+def test_the_version_is_in_the_package_alone(sqlite_app: Flask) -> None:
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dynamic"] == ["version"]
-    assert document(app)["info"]["version"] == __version__
+    assert document(sqlite_app)["info"]["version"] == __version__
 
 
 def test_the_changelog_begins_with_this_version() -> None:
