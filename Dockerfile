@@ -13,4 +13,4 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     HOST=0.0.0.0 PORT=8080 DATABASE_URL=sqlite:////data/jobs.db
 EXPOSE 8080
 HEALTHCHECK CMD python -c "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/readyz', timeout=3)"
-CMD ["python", "serve.py"]
+CMD ["python", "-m", "dashboard"]

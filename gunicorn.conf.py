@@ -5,20 +5,32 @@ import json
 import os
 import runpy
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from gevent import Timeout, idle
 from gunicorn import util
+from gunicorn.app.wsgiapp import WSGIApplication
+
+if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
+    from gunicorn.http import Request
+    from gunicorn.http.wsgi import Response
+    from gunicorn.workers.base import Worker
+
+    from dashboard import config as ours  # gunicorn has a setting `config`
+else:
+    # By its path, not as a module: a reload reads it anew, and the workers, which are forks of this process, import the
+    # package as it is then. It is also found where gunicorn runs in another folder.
+    ours = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "dashboard" / "config.py")))
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 YIELD_MAX = 0.005  # seconds that a connection lets others go first
 
-
-# By its path: the package must be imported in the workers only, after gevent has patched what it uses.
-ours = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "dashboard" / "config.py")))
 try:
     settings = ours.Settings.from_environ(os.environ)
     port = ours.whole_number(os.environ, "PORT", 8080, least=1, most=65_535)
@@ -41,61 +53,62 @@ limit_request_line = 8_190
 graceful_timeout = 30
 keepalive = 5
 
-# A worker's heartbeat file must not wait for a disk, and the root file system may be read-only.
+# The heartbeat file of a worker must not wait for a disk, and the root file system may be read-only.
 if Path("/dev/shm").is_dir():  # noqa: S108
     worker_tmp_dir = "/dev/shm"  # noqa: S108
 control_socket_disable = True
 
-# Who stands in front of us is TRUSTED_PROXIES' business, not gunicorn's.
+# TRUSTED_PROXIES says which headers of proxies count; gunicorn reads none of them.
 forwarded_allow_ips = ""
 
 
-def refuse(connection, status, reason, sentence):
-    """What gunicorn refuses before we see it gets the shape and the headers of our own refusals."""
-    body = json.dumps({"detail": sentence or reason}).encode()
+def refuse(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None:
+    """Give what gunicorn rejects before the application is called the shape and the headers of our own refusals."""
+    body = json.dumps({"detail": mesg or reason}).encode()
     head = (
-        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        f"HTTP/1.1 {status_int} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
         "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
         "Referrer-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n\r\n"
     )
-    util.write_nonblock(connection, head.encode("latin-1") + body)
+    util.write_nonblock(sock, head.encode("latin-1") + body)
 
 
 util.write_error = refuse
 
 
-def post_fork(server, worker):
-    """A worker must not outlive a master that was killed: it would go on holding the port."""
+def post_fork(server: "Arbiter", worker: "Worker") -> None:
+    """End the worker when its master ends, by kill -9 too: it would keep the port."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def post_request(worker, req, environ, resp):
-    """Let the other connections go on: one whose next request is there already would never wait for anything.
+def post_request(worker: "Worker", req: "Request", environ: dict[str, Any], resp: "Response") -> None:
+    """Let the other connections run: the greenlet of one whose next request is there already would never switch.
 
-    Those with an event that is due go first, such as a commit that is done: 8 connections that create beside 4 that
-    read make half to two thirds of what they make alone. With sleep(0), which puts the event loop off, it was a tenth.
-    But beside a flood of new connections an event is always due, so it waits for no longer than a few commits take.
+    Those with an event that is due run first, such as a commit that is done: 8 connections that create beside 4 that
+    read reach half to two thirds of their rate alone, and a tenth with sleep(0), which delays the event loop. Beside a
+    flood of new connections an event is always due, so it waits for no longer than a few commits take.
     """
     with Timeout(YIELD_MAX, False):
         idle()
 
 
-def on_starting(server):
-    """Refuse to start where others could reach us and nobody would be asked who he is, or where no worker could."""
+def on_starting(server: "Arbiter") -> None:
+    """Refuse to start where anyone could reach an open dashboard, or where no worker could start."""
     try:
         for address in server.cfg.address:
-            settings.check_address(address if isinstance(address, str) else address[0])
+            settings.check_address(address[0] if isinstance(address, tuple) else str(address))
     except ours.SettingsError as error:
         sys.exit(f"Cannot start: {error}")
-    if server.app.app_uri == wsgi_app:
-        # In a process that ends: what it imports must not be in a worker before gevent has patched it. What stops the
-        # start is said once then, and not by every worker; and one process brings the schema up to date for all.
-        check = [sys.executable, Path(__file__).with_name("wsgi.py")]
+    if isinstance(server.app, WSGIApplication) and server.app.app_uri == wsgi_app:
+        # In a process of its own: a worker must import nothing of it before gevent has patched the standard library.
+        # An error that stops the start is printed once then, not by each worker, and one process migrates for all.
+        check = [sys.executable, str(Path(__file__).with_name("wsgi.py"))]
         if code := subprocess.run(check, user=server.cfg.uid, group=server.cfg.gid, check=False).returncode:  # noqa: S603
             sys.exit(code)
 
 
-def when_ready(server):
-    server.log.info("The dashboard is at http://%s/dashboard/", server.cfg.bind[0])
+def when_ready(server: "Arbiter") -> None:
+    if server.log:
+        server.log.info("The dashboard is at http://%s/dashboard/", server.cfg.bind[0])

@@ -19,10 +19,10 @@ from tests.conftest import MakeApp
 from tests.support.postgres import Postgres
 from tests.support.server import ROOT, Server, eventually, free_port
 
-SERVE = ("serve.py",)
+SERVE = ("-m", "dashboard")
 GUNICORN = ("-m", "gunicorn")
 FLASK = ("-m", "flask", "--app", "wsgi", "jobs", "demo")
-PARTS = ("dashboard", "templates", "static", "wsgi.py", "serve.py", "gunicorn.conf.py", "requirements.txt", "run")
+PARTS = ("dashboard", "templates", "static", "wsgi.py", "gunicorn.conf.py", "requirements.txt", "run")
 
 
 def run(*command: str | Path, cwd: Path = ROOT, **environ: str) -> subprocess.CompletedProcess[str]:
