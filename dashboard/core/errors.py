@@ -1,13 +1,12 @@
-"""The refusals: each carries the sentence that the client reads."""
+"""The refusals of the rules: each carries the sentence that the client reads."""
 
 from datetime import datetime
 
-from dashboard.core.job import JobStatus
-from dashboard.core.transitions import TRANSITIONS, Action
+from dashboard.core.transitions import ARRIVED, TRANSITIONS, Action
 
 
 class JobError(Exception):
-    """A refusal; str() of it is the sentence that the caller is told."""
+    """A refused request; str() of it is the sentence that the client reads."""
 
 
 class JobNotFoundError(JobError):
@@ -21,13 +20,11 @@ class NoPendingJobsError(JobError):
 
 
 class ActionRefusedError(JobError):
-    """The job's status forbids the action; the sentence says what came first, and when."""
+    """The job's status forbids the action; the sentence says which status it is in, and since when."""
 
-    def __init__(
-        self, action: Action, status: str, since: datetime, sources: tuple[JobStatus, ...] | None = None
-    ) -> None:
-        needed = " or ".join(sources or TRANSITIONS[action].sources)
-        done = {"PENDING": "created", "RUNNING": "started", "COMPLETED": "completed", "FAILED": "failed"}[status]
+    def __init__(self, action: Action, status: str, since: datetime) -> None:
+        needed = " or ".join(TRANSITIONS[action].sources)
+        came = ARRIVED[status].lower()
         super().__init__(
-            f"Cannot {action} the job: it is {status}, not {needed} ({done} {since:%Y-%m-%d %H:%M:%S} UTC)"
+            f"Cannot {action} the job: it is {status}, not {needed} ({came} {since:%Y-%m-%d %H:%M:%S} UTC)"
         )

@@ -1,4 +1,8 @@
-"""The state machine, typed once: every other module reads it here."""
+"""The state machine: what each action does to a job, and the words for it.
+
+This is the only place that says so. Read from here: the WHERE clause of the UPDATE, the buttons, forms, toasts and
+refusals, and the table in the README.
+"""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -7,28 +11,54 @@ from dashboard.core.job import JobStatus
 
 
 class Action(StrEnum):
-    CLAIM = "claim"  # run the next job, whichever that is
-    PROCESS = "process"  # run this job
+    """The value is the last part of the action's URL, and the verb of a refusal: "Cannot fail the job"."""
+
+    CLAIM = "claim"  # start the next job, whichever that is
+    PROCESS = "process"  # start this job
     COMPLETE = "complete"
     FAIL = "fail"
+    UNDO = "undo"  # take back a job that was just created
 
 
 class Transition(NamedTuple):
+    """An action moves a job from one of the sources to the target; in any other status it is refused.
+
+    An action that the pages do not offer, because only a program can take it, needs no words.
+    """
+
     sources: tuple[JobStatus, ...]
     target: JobStatus
+    label: str = ""  # of its button
+    done: str = ""  # in a toast, in front of the job
+    asks: bool = False  # whether a form asks before it is done
+    danger: bool = False  # whether the button of that form warns
 
 
 TRANSITIONS = {
-    Action.CLAIM: Transition((JobStatus.PENDING,), JobStatus.RUNNING),
-    Action.PROCESS: Transition((JobStatus.PENDING,), JobStatus.RUNNING),
-    Action.COMPLETE: Transition((JobStatus.RUNNING,), JobStatus.COMPLETED),
-    Action.FAIL: Transition((JobStatus.PENDING, JobStatus.RUNNING), JobStatus.FAILED),
+    Action.CLAIM: Transition((JobStatus.PENDING,), JobStatus.RUNNING, "Claim next", "Claimed"),
+    Action.PROCESS: Transition((JobStatus.PENDING,), JobStatus.RUNNING, "Start", "Started"),
+    Action.COMPLETE: Transition((JobStatus.RUNNING,), JobStatus.COMPLETED, "Complete", "Completed", asks=True),
+    Action.FAIL: Transition(
+        (JobStatus.PENDING, JobStatus.RUNNING), JobStatus.FAILED, "Fail", "Failed", asks=True, danger=True
+    ),
+    Action.UNDO: Transition((JobStatus.PENDING,), JobStatus.FAILED, "Undo", "Called off"),
 }
 
-# What one can do to a job that one points at; a claim takes whichever is next.
+# The actions that each row and each job page offer, in the order of a job's life.
 JOB_ACTIONS = (Action.PROCESS, Action.COMPLETE, Action.FAIL)
+
+CREATED = "Created"  # the word for the one event that is not a transition
+
+# What happened to a job when it came into a status.
+ARRIVED: dict[str, str] = {
+    **{TRANSITIONS[action].target: TRANSITIONS[action].done for action in JOB_ACTIONS},
+    JobStatus.PENDING: CREATED,
+}
+
+# The statuses that no action leaves.
+FINAL = frozenset(JobStatus) - {source for rule in TRANSITIONS.values() for source in rule.sources}
 
 
 def allowed(status: str) -> list[Action]:
-    """The actions that a job in this status can take, in the order of a life."""
+    """The actions that a job in this status offers, in the order of a job's life."""
     return [action for action in JOB_ACTIONS if status in TRANSITIONS[action].sources]

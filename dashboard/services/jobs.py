@@ -3,14 +3,13 @@
 Payloads and results are JSON text. Each function raises the JobError that says why it refused; nothing has
 changed then."""
 
-from collections.abc import Callable
 from typing import NoReturn
 
 from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 from dashboard.core.errors import ActionRefusedError
-from dashboard.core.job import Job, JobStatus, json_text, utc_now
+from dashboard.core.job import Job, json_text, utc_now
 from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.database.transactions import asking, write
 from dashboard.store import jobs
@@ -41,30 +40,21 @@ def fail(job_id: str, reason: str | None) -> Job:
 
 
 def call_off(job_id: str) -> Job:
-    """Undo a creation: fail the job, unless somebody has taken it already."""
-    result = json_text({"reason": "called off right after it was created"})
-
-    return _move(Action.FAIL, job_id, lambda tx: jobs.call_off(tx, job_id, utc_now(), result), (JobStatus.PENDING,))
+    """Undo a creation: fail the job, unless a worker has started it already."""
+    return _act(Action.UNDO, job_id, json_text({"reason": "called off right after it was created"}))
 
 
 def _act(action: Action, job_id: str, result: str | None = None) -> Job:
-    sources = TRANSITIONS[action].sources
-    return _move(action, job_id, lambda tx: jobs.act(tx, action, job_id, utc_now(), result), sources)
-
-
-def _move(
-    action: Action, job_id: str, guarded: Callable[[Connection], Job | None], sources: tuple[JobStatus, ...]
-) -> Job:
-    """Run the action's one statement; where its guard held nothing, say why."""
-    while (moved := write(guarded, one_statement=True)) is None:
+    """Run the action's one statement; where its WHERE clause held for no row, say why."""
+    while (moved := write(lambda tx: jobs.act(tx, action, job_id, utc_now(), result), one_statement=True)) is None:
         with asking() as tx:
             job = jobs.get(tx, job_id)
-        if job.status not in sources:
-            refuse(action, job, sources)
-        # Another request moved it on between the two statements: then once more.
+        if job.status not in TRANSITIONS[action].sources:
+            refuse(action, job)
+        # Another request changed its status between the two statements: try again.
     return moved
 
 
-def refuse(action: Action, job: Job, sources: tuple[JobStatus, ...] | None = None) -> NoReturn:
+def refuse(action: Action, job: Job) -> NoReturn:
     """Say that the job's status forbids the action."""
-    raise ActionRefusedError(action, job.status, job.completed_at or job.started_at or job.created_at, sources)
+    raise ActionRefusedError(action, job.status, job.completed_at or job.started_at or job.created_at)

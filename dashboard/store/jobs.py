@@ -40,7 +40,7 @@ _INSERT = Compiled(
 )
 
 
-def guarded(action: Action, which: ColumnElement[bool], sources: tuple[JobStatus, ...] = ()) -> Compiled:
+def guarded(action: Action, which: ColumnElement[bool]) -> Compiled:
     """The action as one statement: the rule is its WHERE clause, and a row comes back only where it held."""
     rule = TRANSITIONS[action]
     values: dict[str, Any] = {"status": literal_column(f"'{rule.target}'")}
@@ -48,7 +48,7 @@ def guarded(action: Action, which: ColumnElement[bool], sources: tuple[JobStatus
         values["started_at"] = bindparam("now")
     else:
         values |= {"completed_at": bindparam("now"), "result": bindparam("new_result")}
-    return Compiled(update(jobs).where(which, has_status(*sources or rule.sources)).values(values).returning(*_JOB))
+    return Compiled(update(jobs).where(which, has_status(*rule.sources)).values(values).returning(*_JOB))
 
 
 class WrongAnswerError(Exception):
@@ -78,14 +78,6 @@ def act(tx: Connection, action: Action, key: str | int, now: datetime, result: s
     target = TRANSITIONS[action].target
     ended = {} if target is JobStatus.RUNNING else {"new_result": result}
     return changed(tx, _ACT[action], target, key=key, now=now, **ended)
-
-
-def call_off(tx: Connection, job_id: str, now: datetime, result: str | None) -> Job | None:
-    """Fail the job if it is still PENDING; None when it is not."""
-    return changed(tx, _CALL_OFF, JobStatus.FAILED, key=job_id, now=now, new_result=result)
-
-
-_CALL_OFF = guarded(Action.FAIL, _BY_ID, (JobStatus.PENDING,))
 
 
 def get(tx: Connection, job_id: str) -> Job:

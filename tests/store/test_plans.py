@@ -49,7 +49,7 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "process": (lambda tx: jobs.act(tx, Action.PROCESS, "PENDING9", NOW), BY_ID),
     "complete": (lambda tx: jobs.act(tx, Action.COMPLETE, "RUNNING9", NOW), BY_ID),
     "fail": (lambda tx: jobs.act(tx, Action.FAIL, "RUNNING8", NOW), BY_ID),
-    "undo": (lambda tx: jobs.call_off(tx, "PENDING8", NOW, None), BY_ID),
+    "undo": (lambda tx: jobs.act(tx, Action.UNDO, "PENDING8", NOW), BY_ID),
     "the candidates": (lambda tx: claims.candidates(tx, 10), "jobs_next"),
     "the queue": (lambda tx: claims.next_pending(tx, 10), "jobs_next"),
     "those behind the cursor": (lambda tx: claims.pending_after(tx, 140_000, 10), "jobs_pending"),

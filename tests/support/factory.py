@@ -24,11 +24,22 @@ EXAMPLE = {
 }
 UNKNOWN = "00000000-0000-7000-8000-000000000000"  # no job has this id
 
+# The contract's picture, once more and in other words than the code's.
+MOVES = {
+    (Action.CLAIM, JobStatus.PENDING): JobStatus.RUNNING,
+    (Action.PROCESS, JobStatus.PENDING): JobStatus.RUNNING,
+    (Action.COMPLETE, JobStatus.RUNNING): JobStatus.COMPLETED,
+    (Action.FAIL, JobStatus.PENDING): JobStatus.FAILED,
+    (Action.FAIL, JobStatus.RUNNING): JobStatus.FAILED,
+    (Action.UNDO, JobStatus.PENDING): JobStatus.FAILED,
+}
+
 ACT: dict[Action, Callable[[str], Job]] = {
     Action.CLAIM: lambda _: claims.claim(),
     Action.PROCESS: job_service.process,
     Action.COMPLETE: lambda job_id: job_service.complete(job_id, None),
     Action.FAIL: lambda job_id: job_service.fail(job_id, None),
+    Action.UNDO: job_service.call_off,
 }
 
 WAY: dict[JobStatus, tuple[Action, ...]] = {
