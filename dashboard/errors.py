@@ -88,7 +88,7 @@ def _page_that_needs_sign_in() -> Response | None:
         return redirect(url_for("access.sign_in", next=place))  # type: ignore[return-value]
     shown = "/" + request.headers.get("HX-Current-URL", "").partition("://")[2].partition("/")[2]
     there = url_for("access.sign_in", next=shown)
-    return toast(Response(render_template("_toast.html", kind="error", sign_in=there), 401))
+    return toast(Response(render_template("shared/_toast.html", kind="error", sign_in=there), 401))
 
 
 def _bug(error: Exception) -> Response:
@@ -101,7 +101,7 @@ def _refusal(status: int, sentence: str) -> Response:
         return _json({"detail": sentence}, status)
     if request_ctx.url_adapter is None:  # not even a host: a page would have no address to link to
         return Response(sentence, status, mimetype="text/plain")
-    template = "_toast.html" if _is_for_htmx() else "error.html"
+    template = "shared/_toast.html" if _is_for_htmx() else "error.html"
     response = Response(render_template(template, kind="error", sentence=sentence, status=status), status)
     return toast(response) if _is_for_htmx() else response
 

@@ -59,7 +59,7 @@ def job_rows(
 
 @lru_cache(maxsize=2_000)
 def _row(job: Any, actions: tuple[str, ...], jobs_at: str, fragments_at: str) -> list[str]:
-    row: str = get_template_attribute("_row.html", "row")(job, actions, jobs_at, fragments_at, GAP)
+    row: str = get_template_attribute("jobs/_row.html", "row")(job, actions, jobs_at, fragments_at, GAP)
     return f"{row}\n".split(GAP)
 
 

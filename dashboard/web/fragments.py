@@ -29,20 +29,20 @@ bp = Blueprint("fragments", __name__, url_prefix="/dashboard/fragments")
 
 @bp.get("/board")
 def board() -> Response:
-    return _refresh("_board.html", board_page.board_tag, board_page.board)
+    return _refresh("jobs/_board.html", board_page.board_tag, board_page.board)
 
 
 @bp.get("/jobs/<job_id>")
 def job(job_id: str) -> Response | tuple[str, int]:
     try:
-        return _refresh("_job.html", job_page.job_tag, lambda tx: job_page.job(tx, job_id))
+        return _refresh("job/_job.html", job_page.job_tag, lambda tx: job_page.job(tx, job_id))
     except JobNotFoundError:
-        return render_template("_gone.html"), 404
+        return render_template("job/_gone.html"), 404
 
 
 @bp.get("/queue")
 def queue() -> Response:
-    return _refresh("_queue.html", queue_page.queue_tag, queue_page.queue)
+    return _refresh("queue/_queue.html", queue_page.queue_tag, queue_page.queue)
 
 
 @bp.get("/new")
@@ -54,7 +54,7 @@ def new() -> Response:
 def create() -> Response | tuple[str, int]:
     form = NewJobForm(request.form)
     if not form.validate():
-        return render_template("_ask.html", **pages.asked("new", form=form)), 422
+        return render_template("forms/_ask.html", **pages.asked("new", form=form)), 422
     response = _done("Created", pages.submit_new(form))
     response.headers["HX-Trigger"] = f"job-created, {JOBS_CHANGED}"
     return response
@@ -84,7 +84,7 @@ def ask(job_id: str, action: str) -> Response:
 def act(job_id: str, action: str) -> Response | tuple[str, int]:
     form = pages.ACTION_FORMS[action](request.form)
     if not form.validate():
-        return render_template("_ask.html", **pages.asked(action, job_id, form)), 422
+        return render_template("forms/_ask.html", **pages.asked(action, job_id, form)), 422
     return _done({"complete": "Completed", "fail": "Failed"}[action], pages.submit_action(action, job_id, form))
 
 
@@ -104,13 +104,13 @@ def _refresh(
 
 
 def _dialog(context: elements.Context) -> Response:
-    response = make_response(render_template("_ask.html", **context))
+    response = make_response(render_template("forms/_ask.html", **context))
     response.headers.update({"HX-Retarget": "#ask", "HX-Reswap": "innerHTML"})
     return response
 
 
 def _done(verb: str, job: Job) -> Response:
-    response = toast(make_response(render_template("_toast.html", kind="done", verb=verb, job=job)))
+    response = toast(make_response(render_template("shared/_toast.html", kind="done", verb=verb, job=job)))
     response.headers["HX-Trigger"] = JOBS_CHANGED
     return response
 

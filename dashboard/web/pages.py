@@ -34,37 +34,37 @@ def jobs() -> Page:
     with reading() as tx:
         context = board.board(tx)
         fields, types = _filter_fields(**context["query"]), listing.recent_types(tx)
-        return render_template("jobs.html", **context, filter_fields=fields, types=types)
+        return render_template("jobs/page.html", **context, filter_fields=fields, types=types)
 
 
 @lru_cache(maxsize=100)
 def _filter_fields(**query: str) -> Markup:
     """The fields of the filter, filled in; remembered, for WTForms takes longer for them than a page for its rows."""
-    return Markup(render_template("_filter.html", form=FilterForm(data=query)))  # noqa: S704
+    return Markup(render_template("jobs/_filter.html", form=FilterForm(data=query)))  # noqa: S704
 
 
 @bp.get("/dashboard/jobs/<job_id>")
 def job(job_id: str) -> Page:
     with reading() as tx:
-        return render_template("job.html", **job_page.job(tx, job_id))
+        return render_template("job/page.html", **job_page.job(tx, job_id))
 
 
 @bp.get("/dashboard/queue")
 def queue() -> Page:
     with reading() as tx:
-        return render_template("queue.html", **queue_page.queue(tx))
+        return render_template("queue/page.html", **queue_page.queue(tx))
 
 
 @bp.get("/dashboard/jobs/new")
 def new() -> Page:
-    return render_template("ask.html", **asked("new"))
+    return render_template("forms/page.html", **asked("new"))
 
 
 @bp.post("/dashboard/jobs/new")
 def create() -> Page:
     form = NewJobForm(request.form)
     if not form.validate():
-        return render_template("ask.html", **asked("new", form=form)), 422
+        return render_template("forms/page.html", **asked("new", form=form)), 422
     return redirect(url_for("pages.job", job_id=submit_new(form).id), 303)
 
 
@@ -81,14 +81,14 @@ def process(job_id: str) -> Page:
 
 @bp.get("/dashboard/jobs/<job_id>/<any(complete, fail):action>")
 def ask(job_id: str, action: str) -> Page:
-    return render_template("ask.html", **asked(action, job_id))
+    return render_template("forms/page.html", **asked(action, job_id))
 
 
 @bp.post("/dashboard/jobs/<job_id>/<any(complete, fail):action>")
 def act(job_id: str, action: str) -> Page:
     form = ACTION_FORMS[action](request.form)
     if not form.validate():
-        return render_template("ask.html", **asked(action, job_id, form)), 422
+        return render_template("forms/page.html", **asked(action, job_id, form)), 422
     submit_action(action, job_id, form)
     return redirect(url_for("pages.job", job_id=job_id), 303)
 
