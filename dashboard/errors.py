@@ -112,7 +112,7 @@ def _is_for_script() -> bool:
 
 
 def _is_for_htmx() -> bool:
-    """The filter asks for a page."""
+    """A fragment, or a page that htmx takes a part of, as the filter does."""
     return request.path.startswith("/dashboard/fragments/") or "HX-Request" in request.headers
 
 
