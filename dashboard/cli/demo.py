@@ -1,4 +1,4 @@
-"""flask jobs …: what an operator runs in a shell."""
+"""`flask jobs demo`: fill the database with a believable mix of jobs."""
 
 import random
 from collections.abc import Callable
@@ -7,12 +7,17 @@ from typing import Any
 import click
 from flask import Blueprint
 
-from dashboard.core.job import json_text
+from dashboard.core.job import JobStatus, json_text
 from dashboard.services import jobs
 
 bp = Blueprint("jobs", __name__, cli_group="jobs")
 
-DEMO_SIZE = 120
+# How many jobs end up in each status.
+SHARES = {JobStatus.PENDING: 36, JobStatus.RUNNING: 6, JobStatus.COMPLETED: 66, JobStatus.FAILED: 12}
+
+PRIORITIES = (0, 0, 0, 1, 5, 10)
+
+REASONS = ("connection refused by the mail server", "image is corrupt", "timed out after 30 s")
 
 
 def _image(rng: random.Random) -> dict[str, Any]:
@@ -20,43 +25,40 @@ def _image(rng: random.Random) -> dict[str, Any]:
 
 
 def _email(rng: random.Random) -> dict[str, Any]:
-    return {
-        "to": f"{rng.choice(('ada', 'grace', 'linus'))}@example.com",
-        "template": rng.choice(("welcome", "receipt")),
-    }
+    name = rng.choice(("ada", "grace", "linus"))
+    return {"to": f"{name}@example.com", "template": rng.choice(("welcome", "receipt"))}
 
 
 def _report(rng: random.Random) -> dict[str, Any]:
     return {"month": f"2026-{rng.randint(1, 12):02}", "format": rng.choice(("pdf", "csv"))}
 
 
-DEMO_JOBS: dict[str, Callable[[random.Random], dict[str, Any] | None]] = {
+PAYLOADS: dict[str, Callable[[random.Random], dict[str, Any] | None]] = {
     "image_resize": _image,
     "send_email": _email,
     "build_report": _report,
     "purge_cache": lambda _: None,
 }
 
-DEMO_REASONS = ("connection refused by the mail server", "image is corrupt", "timed out after 30 s")
-
 
 @bp.cli.command()
 def demo() -> None:
-    """Add a believable mix of jobs; run again, it adds as many again. Jobs of others are left alone."""
+    """Add a believable mix of jobs; each run adds as many again. No other job is changed."""
     rng = random.Random()  # noqa: S311
-    for _ in range(DEMO_SIZE):
-        _demo_job(rng)
-    click.echo(f"Added {DEMO_SIZE} jobs.")
+    statuses = [status for status, share in SHARES.items() for _ in range(share)]
+    rng.shuffle(statuses)
+    for status in statuses:
+        _add(rng, status)
+    click.echo(f"Added {len(statuses)} jobs.")
 
 
-def _demo_job(rng: random.Random) -> None:
-    kind = rng.choice(list(DEMO_JOBS))
-    job = jobs.create(kind, json_text(DEMO_JOBS[kind](rng)), rng.choice((0, 0, 0, 1, 5, 10)))
-    fate = rng.random()
-    if fate < 0.3:
-        return  # stays PENDING
-    jobs.process(job.id)
-    if fate < 0.85:
+def _add(rng: random.Random, status: JobStatus) -> None:
+    """Create a job and take it to this status."""
+    kind = rng.choice(list(PAYLOADS))
+    job = jobs.create(kind, json_text(PAYLOADS[kind](rng)), rng.choice(PRIORITIES))
+    if status is not JobStatus.PENDING:
+        jobs.process(job.id)
+    if status is JobStatus.COMPLETED:
         jobs.complete(job.id, json_text({"message": "ok", "seconds": rng.randint(1, 90)}))
-    elif fate < 0.95:
-        jobs.fail(job.id, rng.choice(DEMO_REASONS))
+    elif status is JobStatus.FAILED:
+        jobs.fail(job.id, rng.choice(REASONS))
