@@ -1,102 +1,95 @@
-"""The board: counters, filter and table of the jobs page."""
+"""The board: the counters and the table of the jobs page."""
 
-from urllib.parse import urlencode
 from zlib import crc32
 
-from flask import request
 from sqlalchemy import Connection
-from werkzeug.exceptions import UnprocessableEntity
 
 from dashboard.core.job import JobStatus
-from dashboard.current import this_request
 from dashboard.store import claims, counts, listing
 from dashboard.web.assets import url_for
-from dashboard.web.elements import Context, Live, _rows, revision
-from dashboard.web.forms import FilterForm
+from dashboard.web.elements import Context, Element, Live, revision, row_context
+from dashboard.web.job_filter import Filter, from_address, jobs_url
+from dashboard.web.rows import job_rows
 
 PAGE_SIZE = 50
 
 ARRIVED_MAX = 100  # newer jobs are counted up to this
 
-FILTERS = ("status", "type", "q", "sort")
+
+def tag(tx: Connection) -> str:
+    """With the rows that the refresh holds: while they are held, the table is another one."""
+    return _tag(tx, from_address())
 
 
-def board_tag(tx: Connection) -> str:
-    asked = _asked()
-    held = f"{asked.get('hold')}-{asked.get('since')}" if "hold" in asked else ""
-    return f"{revision(tx)}.{crc32(held.encode())}"
+def _tag(tx: Connection, asked: Filter) -> str:
+    return f"{revision(tx)}.{crc32(repr((asked.held, asked.since)).encode()) if asked.held else ''}"
 
 
-def board(tx: Connection) -> Context:
-    """The counters and the table, from one look at the database, so they never disagree.
+def load(tx: Connection) -> Context:
+    """The counters and the table, read in one transaction, so they never disagree.
 
-    `hold` asks for just these rows again, whatever has become of them, so that none moves under somebody's mouse; what
-    came after the job `since` is then only counted.
+    While somebody points at a row, a refresh `holds` its rows: it gets the same ones again, whatever their status is by
+    now, so that none moves. The jobs created after the job `since` are then only counted.
     """
-    asked = _asked()
-    query: Context = {name: asked[name] for name in FILTERS if name in asked}
-    place: Context = {name: asked[name] for name in ("before", "after") if name in asked}
-    status = JobStatus(query["status"]) if "status" in query else None
-    sought = listing.Sought(status, query.get("type"), query.get("q"))
-    held = [int(seq) for seq in asked.get("hold", "").split(",") if seq]
-    since = asked.get("since", claims.last_seq(tx))
+    asked = from_address()
+    query, place = asked.query, asked.place
+    since = claims.last_seq(tx) if asked.since is None else asked.since
     tally = counts.counts(tx)
-    oldest_first = "sort" in query
-    if held:
-        page = _held(tx, sought, held, place, oldest_first)
-    else:
-        page = listing.lines(tx, sought, PAGE_SIZE, **place, oldest_first=oldest_first)
+    page = _page(tx, asked)
     return {
-        "live": Live(url_for("fragments.board", **query, **place), board_tag(tx)),
+        "live": Live(url_for("fragments.board", **query, **place), _tag(tx, asked)),
         "counters": [
-            (each, getattr(tally, each.lower()), _jobs_url(query | {"status": "" if each == status else each}))
-            for each in JobStatus
+            (status, getattr(tally, status.lower()), jobs_url(query | {"status": _toggled(query, status)}))
+            for status in JobStatus
         ],
         "query": query,
         "since": since,
-        "arrived": listing.count_after(tx, sought, since, ARRIVED_MAX),
+        "arrived": listing.count_after(tx, asked.sought, since, ARRIVED_MAX),
+        "arrived_max": ARRIVED_MAX,
         "total": sum(tally[:4]),
-        "lines": page.lines,
-        "newest": _jobs_url(query | {"sort": ""}),
-        "other_order": _jobs_url(query | {"sort": "" if oldest_first else "oldest"}),
-        "newer": page.newer and _jobs_url(query | {"after": page.newer}),
-        "older": page.older and _jobs_url(query | {"before": page.older}),
+        "rows": job_rows(page.lines, **row_context()),
         "window": listing.SEARCH_WINDOW,
-        "onward": page.cut
-        and _jobs_url(query | ({"after": page.newer} if page.cut == "newer" else {"before": page.older})),
-        "is_twin": not place and set(query) <= {"status"},
-        **_rows(),
+        "has_same_json": not place and set(query) <= {"status"},
+        **_links(query, page),
     }
 
 
-def _asked() -> Context:
-    """The query's filter and place, without what is empty."""
-    if not this_request().query_string:
-        return {}
-    form = FilterForm(request.args)
-    for name in form.data:
-        if len(request.args.getlist(name)) > 1:
-            raise UnprocessableEntity(f"The {name} stands in the address more than once")
-    if not form.validate():
-        field = next(field for field in form if field.errors)
-        raise UnprocessableEntity(f"The {field.name} in the address is not valid: {field.errors[0]}")
-    only_a_refresh = () if request.blueprint == "fragments" else ("hold", "since")
-    given = {name: value for name, value in form.data.items() if value not in (None, "")}
-    return {name: value for name, value in given.items() if name not in only_a_refresh}
+def _toggled(query: Context, status: JobStatus) -> str:
+    """The status that a counter's link leads to: its own, or any where that is the filter already."""
+    return "" if query.get("status") == status else status
 
 
-def _held(tx: Connection, sought: listing.Sought, held: list[int], place: Context, oldest_first: bool) -> listing.Lines:
-    """The same rows again, with the same ways on as their page had."""
-    found = listing.lines_of(tx, held)
-    first, last = min(held), max(held)
-    if oldest_first:
-        return listing.Lines(
-            found[::-1], last if listing.count_after(tx, sought, last, 1) else None, first if place else None
-        )
-    below = listing.lines(tx, sought, 1, before=first)
-    return listing.Lines(found, last if place else None, first if below.lines or below.older else None)
+def _page(tx: Connection, asked: Filter) -> listing.Lines:
+    if not asked.held:
+        return listing.lines(tx, asked.sought, PAGE_SIZE, **asked.place, oldest_first=asked.oldest_first)
+    return _held(tx, asked)
 
 
-def _jobs_url(query: Context) -> str:
-    given = urlencode({name: value for name, value in query.items() if value})
-    return url_for("pages.jobs") + (f"?{given}" if given else "")
+def _held(tx: Connection, asked: Filter) -> listing.Lines:
+    """The same rows again, with links to the same neighbours as their page had."""
+    found = listing.lines_of(tx, list(asked.held))
+    first, last = min(asked.held), max(asked.held)
+    if asked.oldest_first:
+        newer = listing.count_after(tx, asked.sought, last, 1)
+        return listing.Lines(found[::-1], last if newer else None, first if asked.place else None)
+    below = listing.lines(tx, asked.sought, 1, before=first)
+    return listing.Lines(found, last if asked.place else None, first if below.lines or below.older else None)
+
+
+def _links(query: Context, page: listing.Lines) -> Context:
+    """The URLs that the board leads to; None where there is nothing on that side.
+
+    `onward` continues a search whose window ended before the page was full.
+    """
+    newer = page.newer and jobs_url(query | {"after": page.newer})
+    older = page.older and jobs_url(query | {"before": page.older})
+    return {
+        "newest": jobs_url(query | {"sort": ""}),
+        "other_order": jobs_url(query | {"sort": "" if "sort" in query else "oldest"}),
+        "newer": newer,
+        "older": older,
+        "onward": page.cut and (newer if page.cut == "newer" else older),
+    }
+
+
+BOARD = Element("jobs/_board.html", tag, load)

@@ -1,8 +1,10 @@
-"""What the loaders of all elements share: the tag, and what a row of jobs needs.
+"""What all elements share: how an element refreshes, and what its rows of jobs need.
 
-A page's context is the union of its elements' loaders, so page and fragment cannot disagree. `live` is what an
-element's refresh needs: its URL, and a tag that changes when its content may have."""
+An element is a part of a page that refreshes itself: one id, one template, one loader, one URL. A page includes the
+template and calls the loader of each of its elements, so a page and a refresh cannot disagree.
+"""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -16,26 +18,36 @@ from dashboard.web.assets import url_for
 Context = dict[str, Any]
 
 
+class Element(NamedTuple):
+    """`load` takes the transaction and what the element's URL names, such as a job's id; its context has a `live`."""
+
+    template: str
+    tag: Callable[[Connection], str]
+    load: Callable[..., Context]
+
+
 class Live(NamedTuple):
+    """What a refresh needs: the element's URL, and a tag that changes when the content may have changed."""
+
     url: str
     tag: str
 
 
 def revision(tx: Connection) -> str:
-    """The tag of what only a change of a job can change, and of who looks."""
+    """The part of each tag that changes with every job, and with the role of the client."""
     return f"{counts.revision(tx)}{'' if access.may_act() else 'v'}"
 
 
-def _rows() -> Context:
-    """What every row needs; its addresses are put together from two, for three url_for a row cost more than the row."""
+def row_context() -> Context:
+    """What a row needs beside its job; one row's URLs are joined from two, as url_for takes longer than the row."""
     return {
         "jobs_at": url_for("pages.jobs") + "jobs",
         "fragments_at": url_for("fragments.board").removesuffix("board") + "jobs",
-        "allowed": _allowed,
+        "offered": offered,
         "now": utc_now(),
     }
 
 
-def _allowed(status: str) -> list[Action]:
-    """What whoever looks may do to a job in this status."""
+def offered(status: str) -> list[Action]:
+    """The actions that a job in this status offers to this client: none to a viewer."""
     return allowed(status) if access.may_act() else []

@@ -1,122 +1,117 @@
-"""One URL for each element that refreshes or changes; htmx asks for them.
+"""One URL for each element that refreshes, and for each form and post of a dialog; htmx requests them.
 
-A refresh sends the tag of what it has as If-None-Match and gets a 304 without a body when nothing changed. A post
-answers with a toast, and its HX-Trigger has every live element ask for itself at once.
+A refresh sends the tag of its element as If-None-Match; where nothing changed, the answer is 304 without a body. A
+post answers with a toast, and its HX-Trigger makes every element refresh at once.
 """
 
-from collections.abc import Callable
-
 from flask import Blueprint, Response, make_response, render_template, request
-from sqlalchemy import Connection
 from werkzeug.http import quote_etag
 
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job
-from dashboard.current import this_request
+from dashboard.core.transitions import CREATED, TRANSITIONS, Action
 from dashboard.database.transactions import asking, reading
 from dashboard.http.answers import not_modified
-from dashboard.services import claims, jobs
-from dashboard.web import board as board_page
-from dashboard.web import elements, pages
-from dashboard.web import job as job_page
-from dashboard.web import queue as queue_page
+from dashboard.services import claims
+from dashboard.web import actions
+from dashboard.web.actions import ACT, ASK, POSTS
+from dashboard.web.board import BOARD
+from dashboard.web.elements import Context, Element
 from dashboard.web.forms import NewJobForm
+from dashboard.web.job import JOB
+from dashboard.web.queue import QUEUE
 
-JOBS_CHANGED = "jobs-changed"  # the event that has everything live ask for itself
+JOBS_CHANGED = "jobs-changed"  # the event on which every element refreshes
+
+JOB_CREATED = "job-created"  # the event after which the board shows new rows, whatever holds its rows
 
 bp = Blueprint("fragments", __name__, url_prefix="/dashboard/fragments")
 
+Fragment = Response | tuple[str, int]
+
 
 @bp.get("/board")
-def board() -> Response:
-    return _refresh("jobs/_board.html", board_page.board_tag, board_page.board)
+def board() -> Fragment:
+    return _refresh(BOARD)
 
 
 @bp.get("/jobs/<job_id>")
-def job(job_id: str) -> Response | tuple[str, int]:
+def job(job_id: str) -> Fragment:
     try:
-        return _refresh("job/_job.html", job_page.job_tag, lambda tx: job_page.job(tx, job_id))
+        return _refresh(JOB, job_id)
     except JobNotFoundError:
         return render_template("job/_gone.html"), 404
 
 
 @bp.get("/queue")
-def queue() -> Response:
-    return _refresh("queue/_queue.html", queue_page.queue_tag, queue_page.queue)
+def queue() -> Fragment:
+    return _refresh(QUEUE)
 
 
 @bp.get("/new")
-def new() -> Response:
-    return _dialog(pages.asked("new"))
+def new() -> Fragment:
+    return _dialog(actions.ask_new())
 
 
 @bp.post("/new")
-def create() -> Response | tuple[str, int]:
+def create() -> Fragment:
     form = NewJobForm(request.form)
     if not form.validate():
-        return render_template("forms/_ask.html", **pages.asked("new", form=form)), 422
-    response = _done("Created", pages.submit_new(form))
-    response.headers["HX-Trigger"] = f"job-created, {JOBS_CHANGED}"
+        return render_template("forms/_ask.html", **actions.ask_new(form)), 422
+    response = _done(CREATED, actions.create(form), undo=True)
+    response.headers["HX-Trigger"] = f"{JOB_CREATED}, {JOBS_CHANGED}"
     return response
 
 
 @bp.post("/claim")
-def claim() -> Response:
-    return _done("Claimed", claims.claim())
+def claim() -> Fragment:
+    return _done(TRANSITIONS[Action.CLAIM].done, claims.claim())
 
 
-@bp.post("/jobs/<job_id>/process")
-def process(job_id: str) -> Response:
-    return _done("Started", jobs.process(job_id))
+@bp.get(f"/jobs/<job_id>/{ASK}")
+def ask(job_id: str, action: str) -> Fragment:
+    return _dialog(actions.ask(action, job_id))
 
 
-@bp.post("/jobs/<job_id>/undo")
-def undo(job_id: str) -> Response:
-    return _done("Called off", jobs.call_off(job_id))
-
-
-@bp.get("/jobs/<job_id>/<any(complete, fail):action>")
-def ask(job_id: str, action: str) -> Response:
-    return _dialog(pages.asked(action, job_id))
-
-
-@bp.post("/jobs/<job_id>/<any(complete, fail):action>")
-def act(job_id: str, action: str) -> Response | tuple[str, int]:
-    form = pages.ACTION_FORMS[action](request.form)
+@bp.post(f"/jobs/<job_id>/{ACT}")
+def act(job_id: str, action: str) -> Fragment:
+    form = POSTS[action].form(request.form)
     if not form.validate():
-        return render_template("forms/_ask.html", **pages.asked(action, job_id, form)), 422
-    return _done({"complete": "Completed", "fail": "Failed"}[action], pages.submit_action(action, job_id, form))
+        return render_template("forms/_ask.html", **actions.ask(action, job_id, form)), 422
+    return _done(TRANSITIONS[Action(action)].done, POSTS[action].run(job_id, form))
 
 
-def _refresh(
-    template: str, tag: Callable[[Connection], str], load: Callable[[Connection], elements.Context]
-) -> Response:
-    if known := this_request().environ.get("HTTP_IF_NONE_MATCH"):
+def _refresh(element: Element, *names: str) -> Response:
+    """The element as it is now, or 304 where the client has that; the names are those of its URL."""
+    if known := request.headers.get("If-None-Match"):
         with asking() as tx:
-            current = quote_etag(tag(tx))
-        if known.removeprefix("W/") == current:  # a proxy that compresses has made it weak
+            current = quote_etag(element.tag(tx))
+        if known.removeprefix("W/") == current:  # a proxy that compresses makes a tag weak
             return not_modified(current)
     with reading() as tx:
-        context = load(tx)
-        response = make_response(render_template(template, **context))
+        context = element.load(tx, *names)
+        response = make_response(render_template(element.template, **context))
     response.set_etag(context["live"].tag)
     return response
 
 
-def _dialog(context: elements.Context) -> Response:
+def _dialog(context: Context) -> Response:
+    """A form in the dialog, whichever element requested it."""
     response = make_response(render_template("forms/_ask.html", **context))
     response.headers.update({"HX-Retarget": "#ask", "HX-Reswap": "innerHTML"})
     return response
 
 
-def _done(verb: str, job: Job) -> Response:
-    response = toast(make_response(render_template("shared/_toast.html", kind="done", verb=verb, job=job)))
+def _done(done: str, job: Job, *, undo: bool = False) -> Response:
+    """A toast that says what was done to the job."""
+    html = render_template("shared/_toast.html", kind="done", done=done, job=job, undo=undo)
+    response = toast(make_response(html))
     response.headers["HX-Trigger"] = JOBS_CHANGED
     return response
 
 
 def toast(response: Response) -> Response:
-    """Have htmx put this into the list of toasts, wherever it was asked from."""
+    """Make htmx add the answer to the list of toasts, whichever element requested it."""
     response.headers.update(
         {"HX-Retarget": "#toasts", "HX-Reswap": "beforeend", "HX-Reselect": ".toast", "HX-Push-Url": "false"}
     )

@@ -1,4 +1,4 @@
-"""The queue inspector."""
+"""The queue inspector: this process's queue beside the database's order."""
 
 import os
 
@@ -8,27 +8,31 @@ from dashboard.core.job import JobStatus
 from dashboard.services import claims as claim_service
 from dashboard.store import claims
 from dashboard.web.assets import url_for
-from dashboard.web.elements import Context, Live, _rows, revision
+from dashboard.web.elements import Context, Element, Live, revision, row_context
 
 QUEUE_SIZE = 100
 
 
-def queue_tag(tx: Connection) -> str:
+def tag(tx: Connection) -> str:
+    """With the process in it: each has a queue of its own."""
     return f"{revision(tx)}.{os.getpid()}"
 
 
-def queue(tx: Connection) -> Context:
-    """This process's entries in claim order, and beside them the database's own order."""
+def load(tx: Connection) -> Context:
+    """The first jobs of the queue in claim order, the first PENDING jobs of the table, and whether they agree."""
     entries, total = claim_service.queue_snapshot(tx, QUEUE_SIZE)
     pending = claims.next_pending(tx, QUEUE_SIZE)
     live = [entry.id for entry in entries if entry.status == JobStatus.PENDING]
     return {
-        "live": Live(url_for("fragments.queue"), queue_tag(tx)),
+        "live": Live(url_for("fragments.queue"), tag(tx)),
         "entries": entries,
         "total": total,
         "pending": pending,
         "next_id": live[0] if live else None,
         "agrees": live == [job.id for job in pending[: len(live)]] and bool(live) == bool(pending),
         "pid": None if claim_service.claim_queue() is None else os.getpid(),
-        **_rows(),
+        **row_context(),
     }
+
+
+QUEUE = Element("queue/_queue.html", tag, load)

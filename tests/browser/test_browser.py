@@ -164,7 +164,7 @@ def test_a_wrong_field_is_told_in_the_dialog_and_what_was_typed_stays(open_page:
     dialog.get_by_role("button", name="Create job").click()
     expect(dialog.locator("#type-error")).to_contain_text("needs a type")
     expect(dialog.locator("#payload-error")).to_contain_text("must be a JSON object")
-    expect(dialog.locator("#priority-error")).to_contain_text("between 0 and")
+    expect(dialog.locator("#priority-error")).to_contain_text("From 0 to")
     expect(dialog.get_by_label("Payload")).to_have_value("[1]")
     expect(dialog.get_by_label("Priority")).to_have_value("-1")
 
@@ -177,7 +177,7 @@ def test_the_focus_goes_to_the_first_wrong_field(open_page: OpenPage, javascript
     page.get_by_label("Payload").fill("[1]")
     page.get_by_label("Priority").fill("-1")
     page.get_by_role("button", name="Create job").click()
-    expect(page.locator("#priority-error")).to_contain_text("between 0 and")
+    expect(page.locator("#priority-error")).to_contain_text("From 0 to")
     expect(page.get_by_label("Payload")).to_be_focused()
 
 
@@ -270,7 +270,7 @@ def test_open_pages_follow_the_jobs_of_a_script(open_page: OpenPage, server: Ser
     expect(row(board, "first")).to_contain_text("COMPLETED")
     for status, number in (("PENDING", "0"), ("RUNNING", "1"), ("COMPLETED", "1")):
         expect(counter(board, status)).to_have_text(f"{status} {number}")
-    expect(row(queue, "first").first).to_contain_text("stale: COMPLETED")
+    expect(row(queue, "first").first).to_contain_text("skipped: COMPLETED")
     expect(job.get_by_role("region", name="Result")).to_contain_text('"pages": 3')
     expect(job.locator("#live")).to_be_hidden()  # nothing more can happen to it
 

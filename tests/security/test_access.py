@@ -64,19 +64,16 @@ TABLE = {
     "GET /dashboard/jobs/new": (302, 403, 200, 200),
     "POST /dashboard/jobs/new": (302, 403, 303, 403),
     "POST /dashboard/claim": (302, 403, 303, 403),
-    "POST /dashboard/jobs/<job_id>/process": (302, 403, 303, 403),
     "GET /dashboard/jobs/<job_id>/<any(complete, fail):action>": (302, 403, 200, 200),
-    "POST /dashboard/jobs/<job_id>/<any(complete, fail):action>": (302, 403, 303, 403),
+    "POST /dashboard/jobs/<job_id>/<any(process, complete, fail, undo):action>": (302, 403, 303, 403),
     "GET /dashboard/fragments/board": (401, 200, 200, 200),
     "GET /dashboard/fragments/queue": (401, 200, 200, 200),
     "GET /dashboard/fragments/jobs/<job_id>": (401, 200, 200, 200),
     "GET /dashboard/fragments/new": (401, 403, 200, 200),
     "POST /dashboard/fragments/new": (401, 403, 200, 403),
     "POST /dashboard/fragments/claim": (401, 403, 200, 403),
-    "POST /dashboard/fragments/jobs/<job_id>/process": (401, 403, 200, 403),
-    "POST /dashboard/fragments/jobs/<job_id>/undo": (401, 403, 200, 403),
     "GET /dashboard/fragments/jobs/<job_id>/<any(complete, fail):action>": (401, 403, 200, 200),
-    "POST /dashboard/fragments/jobs/<job_id>/<any(complete, fail):action>": (401, 403, 200, 403),
+    "POST /dashboard/fragments/jobs/<job_id>/<any(process, complete, fail, undo):action>": (401, 403, 200, 403),
 }
 
 
@@ -106,7 +103,7 @@ def by_token(app: Flask, role: str) -> FlaskClient:
 def job_for(app: Flask, line: str) -> Job:
     """One that can be done what the line of the table says, and another one to claim."""
     with app.app_context():
-        job = make_job(JobStatus.PENDING if line.endswith(("/process", "/undo")) else JobStatus.RUNNING)
+        job = make_job(JobStatus.PENDING if line.endswith("/process") else JobStatus.RUNNING)
         make_job()
     return job
 

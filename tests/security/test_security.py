@@ -119,7 +119,7 @@ def writing_paths(app: Flask, pending: Job, running: Job) -> list[str]:
     paths = []
     for rule in app.url_map.iter_rules():
         if "POST" in (rule.methods or ()):
-            job = pending if rule.endpoint.endswith(("process", "undo")) else running
+            job = pending if rule.endpoint.endswith("process") else running
             values = {"job_id": job.id, "action": "complete"}
             paths.append(site.build(rule.endpoint, {name: values[name] for name in rule.arguments}, "POST"))
     assert len(paths) > 12

@@ -1,0 +1,77 @@
+"""How a page acts on a job: the form that is posted, the service that it calls, and the form that asks first."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from wtforms import Form
+
+from dashboard.core.job import Job
+from dashboard.core.transitions import TRANSITIONS, Action
+from dashboard.database.transactions import reading
+from dashboard.services import jobs
+from dashboard.store import jobs as job_store
+from dashboard.store import listing
+from dashboard.web.elements import Context
+from dashboard.web.forms import CompleteForm, FailForm, NewJobForm
+
+
+class Post(NamedTuple):
+    """`query` and `body` are what the job page's curl line sends."""
+
+    form: type[Form]
+    run: Callable[[str, Any], Job]
+    query: str = ""
+    body: str = ""
+
+
+POSTS: dict[str, Post] = {
+    Action.PROCESS: Post(Form, lambda job_id, _: jobs.process(job_id)),
+    Action.COMPLETE: Post(
+        CompleteForm,
+        lambda job_id, form: jobs.complete(job_id, form.result.data),
+        body='{"result": {"message": "ok"}}',
+    ),
+    Action.FAIL: Post(FailForm, lambda job_id, form: jobs.fail(job_id, form.reason.data), query="?reason=broken"),
+    Action.UNDO: Post(Form, lambda job_id, _: jobs.call_off(job_id)),
+}
+
+# The last parts of the URLs that act, and of those that ask first, on both doors.
+ACT = f"<any({', '.join(POSTS)}):action>"
+ASK = f"<any({', '.join(action for action, rule in TRANSITIONS.items() if rule.asks)}):action>"
+
+
+def ask(action: str, job_id: str, form: Form | None = None) -> Context:
+    """What the form shows that asks before an action; raises the action's refusal where the status forbids it."""
+    with reading() as tx:
+        job = job_store.get(tx, job_id)
+    rule = TRANSITIONS[Action(action)]
+    if job.status not in rule.sources:
+        jobs.refuse(Action(action), job)
+    title = f"{rule.label} job"
+    return {
+        "title": title,
+        "button": title,
+        "rule": rule,
+        "job": job,
+        "form": form or POSTS[action].form(),
+        "endpoint": "act",
+        "values": {"job_id": job_id, "action": action},
+    }
+
+
+def ask_new(form: NewJobForm | None = None) -> Context:
+    """What the form for a new job shows, with the types in use."""
+    with reading() as tx:
+        types = listing.recent_types(tx)
+    return {
+        "title": "New job",
+        "button": "Create job",
+        "types": types,
+        "form": form or NewJobForm(),
+        "endpoint": "create",
+        "values": {},
+    }
+
+
+def create(form: NewJobForm) -> Job:
+    return jobs.create(form.type.data or "", form.payload.data, form.priority.data or 0)

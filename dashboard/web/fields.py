@@ -1,0 +1,50 @@
+"""Fields of forms that WTForms does not have. JSON is parsed by the parser of the API."""
+
+from re import fullmatch
+from typing import Any
+
+from wtforms import Field, Form, IntegerField, TextAreaField
+from wtforms.validators import NumberRange, ValidationError
+
+from dashboard.core.job import json_text
+from dashboard.http.json_text import parse_json
+
+
+class JsonObjectField(TextAreaField):
+    """A JSON object or nothing; `data` is its compact text, or None."""
+
+    def _value(self) -> str:
+        return str(self.raw_data[0]) if self.raw_data else ""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        self.data = None
+        if not valuelist or not valuelist[0].strip():
+            return
+        try:
+            value = parse_json(valuelist[0].encode())
+            self.data = json_text(value)
+        except ValueError as error:
+            raise ValueError(f"Not valid JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise ValueError('It must be a JSON object, such as {"key": "value"}, or empty')
+
+
+class WholeNumberField(IntegerField):
+    """Plain digits only: int() takes 1_000 and the digits of other scripts, too."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        if valuelist and not fullmatch(r"-?[0-9]{1,19}", valuelist[0].strip()):
+            self.data = None
+            raise ValueError("It must be a whole number")
+        super().process_formdata(valuelist)
+
+
+def whole_numbers(least: int, most: int) -> NumberRange:
+    """A validator whose message names both ends."""
+    return NumberRange(least, most, f"From {least:,} to {most:,}")
+
+
+def no_nul(_form: Form, field: Field) -> None:
+    """A validator: PostgreSQL stores no NUL."""
+    if "\x00" in (field.data or ""):
+        raise ValidationError("A NUL character cannot be stored")

@@ -1,0 +1,76 @@
+"""The filter of the jobs page: read from the address, and drawn as a form."""
+
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from flask import render_template, request
+from markupsafe import Markup
+from sqlalchemy import Connection
+from werkzeug.exceptions import UnprocessableEntity
+
+from dashboard.core.job import JobStatus
+from dashboard.store import listing
+from dashboard.web.assets import url_for
+from dashboard.web.elements import Context
+from dashboard.web.forms import FilterForm
+
+QUERY = ("status", "type", "q", "sort")
+
+PLACE = ("before", "after")
+
+
+class Filter(NamedTuple):
+    """What the address gives: `query` narrows and sorts the list, `place` is where its page begins.
+
+    `held` are the seqs of the rows that a refresh keeps, and `since` the newest job it knows: see board.
+    """
+
+    query: Context
+    place: Context
+    held: tuple[int, ...] = ()
+    since: int | None = None
+
+    @property
+    def sought(self) -> listing.Sought:
+        status = JobStatus(self.query["status"]) if "status" in self.query else None
+        return listing.Sought(status, self.query.get("type"), self.query.get("q"))
+
+    @property
+    def oldest_first(self) -> bool:
+        return "sort" in self.query
+
+
+def from_address() -> Filter:
+    """The filter of this request. Raises UnprocessableEntity, which says what is wrong."""
+    if not request.query_string:
+        return Filter({}, {})
+    form = FilterForm(request.args)
+    for name in form.data:
+        if len(request.args.getlist(name)) > 1:
+            raise UnprocessableEntity(f"The address has more than one {name}")
+    if not form.validate():
+        raise UnprocessableEntity(form.problem())
+    given = {name: value for name, value in form.data.items() if value not in (None, "")}
+    query, place = ({name: given[name] for name in names if name in given} for names in (QUERY, PLACE))
+    if request.blueprint != "fragments":  # a page holds no rows
+        return Filter(query, place)
+    held = tuple(int(seq) for seq in given.get("hold", "").split(",") if seq)
+    return Filter(query, place, held, given.get("since"))
+
+
+def jobs_url(query: Context) -> str:
+    """The jobs page with this filter; an empty value is left out."""
+    given = urlencode({name: value for name, value in query.items() if value})
+    return url_for("pages.jobs") + (f"?{given}" if given else "")
+
+
+def load(tx: Connection) -> Context:
+    """The filter as a form, filled in, and the types in use."""
+    return {"filter_fields": _fields(**from_address().query), "types": listing.recent_types(tx)}
+
+
+@lru_cache(maxsize=100)
+def _fields(**query: str) -> Markup:
+    """The fields, filled in. Remembered: WTForms takes longer to draw them than the page takes for fifty rows."""
+    return Markup(render_template("jobs/_filter.html", form=FilterForm(data=query)))  # noqa: S704

@@ -1,0 +1,76 @@
+"""The board: its counters and its table, page by page."""
+
+import re
+from html import unescape
+
+import pytest
+from flask.testing import FlaskClient
+
+from dashboard.core.job import JobStatus
+from dashboard.store import listing
+from tests.support.factory import make_job
+from tests.support.html import counters, create, page, rows, walk
+
+
+def test_an_empty_board_tells_how_to_create_the_first_job(client: FlaskClient) -> None:
+    html = page(client, "/dashboard/")
+    assert "No jobs yet" in html
+    assert "http://localhost/jobs" in html
+
+
+@pytest.mark.parametrize(("status", "says"), [("RUNNING", "All done"), ("FAILED", "Nothing matches")])
+def test_a_filter_that_no_job_passes_says_so(client: FlaskClient, status: str, says: str) -> None:
+    make_job()
+    html = page(client, f"/dashboard/?status={status}")
+    assert says in html
+    assert not rows(html)
+
+
+def test_the_counters_equal_the_table_and_the_summary(client: FlaskClient) -> None:
+    for number, status in enumerate(JobStatus, start=1):
+        for _ in range(number):
+            make_job(status)
+    html = page(client, "/dashboard/")
+    shown = re.findall(r'class="badge \w+">(\w+)<', "".join(rows(html).values()))
+    assert counters(html) == {status: shown.count(status) for status in JobStatus}
+    assert counters(html) == {name.upper(): n for name, n in client.get("/jobs/summary").json.items()}
+
+
+@pytest.mark.parametrize("query", ["", "?status=PENDING", "?sort=oldest", "?status=PENDING&sort=oldest"])
+def test_older_and_newer_lead_through_all_jobs_once_and_back(client: FlaskClient, query: str) -> None:
+    jobs = [make_job(JobStatus.RUNNING if number % 9 == 0 else JobStatus.PENDING) for number in range(140)]
+    wanted = [job.id for job in reversed(jobs) if "PENDING" not in query or job.status == "PENDING"]
+    if "oldest" in query:
+        wanted.reverse()
+    there = list(walk(client, f"/dashboard/{query}", "next"))
+    back = list(walk(client, there[-1][0], "prev"))
+    assert [job_id for _, ids in there for job_id in ids] == wanted
+    assert [ids for _, ids in back] == [ids for _, ids in reversed(there)]
+
+
+def test_a_search_whose_window_ended_says_how_to_go_on(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "SEARCH_WINDOW", 20)
+    jobs = [create(client, type="needle"), *(create(client) for _ in range(50)), create(client, type="needle")]
+    for query, wanted in (("sort=oldest", [jobs[0], jobs[-1]]), ("", [jobs[-1], jobs[0]])):
+        found, url = [], f"/dashboard/?q=needle&{query}"
+        while url:
+            html = page(client, url)
+            found += list(rows(html))
+            link = re.search(r'<a href="([^"]+)">search on|<a href="([^"]+)" rel="next">', html)
+            url = unescape(link[1] or link[2]) if link else ""
+        assert found == wanted
+
+
+def test_a_refresh_that_holds_its_rows_gets_them_again_and_the_number_of_newer_ones(client: FlaskClient) -> None:
+    job = make_job()
+    html = page(client, "/dashboard/?status=PENDING")
+    seq, since = re.search(r'data-seq="(\d+)"', html), re.search(r'data-since="(\d+)"', html)
+    assert seq
+    assert since
+    for _ in range(3):
+        make_job()
+    client.post("/jobs/claim")
+    html = page(client, f"/dashboard/fragments/board?status=PENDING&hold={seq[1]}&since={since[1]}")
+    assert list(rows(html)) == [job.id]
+    assert "RUNNING" in rows(html)[job.id]
+    assert "3 newer jobs" in html

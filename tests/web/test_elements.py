@@ -1,0 +1,55 @@
+"""An element and its page show the same, and a refresh is 304 while nothing changed."""
+
+import re
+from html import unescape
+
+import pytest
+from flask.testing import FlaskClient
+
+from dashboard.core.job import JobStatus
+from dashboard.web.board import PAGE_SIZE
+from tests.support.factory import make_job
+from tests.support.html import create, page, still
+
+
+@pytest.mark.parametrize("query", ["", "?status=PENDING", "?status=FAILED", "?before=50", "?status=RUNNING&after=2"])
+def test_the_board_refreshes_to_what_its_page_shows(client: FlaskClient, query: str) -> None:
+    for number in range(PAGE_SIZE + 10):
+        make_job(JobStatus.RUNNING if number % 7 == 0 else JobStatus.PENDING)
+    html = page(client, f"/dashboard/{query}")
+    url = re.search(r'id="board"[^>]*?\sdata-hx-get="([^"]+)"', html)
+    assert url
+    assert still(page(client, unescape(url[1]))) in still(html)
+
+
+@pytest.mark.parametrize("status", JobStatus)
+def test_a_job_refreshes_to_what_its_page_shows(client: FlaskClient, status: JobStatus) -> None:
+    path = f"jobs/{make_job(status).id}"
+    assert still(page(client, f"/dashboard/fragments/{path}")) in still(page(client, f"/dashboard/{path}"))
+
+
+def test_the_queue_refreshes_to_what_its_page_shows(client: FlaskClient) -> None:
+    for status in JobStatus:
+        make_job(status)
+    assert still(page(client, "/dashboard/fragments/queue")) in still(page(client, "/dashboard/queue"))
+
+
+@pytest.mark.parametrize("part", ["board", "board?status=FAILED", "queue", "jobs/{id}"])
+def test_a_refresh_is_304_without_a_body_until_something_changes(client: FlaskClient, part: str) -> None:
+    job_id = create(client)
+    url, has = "/dashboard/fragments/" + part.format(id=job_id), {}
+    for change in ("/jobs", f"/jobs/{job_id}/process", "/jobs/claim", f"/jobs/{job_id}/fail"):
+        answer = client.get(url, headers=has)
+        tag = re.search(r'data-tag="([^"]+)"', answer.text)
+        assert tag
+        assert answer.status_code == 200
+        has = {"If-None-Match": f'"{tag[1]}"'}
+        again = client.get(url, headers=has)
+        assert (again.status_code, again.data) == (304, b"")
+        client.post(change, json={"type": "resize"} if change == "/jobs" else None)
+    assert client.get(url, headers=has).status_code == 200
+
+
+def test_a_tag_that_a_proxy_has_made_weak_is_known_again(client: FlaskClient) -> None:
+    tag = client.get("/dashboard/fragments/board").headers["ETag"]
+    assert client.get("/dashboard/fragments/board", headers={"If-None-Match": f"W/{tag}"}).status_code == 304
