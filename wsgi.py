@@ -4,7 +4,7 @@ import sys
 
 from dashboard.app import create_app
 from dashboard.config import SettingsError
-from dashboard.database.usable import UnusableDatabaseError
+from dashboard.database.errors import UnusableDatabaseError
 
 WORKER_BOOT_ERROR = 3  # by which gunicorn knows that another try would fail, too
 

@@ -7,8 +7,7 @@ from werkzeug.exceptions import HTTPException, Unauthorized
 
 from dashboard.api.operation import InvalidRequestError
 from dashboard.core.errors import ActionRefusedError, JobError
-from dashboard.database.deadline import TookTooLongError
-from dashboard.database.usable import UNAVAILABLE, UnusableDatabaseError
+from dashboard.database.errors import UNAVAILABLE, TookTooLongError, UnusableDatabaseError
 from dashboard.http.answers import JSON, json_answer
 from dashboard.security.cross_site import SAFE_METHODS
 from dashboard.web.fragments import JOBS_CHANGED, toast

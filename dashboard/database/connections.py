@@ -10,11 +10,9 @@ from select import POLLIN
 from gevent import monkey
 from sqlalchemy import Connection, Engine, event
 
+from dashboard.database.errors import DatabaseBusyError
+
 _poll = monkey.get_original("select", "poll")  # it will not wait, so no other greenlet needs to be let run
-
-
-class DatabaseBusyError(Exception):
-    """Nobody got a connection, or a turn to write, in time; or it is not known what became of a commit."""
 
 
 class Connections:

@@ -8,14 +8,11 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from dashboard.database.engine import sqlite
+from dashboard.database.errors import TookTooLongError
 
 STEPS = 100  # of SQLite's between two looks at the clock: a few rows
 
 QUERY_CANCELED = "57014"  # PostgreSQL's SQLSTATE
-
-
-class TookTooLongError(Exception):
-    """The statement was stopped, and nothing was read."""
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from typing import Any
 from gevent import monkey
 from sqlalchemy import Connection, Engine
 
-from dashboard.database.connections import Connections, DatabaseBusyError
+from dashboard.database.connections import Connections
 from dashboard.database.engine import BUSY_TIMEOUT, OTHERS, WRITERS
+from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.turns import in_thread, locked
 
 TURN_TIMEOUT = 2  # seconds

@@ -11,8 +11,9 @@ from flask import Flask, Request, current_app
 from sqlalchemy import Connection, text
 
 from dashboard.database.engine import db
+from dashboard.database.errors import UNAVAILABLE, UnusableDatabaseError
 from dashboard.database.transactions import reading, writing
-from dashboard.database.usable import UNAVAILABLE, UnusableDatabaseError, checked
+from dashboard.database.usable import checked
 
 ADVISORY_LOCK = 0x6A6F6273  # "jobs": PostgreSQL's key for the one process that migrates
 

@@ -8,7 +8,7 @@ from time import monotonic
 
 from gevent import get_hub, monkey
 
-from dashboard.database.connections import DatabaseBusyError
+from dashboard.database.errors import DatabaseBusyError
 
 LOOK_AGAIN = 0.0002  # seconds: a process waits for another's commit, which takes about as long
 

@@ -12,21 +12,14 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import PGconn
 from sqlalchemy import URL, Connection, create_engine, inspect, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from dashboard.config import SettingsError
-from dashboard.database.connections import DatabaseBusyError
 from dashboard.database.engine import POOL_TIMEOUT, db, sqlite
-
-# It is locked, full, read-only, down or has no connection free: one may try again.
-UNAVAILABLE = (OperationalError, InterfaceError, InternalError, DatabaseBusyError)
+from dashboard.database.errors import UNAVAILABLE, UnusableDatabaseError
 
 NOWHERE = "nowhere"  # no address in digits: nothing is sent, nor any name looked up
-
-
-class UnusableDatabaseError(Exception):
-    """It can be reached, and another try would not help. str() of it is a sentence."""
 
 
 def check_url(text: str) -> None:

@@ -12,8 +12,9 @@ from sqlalchemy.exc import OperationalError
 
 from dashboard.core.job import Job, JobStatus
 from dashboard.database import group_commit, statement
-from dashboard.database.connections import Connections, DatabaseBusyError
+from dashboard.database.connections import Connections
 from dashboard.database.engine import OTHERS, db
+from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.statement import Compiled
 from dashboard.database.transactions import asking, reading, writing
 from dashboard.services import jobs as job_service

@@ -17,8 +17,8 @@ from sqlalchemy.exc import OperationalError
 from dashboard.core.errors import ActionRefusedError
 from dashboard.core.job import JobStatus
 from dashboard.database import group_commit
-from dashboard.database.connections import DatabaseBusyError
 from dashboard.database.engine import db
+from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.transactions import reading, write, writing
 from dashboard.services import claims
 from dashboard.services import jobs as job_service

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from flask.testing import FlaskClient
 
-from dashboard.database.usable import UnusableDatabaseError
+from dashboard.database.errors import UnusableDatabaseError
 from tests.conftest import MakeApp
 from tests.support import faults
 from tests.support.postgres import Postgres

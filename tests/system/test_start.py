@@ -14,7 +14,7 @@ import pytest
 
 from dashboard.app import create_app
 from dashboard.config import SettingsError
-from dashboard.database.usable import UnusableDatabaseError
+from dashboard.database.errors import UnusableDatabaseError
 from tests.conftest import MakeApp
 from tests.support.postgres import Postgres
 from tests.support.server import ROOT, Server, eventually, free_port
