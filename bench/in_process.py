@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.talk import Answer, Request, check
 from dashboard.app import create_app
-from dashboard.database.engine import db
+from dashboard.database import engine
 
 
 class App:
@@ -54,4 +54,4 @@ class App:
 
     def close(self) -> None:
         with self.flask.app_context():
-            db.engine.dispose()
+            engine.dispose()

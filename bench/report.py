@@ -14,7 +14,7 @@ from typing import Any
 
 from bench import load, targets
 from bench.measure import Cell, Ratio, Section
-from dashboard.database.engine import sqlite
+from dashboard.database.sqlite import driver as sqlite
 from tests.support.server import ROOT
 
 PACKAGES = ("flask", "gunicorn", "gevent", "sqlalchemy", "psycopg", "fastapi", "uvicorn", "uvloop", "httptools")

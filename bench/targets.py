@@ -15,7 +15,8 @@ from bench import reference
 from bench.measure import BenchError
 from bench.talk import Request
 from dashboard.app import create_app
-from dashboard.database.engine import db, sqlite
+from dashboard.database import engine
+from dashboard.database.sqlite import driver as sqlite
 from tests.support.server import ROOT, eventually, free_port
 
 PAYLOAD = {"image_url": "https://example.com/image.png", "width": 300, "height": 300}
@@ -83,7 +84,7 @@ def make_ours(path: Path) -> str:
     """The URL of a database with the dashboard's schema and no jobs."""
     url = f"sqlite:///{path}"
     with create_app({"DATABASE_URL": url}).app_context():
-        db.engine.dispose()
+        engine.dispose()
     return url
 
 

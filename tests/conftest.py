@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from dashboard.app import create_app
-from dashboard.database.engine import db
+from dashboard.database import engine
 from tests.support import pgbouncer
 from tests.support.postgres import Postgres
 from tests.support.server import Server
@@ -188,4 +188,4 @@ def open_page(request: pytest.FixtureRequest, browser: Browser, server: Server) 
 
 def dispose(app: Flask) -> None:
     with app.app_context():
-        db.engine.dispose()
+        engine.dispose()

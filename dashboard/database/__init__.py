@@ -1,1 +1,1 @@
-"""How one talks to SQLite and PostgreSQL: engine, tables, transactions, migrations. Knows no use case."""
+"""How to talk to SQLite and PostgreSQL: engines, tables, statements, transactions, migrations. Knows no use case."""

@@ -1,26 +1,27 @@
-"""A statement that takes too long is given up."""
+"""A time limit for statements."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from dashboard.database.engine import sqlite
+from dashboard.database import sqlite
 from dashboard.database.errors import TookTooLongError
 
-STEPS = 100  # of SQLite's between two looks at the clock: a few rows
+STEPS = 100  # of SQLite's virtual machine between two looks at the clock: a few rows
 
 QUERY_CANCELED = "57014"  # PostgreSQL's SQLSTATE
 
 
 @contextmanager
 def at_most(tx: Connection, seconds: float) -> Iterator[None]:
-    """Stop the statements in it after so long, and raise TookTooLongError.
+    """Stop a statement in this block after so many seconds, and raise TookTooLongError.
 
-    SQLite runs in the process: no other greenlet runs meanwhile, so that nothing but SQLite itself can look at the
-    clock. On PostgreSQL the limit is that of each statement, and holds until the transaction ends.
+    SQLite runs in this process, where no other greenlet runs meanwhile: only SQLite itself can look at the clock. On
+    PostgreSQL the limit is for each statement, and holds until the transaction ends.
     """
     if tx.dialect.name == "sqlite":
         with _sqlite_stops(tx, seconds):
@@ -38,8 +39,8 @@ def at_most(tx: Connection, seconds: float) -> Iterator[None]:
 @contextmanager
 def _sqlite_stops(tx: Connection, seconds: float) -> Iterator[None]:
     end = monotonic() + seconds
-    driver = tx.connection.dbapi_connection
-    driver.set_progress_handler(lambda: monotonic() > end, STEPS)  # type: ignore[union-attr]
+    connection: Any = tx.connection.dbapi_connection
+    connection.set_progress_handler(lambda: monotonic() > end, STEPS)
     try:
         yield
     except OperationalError as error:
@@ -47,5 +48,5 @@ def _sqlite_stops(tx: Connection, seconds: float) -> Iterator[None]:
             raise TookTooLongError from error
         raise
     finally:
-        with suppress(sqlite.ProgrammingError):  # it is closed, after an error of another kind
-            driver.set_progress_handler(None, 0)  # type: ignore[union-attr]
+        with suppress(sqlite.driver.ProgrammingError):  # it is closed, after an error of another kind
+            connection.set_progress_handler(None, 0)

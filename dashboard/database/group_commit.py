@@ -10,40 +10,18 @@ from typing import Any
 from gevent import monkey
 from sqlalchemy import Connection, Engine
 
-from dashboard.database.connections import Connections
-from dashboard.database.engine import BUSY_TIMEOUT, OTHERS, WRITERS
+from dashboard.database.blocking import in_thread
 from dashboard.database.errors import DatabaseBusyError
-from dashboard.database.turns import in_thread, locked
-
-TURN_TIMEOUT = 2  # seconds
+from dashboard.database.file_lock import locked
+from dashboard.database.pools import connect
+from dashboard.database.sqlite import BUSY_TIMEOUT
 
 GROUP_MAX = 100  # writes that one commit takes along; who comes later waits for the next
 
 Work = Callable[[Connection], Any]
 
 
-class Writers:
-    """PostgreSQL has any number of them; a process has so many, and others read while those wait for a lock."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._of_one_statement = Connections(engine, WRITERS, TURN_TIMEOUT)
-        self._of_several = Connections(engine, OTHERS, TURN_TIMEOUT, isolation_level="READ COMMITTED")
-
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        with self._of_several.use() as connection, connection.begin():
-            yield connection
-
-    def write(self, work: Work, undone: Callable[[], None], one_statement: bool) -> Any:
-        try:
-            with self._of_one_statement.use() if one_statement else self.transaction() as connection:
-                return work(connection)
-        except BaseException:
-            undone()
-            raise
-
-
-class OneWriter:
+class GroupCommit:
     """SQLite has one writer at a time, whose commit waits for the disk. So those who wait meanwhile share the next one.
 
     One of them leads: he does the work of all who wait, commits it, wakes them, and has the next one lead. Processes
@@ -52,7 +30,7 @@ class OneWriter:
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
-        self._connections = Connections(engine, 1, TURN_TIMEOUT)
+        self._engine = engine
         self._path = path
         self._waiting: deque[_Request] = deque()
         self._is_led = False
@@ -61,7 +39,7 @@ class OneWriter:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         until = monotonic() + BUSY_TIMEOUT / 1000
-        with self._connections.use() as connection, locked(self._path, until):
+        with connect(self._engine) as connection, locked(self._path, until):
             connection.execution_options(writes_until=until)
             with connection.begin() as transaction:
                 yield connection

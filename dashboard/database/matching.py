@@ -1,4 +1,4 @@
-"""Whether a column has a text in it, in either case."""
+"""A condition that a column contains a text, in upper or lower case."""
 
 from sqlalchemy import ColumnElement
 
@@ -8,7 +8,7 @@ GLOB_SPECIAL = "*?["
 
 
 def contains(place: ColumnElement[str], text: str, dialect: str) -> ColumnElement[bool]:
-    """Beyond ASCII SQLite knows no case, and PostgreSQL those of the database's locale: there a pattern has both."""
+    """Beyond ASCII SQLite ignores no case, and PostgreSQL has its locale's rules: there a pattern has both cases."""
     if text.isascii():
         return place.icontains(text, autoescape=True)
     if dialect == "sqlite":
@@ -17,7 +17,7 @@ def contains(place: ColumnElement[str], text: str, dialect: str) -> ColumnElemen
 
 
 def _pattern(text: str, special: str, literal: str) -> str:
-    """Each character as a set of its cases; `literal` takes from a special one its meaning."""
+    """Each character as a set of its cases; `literal` is the format that escapes a special one."""
     return "".join(
         f"[{cases}]" if len(cases := _cases(each)) > 1 else literal.format(each) if each in special else each
         for each in text

@@ -1,4 +1,4 @@
-"""Brings the schema up to date at start, safely when several processes start at once."""
+"""Brings the schema up to date at start, also when several processes start at once."""
 
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ ADVISORY_LOCK = 0x6A6F6273  # "jobs": PostgreSQL's key for the one process that 
 
 NEEDS_NO_DATABASE = ("assets.static", "health.healthz")
 
-# What the tables and their columns are called, the indexes that are in use, and the triggers that are not switched off.
+# The names of the columns, of the indexes in use, and of the triggers that are not switched off.
 _PRESENT = {
     "sqlite": text(
         "SELECT t.name || '.' || c.name FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c "
@@ -52,7 +52,7 @@ def init_app(app: Flask) -> None:
 
 
 def is_current() -> bool:
-    """Whether the schema is the one that this code was written for: its version, and what must really be there."""
+    """Whether the schema is the one that this code needs: its version, and every column, index and trigger."""
     with reading() as tx:
         if missing := _missing(tx):
             current_app.logger.error("The database lacks %s", ", ".join(sorted(missing)))
@@ -66,7 +66,7 @@ def migrate_first(app: Flask, request: Request) -> None:
 
 @checked()
 def _upgrade() -> None:
-    """Apply what is missing, in one transaction that only one process at a time can hold."""
+    """Apply the missing migrations, in one transaction that one process at a time can hold."""
     with reading() as tx:
         current = not _missing(tx) and _is_of_this_version(tx)
     if not current:
@@ -100,12 +100,12 @@ def _is_of_this_version(tx: Connection) -> bool:
 
 @cache
 def _head() -> str | None:
-    """The version of this code's schema; the scripts are read once a process."""
+    """The newest version in this code's migrations, which a process reads once."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def _config() -> Config:
     config = Config()
     folder = str(Path(__file__).parent / "migrations")
-    config.set_main_option("script_location", folder.replace("%", "%%"))  # it is interpolated
+    config.set_main_option("script_location", folder.replace("%", "%%"))  # Config interpolates it
     return config

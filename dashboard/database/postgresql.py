@@ -1,7 +1,7 @@
-"""How a connection to PostgreSQL is set up, whether it leads to a server or to a pooler such as pgbouncer.
+"""How a connection to PostgreSQL is set up, whether to a server or to a pooler such as pgbouncer.
 
-A pooler may run each transaction on another server connection, which other clients use, too: there a statement that
-one client has prepared runs for another, and what one has set for its session is lost or holds for another.
+A pooler may run each transaction on another server connection, which other clients use too: there a statement that
+one client has prepared runs for another, and a session's setting is lost or holds for another client.
 """
 
 from typing import Any
@@ -10,7 +10,10 @@ from sqlalchemy import Engine, event
 
 from dashboard.config import Durability
 
-# Nobody waits without end, and a transaction that somebody left open does not slow every claim.
+# For every connection: a server that does not answer is given up, and texts are UTF-8 whatever the environment says.
+CONNECT_ARGS = {"connect_timeout": 5, "client_encoding": "utf8"}
+
+# No statement waits without end, and no transaction that was left open slows every claim.
 SETTINGS = {
     "lock_timeout": "5s",
     "statement_timeout": "30s",

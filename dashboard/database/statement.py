@@ -1,6 +1,6 @@
-"""Statements that are compiled once and run on the driver's own connection.
+"""Statements that are compiled once and run on the driver's own cursor.
 
-For what every request runs: SQLAlchemy's own way to the driver costs several times as much as the statement.
+For the statements that every request runs: with Connection.execute 32 clients claim 0.69 times as many jobs a second.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,11 +11,11 @@ from sqlalchemy.exc import DBAPIError
 
 Convert = Callable[[Any], Any]
 
-FEW = 10  # rows: a cursor holds on to what it has read, so that of more is not kept
+FEW = 10  # rows: a cursor keeps the rows that it has read, so one that read more is not used again
 
 
 class Compiled:
-    """A Core statement, for either database. An INSERT says which columns it is given; none takes a list as a value."""
+    """A Core statement for either database. An INSERT names the columns of its values; no value is a list."""
 
     def __init__(self, statement: Any, columns: Sequence[str] | None = None) -> None:
         self._statement = statement
@@ -48,10 +48,10 @@ class Compiled:
 
 
 class _Form(NamedTuple):
-    """What a statement is in one dialect."""
+    """A statement in one dialect."""
 
     sql: str
-    names: list[str] | None  # of the values, where the driver wants them in their order
+    names: list[str] | None  # of the values, where the driver takes them by position
     constants: dict[str, Any]
     bind: list[tuple[str, Convert]]
     result: list[tuple[int, Convert]]
@@ -68,10 +68,11 @@ class _Form(NamedTuple):
 
 
 def run(tx: Connection, form: _Form, values: Any) -> list[tuple[Any, ...]]:
+    """Run it in this transaction, and return the rows as the driver has them. Raises DBAPIError."""
     driver = tx.dialect.loaded_dbapi
     connection: Any = tx.connection
     try:
-        cursor = connection.info.pop("cursor", None)  # psycopg makes a new one as dearly as it runs a short statement
+        cursor = connection.info.pop("cursor", None)  # in psycopg a new one costs as much as a short statement
         if cursor is None:
             cursor = connection.cursor()
         cursor.execute(form.sql, values)
@@ -81,5 +82,5 @@ def run(tx: Connection, form: _Form, values: Any) -> list[tuple[Any, ...]]:
         return rows
     except driver.Error as error:
         if isinstance(error, driver.OperationalError) and getattr(connection.dbapi_connection, "broken", True):
-            tx.invalidate(error)  # nobody knows what this connection is still good for; psycopg alone does
+            tx.invalidate(error)  # psycopg alone knows whether its connection still works
         raise DBAPIError.instance(form.sql, None, error, driver.Error, dialect=tx.dialect) from error

@@ -1,61 +1,59 @@
-"""Transactions: asking() and reading(); writing(), and write(), which may share one with others who write.
+"""Transactions: asking() and reading(); writing(), and write(), which may share a commit with other writes.
 
 A write inside a write would wait for itself: it raises RuntimeError.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from typing import TypeVar, cast
 
-from flask import Flask
-from sqlalchemy import Connection
+from flask import Flask, current_app
+from sqlalchemy import Connection, Engine
 
-from dashboard.current import this_app
-from dashboard.database.connections import Connections
-from dashboard.database.engine import ASKERS, POOL_TIMEOUT, READERS, db
-from dashboard.database.group_commit import OneWriter, Writers
+from dashboard.database.engine import WRITES, db
+from dashboard.database.group_commit import GroupCommit
+from dashboard.database.own_commit import OwnCommit
+from dashboard.database.pools import connect
 
 T = TypeVar("T")
 
 
 def init_app(app: Flask) -> None:
     with app.app_context():
-        engine = db.engine
-    if engine.dialect.name == "sqlite":
-        app.extensions["writers"] = OneWriter(engine, f"{engine.url.database}-turn")
-        app.extensions["readers"] = Connections(engine, READERS, POOL_TIMEOUT)
+        reads, writes = db.engine, db.engines[WRITES]
+    if reads.dialect.name == "sqlite":
+        app.extensions["writer"] = GroupCommit(writes, f"{writes.url.database}-turn")
+        app.extensions["reads"] = reads
     else:
-        app.extensions["writers"] = Writers(engine)
+        app.extensions["writer"] = OwnCommit(writes)
         # By default each statement would see a state of its own.
-        app.extensions["readers"] = Connections(engine, READERS, POOL_TIMEOUT, isolation_level="REPEATABLE READ")
-    app.extensions["askers"] = Connections(engine, ASKERS, POOL_TIMEOUT)
+        app.extensions["reads"] = reads.execution_options(isolation_level="REPEATABLE READ")
 
 
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A transaction that sees one state of the database throughout."""
-    readers: Connections = this_app().extensions["readers"]
-    with readers.use() as connection, connection.begin():
+    reads: Engine = current_app.extensions["reads"]
+    with connect(reads) as connection, connection.begin():
         yield connection
 
 
-def asking() -> AbstractContextManager[Connection]:
-    """A connection for one question: a transaction around it would cost more than the answer."""
-    askers: Connections = this_app().extensions["askers"]
-    return askers.use()
+def asking() -> Connection:
+    """A connection for one statement that reads, used by `with`: a transaction would cost more than the statement."""
+    return connect(db.engine)
 
 
 @contextmanager
 def writing() -> Iterator[Connection]:
-    """A transaction of one's own that may write; on SQLite it holds the one write lock from its first moment.
+    """A transaction of the caller's own that may write; on SQLite it holds the one write lock from its begin.
 
-    Raises DatabaseBusyError when there is no getting it: waiting writers must not hold every connection.
+    Raises DatabaseBusyError when it cannot begin in time: writes that wait must not hold every connection.
     """
     _refuse_inside_a_write()
     before = _is_writing.set(True)
     try:
-        with _writers().transaction() as tx:
+        with _writer().transaction() as tx:
             yield tx
     finally:
         _is_writing.reset(before)
@@ -64,19 +62,19 @@ def writing() -> Iterator[Connection]:
 def write(
     work: Callable[[Connection], T], undone: Callable[[], None] = lambda: None, *, one_statement: bool = False
 ) -> T:
-    """Do this work in one transaction, and return what it returns, once that is committed.
+    """Do this work in one transaction, and return what it returns once that is committed.
 
-    On SQLite the transaction may be shared, and the work run by another request's greenlet. So it runs in an empty
-    context, where Flask's `request`, `session` and `current_app` raise: what it needs of them is taken before. An
-    exception undoes the work alone that had not written yet, and otherwise the whole transaction; those who shared it
-    then get a DatabaseBusyError each, whose cause is that exception. `undone` is called when the work is not kept.
+    On SQLite the transaction may be shared, and the work run by another greenlet. So it runs in an empty context, where
+    Flask's `request`, `session` and `current_app` raise: what it needs of them is read before. An exception undoes
+    this work alone; `undone` is then called, before any other work runs. When the commit itself fails, each write that
+    shared it raises a DatabaseBusyError of its own.
 
-    Work of one statement says so: on PostgreSQL that needs no BEGIN and no COMMIT, which would halve what 8 clients
-    get done. Raises DatabaseBusyError as writing() does.
+    `one_statement` says that the work is a single statement, which saves PostgreSQL its BEGIN and COMMIT, two round
+    trips of three, and SQLite a savepoint. Raises DatabaseBusyError as writing() does.
     """
     _refuse_inside_a_write()
     inside = _INSIDE.copy()
-    return cast(T, _writers().write(lambda tx: inside.run(work, tx), undone, one_statement))
+    return cast(T, _writer().write(lambda tx: inside.run(work, tx), undone, one_statement))
 
 
 _is_writing = ContextVar("is_writing", default=False)
@@ -91,6 +89,6 @@ def _refuse_inside_a_write() -> None:
         raise RuntimeError("A write began inside another one: use the transaction that is open")
 
 
-def _writers() -> Writers | OneWriter:
-    writers: Writers | OneWriter = this_app().extensions["writers"]
-    return writers
+def _writer() -> GroupCommit | OwnCommit:
+    writer: GroupCommit | OwnCommit = current_app.extensions["writer"]
+    return writer

@@ -1,6 +1,6 @@
-"""Whether the database is one that this service can use. If not, the start stops with a sentence; nothing is changed.
+"""Whether the database is one that this service can use. If not, the start ends with a sentence and changes nothing.
 
-A database that cannot be reached is another matter: it is tried again.
+A database that cannot be reached is not judged: it is tried again later.
 """
 
 from collections.abc import Iterator, MutableMapping
@@ -16,14 +16,16 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from dashboard.config import SettingsError
-from dashboard.database.engine import POOL_TIMEOUT, db, sqlite
+from dashboard.database import postgresql
+from dashboard.database.engine import db
 from dashboard.database.errors import UNAVAILABLE, UnusableDatabaseError
+from dashboard.database.sqlite import driver
 
 NOWHERE = "nowhere"  # no address in digits: nothing is sent, nor any name looked up
 
 
 def check_url(text: str) -> None:
-    """Raise SettingsError for a DATABASE_URL that is none, or has an option that its driver does not take."""
+    """Raise SettingsError for a DATABASE_URL that is no URL, or has an option that its driver does not accept."""
     try:
         url = make_url(text)
         if url.get_backend_name() == "postgresql":
@@ -37,7 +39,7 @@ def check_url(text: str) -> None:
 
 
 def _check_options(arguments: MutableMapping[str, Any]) -> None:
-    """Have libpq look at all of them, by an attempt to connect that ends at an address that is none."""
+    """Have libpq check all of them, by an attempt to connect to an address that does not exist."""
     hosts = str(arguments.get("hostaddr") or arguments.get("host", "")).count(",") + 1
     options = make_conninfo(**{**arguments, "hostaddr": ",".join([NOWHERE] * hosts)})
     attempt = PGconn.connect_start(options.encode())
@@ -49,13 +51,13 @@ def _check_options(arguments: MutableMapping[str, Any]) -> None:
 
 @contextmanager
 def checked() -> Iterator[None]:
-    """Look at the database before anything else does; raise UnusableDatabaseError then, or where what follows fails."""
+    """Check the database before the block; raise UnusableDatabaseError where it, or the block, finds it unusable."""
     url = db.engine.url
     try:
         if url.get_backend_name() == "postgresql":
-            _check(url, connect_args={"connect_timeout": POOL_TIMEOUT, "client_encoding": "utf8"})
+            _check(url, connect_args=postgresql.CONNECT_ARGS)
         elif _is_file(Path(url.database or "")):
-            _check(url, module=sqlite)  # by a connection that does not yet turn the file into one with a WAL
+            _check(url, module=driver)  # by a connection that does not yet switch the file to WAL
         yield
     except UNAVAILABLE as error:
         if "unable to open database file" in str(error):
@@ -80,10 +82,10 @@ def _check(url: URL, **options: Any) -> None:
 
 
 def _check_tables(connection: Connection) -> None:
-    """Leave another service's tables alone. A PostgreSQL may be shared: there only names that are ours, too, count."""
+    """Leave another service's tables alone. A PostgreSQL may be shared: there only tables with our names count."""
     tables = set(inspect(connection).get_table_names())
     if "alembic_version" in tables:
-        return  # a version that we do not know is refused where it is upgraded
+        return  # a version that this code does not know is refused by the upgrade
     if connection.dialect.name == "postgresql":
         tables &= set(db.metadata.tables)
     if tables:

@@ -8,8 +8,6 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from dashboard.database import postgresql
-from dashboard.database.connections import Connections
-from dashboard.database.engine import db
 from dashboard.database.transactions import asking, reading, write, writing
 from tests.conftest import MakeApp
 from tests.support.pgbouncer import Pgbouncer
@@ -112,13 +110,14 @@ def test_the_pooler_may_replace_its_server_connections_between_two_uses(
 ) -> None:
     others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
     with make_app(pooled_url).app_context():
-        connections = Connections(db.engine, at_most=1, timeout=5)
-        with connections.use() as first:
-            first.exec_driver_sql("SELECT 1")
+        with asking() as tx:
+            first = tx.connection.dbapi_connection
+            tx.exec_driver_sql("SELECT 1")
         query(postgres_url, f"SELECT pg_terminate_backend(pid) {others}")
         eventually(lambda: not query(postgres_url, f"SELECT 1 {others}"), "the servers are gone")
-        with connections.use() as second:
-            assert second.exec_driver_sql("SELECT 1").scalar_one() == 1
+        with asking() as tx:
+            second = tx.connection.dbapi_connection
+            assert tx.exec_driver_sql("SELECT 1").scalar_one() == 1
         assert (second is first) == (pgbouncer.pool_mode == "transaction")
 
 

@@ -48,7 +48,7 @@ def app_of_each(request: pytest.FixtureRequest, make_app: MakeApp) -> Iterator[F
 @pytest.fixture
 def commits(app: Flask) -> list[Connection]:
     found: list[Connection] = []
-    event.listen(db.engine, "commit", found.append)
+    event.listen(db.engines["writes"], "commit", found.append)
     return found
 
 
@@ -60,7 +60,7 @@ def at_once(app: Flask, works: list[Callable[[], object]]) -> Iterator[list[Futu
         with app.app_context():
             return work()
 
-    waiting = app.extensions["writers"]._waiting
+    waiting = app.extensions["writer"]._waiting
     with ThreadPoolExecutor(len(works)) as pool, locked(app.config["SQLALCHEMY_DATABASE_URI"]):
         futures: list[Future[Any]] = []
         for work in works:  # in this order
@@ -129,9 +129,9 @@ def test_nobody_is_answered_as_if_it_were_done_when_the_commit_fails(app: Flask)
     first, second = make_job(priority=9), make_job(priority=5)
 
     with at_once(app, [claims.claim, lambda: job_service.create("t", None, 7), claims.claim]) as futures:
-        event.listen(db.engine, "commit", break_down)
+        event.listen(db.engines["writes"], "commit", break_down)
     assert {type(future.exception()) for future in futures} == {DatabaseBusyError}
-    event.remove(db.engine, "commit", break_down)
+    event.remove(db.engines["writes"], "commit", break_down)
     with reading() as tx:
         assert [job.status for job in listing.newest(tx, None, 9)] == [JobStatus.PENDING] * 2
     assert [claims.claim().id, claims.claim().id] == [first.id, second.id]  # the queue has them again
@@ -139,7 +139,7 @@ def test_nobody_is_answered_as_if_it_were_done_when_the_commit_fails(app: Flask)
 
 def test_each_request_of_a_commit_that_failed_gets_an_exception_of_its_own(app: Flask) -> None:
     with at_once(app, [lambda: job_service.create("t", None, 0)] * CROWD) as futures:
-        event.listen(db.engine, "commit", break_down)
+        event.listen(db.engines["writes"], "commit", break_down)
     errors = {future.exception() for future in futures}
     assert len(errors) == CROWD
     (cause,) = {error.__cause__ for error in errors if error}
@@ -150,7 +150,7 @@ def test_each_request_of_a_commit_that_failed_is_answered_503_and_the_log_says_w
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     with at_once(app, [lambda: app.test_client().post("/jobs", json={"type": "t"})] * CROWD) as futures:
-        event.listen(db.engine, "commit", break_down)
+        event.listen(db.engines["writes"], "commit", break_down)
     answers = [future.result() for future in futures]
     assert [(answer.status_code, answer.headers["Retry-After"]) for answer in answers] == [(503, "2")] * CROWD
     assert [record.getMessage() for record in caplog.records] == ["The database refused: disk I/O error"] * CROWD
@@ -203,7 +203,7 @@ from gevent import monkey; monkey.patch_all()
 import sys
 import gevent
 from sqlalchemy import event
-from dashboard import create_app, service
+from dashboard.app import create_app
 from dashboard.models import db
 
 commits = []
@@ -238,7 +238,7 @@ def types():
 
 app = create_app({"DATABASE_URL": sys.argv[1]})
 with app.app_context():
-    event.listen(db.engine, "commit", commit)
+    event.listen(db.engines["writes"], "commit", commit)
 """
 
 

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from flask.testing import FlaskClient
 
 from dashboard.app import create_app
-from dashboard.database.engine import db
+from dashboard.database import engine
 
 HOSTILE = "<img src=x> '\"&amp; \u202e"
 
@@ -46,7 +46,7 @@ def main(folder: Path) -> None:
         for name, html in (found | pages(client)).items():
             (folder / f"{name}.html").write_text(html, encoding="utf-8")
         with app.app_context():
-            db.engine.dispose()
+            engine.dispose()
 
 
 if __name__ == "__main__":

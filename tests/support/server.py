@@ -45,10 +45,12 @@ def statements(action: Callable[[], object]) -> list[Statement]:
     def note_other(_c: object, _k: object, statement: str, parameters: object, _x: object, _m: object) -> None:
         found.append((statement, parameters))
 
-    event.listen(db.engine, "before_cursor_execute", note_other)
+    for engine in db.engines.values():
+        event.listen(engine, "before_cursor_execute", note_other)
     with patch.object(statement_module, "run", note_compiled):
         action()
-    event.remove(db.engine, "before_cursor_execute", note_other)
+    for engine in db.engines.values():
+        event.remove(engine, "before_cursor_execute", note_other)
     return [each for each in found if not each[0].startswith("BEGIN")]
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import httpx
 import psycopg
 
-from dashboard.database.engine import sqlite
+from dashboard.database.sqlite import driver as sqlite
 
 UNANSWERED = 0  # the status of a call whose connection broke
 LIFE = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
