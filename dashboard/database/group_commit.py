@@ -1,5 +1,6 @@
-"""Those of one process who write take turns; on SQLite, those who wait for the same turn commit together."""
+"""Writes to SQLite that wait at the same time share one commit."""
 
+from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,25 +17,33 @@ from dashboard.database.file_lock import locked
 from dashboard.database.pools import connect
 from dashboard.database.sqlite import BUSY_TIMEOUT
 
-GROUP_MAX = 100  # writes that one commit takes along; who comes later waits for the next
+GROUP_MAX = 100  # writes that share a commit; the others wait for the next one
 
 Work = Callable[[Connection], Any]
 
+_RealLock = monkey.get_original("threading", "Lock")
+
 
 class GroupCommit:
-    """SQLite has one writer at a time, whose commit waits for the disk. So those who wait meanwhile share the next one.
+    """SQLite has one writer at a time, and a commit waits for the disk: so writes share commits.
 
-    One of them leads: he does the work of all who wait, commits it, wakes them, and has the next one lead. Processes
-    take turns by a lock on a file, for which one waits in slices as short as a commit; SQLite's own begin at 1 ms and
-    grow.
+    write() puts a task into a queue. One consumer takes all tasks that wait, does them in one transaction, commits it
+    and answers each task; then it takes those that have come meanwhile. The consumer is a greenlet (a thread, where
+    the service runs in threads) that starts with the first task and ends when none is left.
     """
 
     def __init__(self, engine: Engine, path: str) -> None:
+        """Write by the one connection of this engine's pool; `path` is the file of the lock between processes."""
         self._engine = engine
         self._path = path
-        self._waiting: deque[_Request] = deque()
-        self._is_led = False
-        self._lock = _RealLock()  # of the two above; nobody waits while he has it
+        self._tasks: deque[_Task] = deque()
+        self._is_consumed = False
+        self._lock = _RealLock()  # of the two above, for a moment at a time
+
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for the next commit."""
+        return len(self._tasks)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -45,99 +54,107 @@ class GroupCommit:
                 yield connection
                 in_thread(transaction.commit)  # it waits for the disk
 
-    def write(self, work: Work, undone: Callable[[], None], _one_statement: bool) -> Any:
-        request = _Request(work, undone)
+    def write(self, work: Work, undone: Callable[[], None], one_statement: bool) -> Any:
+        """Do the work in the next commit and return its result; call `undone` where that fails."""
+        task = (_OneStatement if one_statement else _Task)(work, undone)
         with self._lock:
-            self._waiting.append(request)
-            leads, self._is_led = not self._is_led, True
-        if leads or self._is_to_lead(request):
-            self._lead()
-        return request.answer()
+            self._tasks.append(task)
+            starts, self._is_consumed = not self._is_consumed, True
+        if starts:
+            start_new_thread(self._consume, ())
+        return task.result()
 
-    def _is_to_lead(self, request: "_Request") -> bool:
-        try:
-            return request.is_to_lead()
-        except BaseException:  # he is killed: nobody may wait for him
-            with self._lock:
-                if request in self._waiting:
-                    self._waiting.remove(request)
-                if request.to_lead:
-                    self._hand_on()
-            raise
+    def _consume(self) -> None:
+        while self._has_tasks():
+            self._commit_together()
 
-    def _lead(self) -> None:
-        taken: list[_Request] = []
+    def _has_tasks(self) -> bool:
+        with self._lock:
+            self._is_consumed = bool(self._tasks)
+            return self._is_consumed
+
+    def _commit_together(self) -> None:
+        taken: list[_Task] = []
         try:
-            sleep(0)  # who is about to write can come along
+            sleep(0)  # requests that are about to write come along, and writing() gets its turn
             with self.transaction() as tx:
-                while self._waiting and len(taken) < GROUP_MAX:
-                    taken.append(self._waiting.popleft())
-                    taken[-1].do(tx)
+                while self._tasks and len(taken) < GROUP_MAX:
+                    taken.append(self._tasks.popleft())
+                    taken[-1].run(tx)
         except BaseException as error:
-            taken = taken or self._take_all()  # it could not even begin, and would not for them
-            for request in taken:
-                request.undo(error)
-            if not isinstance(error, Exception):
-                raise
-        finally:
-            for request in taken:
-                request.wake()
-            with self._lock:
-                self._hand_on()
+            taken = taken or self._take_all()  # it could not begin, and could not for them
+            for task in taken:
+                task.undo(error)
+        for task in taken:
+            task.finish()
 
-    def _hand_on(self) -> None:
-        self._is_led = bool(self._waiting)
-        if self._is_led:
-            self._waiting[0].wake(to_lead=True)
-
-    def _take_all(self) -> "list[_Request]":
-        return [self._waiting.popleft() for _ in range(len(self._waiting))]
+    def _take_all(self) -> "list[_Task]":
+        return [self._tasks.popleft() for _ in range(len(self._tasks))]
 
 
-_RealLock = monkey.get_original("threading", "Lock")
-
-
-class _Request:
-    """Work that waits for its transaction, and what came of it."""
+class _Task:
+    """Work that carries its reply."""
 
     def __init__(self, work: Work, undone: Callable[[], None]) -> None:
         self._work = work
         self._undone = undone
         self._result: Any = None
         self._error: BaseException | None = None
-        self._asleep = Lock()  # until somebody releases it: a fifth of what an Event costs
-        self._asleep.acquire()
-        self.to_lead = False
+        self._is_cancelled = False
+        self._running = Lock()  # until it is finished: a fifth of the cost of an Event
+        self._running.acquire()
 
-    def do(self, tx: Connection) -> None:
-        """Do it, or leave no trace of it. Raises what leaves the whole transaction in doubt."""
-        driver: Any = tx.connection.dbapi_connection
-        before = driver.total_changes
+    def result(self) -> Any:
+        """Wait until the consumer is done with it."""
         try:
-            self._result = self._work(tx)
+            self._running.acquire()
+        except BaseException:  # this greenlet is cancelled
+            self._is_cancelled = True
+            raise
+        if self._error:
+            raise self._error
+        return self._result
+
+    def run(self, tx: Connection) -> None:
+        """Do the work, or leave no trace of it; raises what makes the whole transaction fail."""
+        if self._is_cancelled:
+            return
+        driver: Any = tx.connection.dbapi_connection
+        try:
+            self._do(tx, driver)
         except Exception as error:
             self._error = error
-            if tx.invalidated or not driver.in_transaction or driver.total_changes != before:
+            if tx.invalidated or not driver.in_transaction or not self._rolled_back(driver):
                 raise
             self._undone()
 
+    def _do(self, tx: Connection, driver: Any) -> None:
+        driver.execute("SAVEPOINT task")
+        self._result = self._work(tx)
+        driver.execute("RELEASE task")
+
+    def _rolled_back(self, driver: Any) -> bool:
+        driver.execute("ROLLBACK TO task")
+        driver.execute("RELEASE task")
+        return True
+
     def undo(self, error: BaseException) -> None:
-        """Its transaction failed by this error. Only the request whose work raised it raises it again."""
+        """Its transaction failed by this error, which only the task that raised it raises again."""
         if self._error is not error:
             self._error = DatabaseBusyError()
             self._error.__cause__ = error
         self._undone()
 
-    def wake(self, to_lead: bool = False) -> None:
-        self.to_lead = to_lead
-        self._asleep.release()
+    def finish(self) -> None:
+        self._running.release()
 
-    def is_to_lead(self) -> bool:
-        """Wait until it is done, or until it is its turn to lead."""
-        self._asleep.acquire()
-        return self.to_lead
 
-    def answer(self) -> Any:
-        if self._error:
-            raise self._error
-        return self._result
+class _OneStatement(_Task):
+    """Work of one statement, which SQLite undoes by itself where it fails: a savepoint would be for nothing."""
+
+    def _do(self, tx: Connection, driver: Any) -> None:
+        self._changes = driver.total_changes
+        self._result = self._work(tx)
+
+    def _rolled_back(self, driver: Any) -> bool:
+        return bool(driver.total_changes == self._changes)
