@@ -3,7 +3,8 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -16,31 +17,32 @@ from dashboard.app import create_app
 from dashboard.database import engine
 from tests.support import pgbouncer
 from tests.support.postgres import Postgres
-from tests.support.server import Server
+from tests.support.server import ROOT, Server, free_port
 
-SPEED = (
-    "browser",
-    "start_server",
-    "lasting_server",
-    "postgres",
-    "database_url",
-)  # the slowest fixture of a test decides when it runs
+# The slow parts, the slowest first, and the fixtures that start them: tests get the part as a marker.
+PARTS = {
+    "browser": {"browser"},
+    "server": {"start_server", "lasting_server", "run_program"},
+    "postgres": {"postgres"},
+}
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast ones first; without what needs a pgbouncer where there is none."""
-
-    def slowness(item: pytest.Item) -> int:
-        names = getattr(item, "fixturenames", ())
-        return next((len(SPEED) - place for place, name in enumerate(SPEED) if name in names), 0)
-
+    """Mark each test with the parts that it needs, and run those that need none first."""
+    for item in items:
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        used = {*getattr(item, "fixturenames", ()), *(value for value in parameters if isinstance(value, str))}
+        for part, fixtures in PARTS.items():
+            if used & fixtures:
+                item.add_marker(part)
     items[:] = [item for item in items if pgbouncer.BINARY or "pgbouncer" not in getattr(item, "fixturenames", ())]
-    items.sort(key=slowness)
+    items.sort(key=lambda item: [item.get_closest_marker(part) is not None for part in PARTS])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not pgbouncer.BINARY:
-        terminalreporter.write_line("Left out: what needs a pgbouncer, which is not here.")
+        terminalreporter.write_line("Left out: the tests of pgbouncer, because it is not installed.")
 
 
 @pytest.fixture(scope="session")
@@ -119,13 +121,29 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Real gunicorn processes; those still running at the end of the test are stopped."""
     started: list[Server] = []
 
-    def start(url: str, **environ: str) -> Server:
+    def start(url: str, ready: str = "/readyz", **environ: str) -> Server:
         started.append(Server(tmp_path / f"gunicorn-{len(started)}.log", {"DATABASE_URL": url, **environ}))
-        return started[-1].start()
+        return started[-1].start(ready)
 
     yield start
     for server in started:
         server.stop()
+
+
+RunProgram = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run_program() -> RunProgram:
+    """Run a command to its end, with a port of its own to listen on."""
+
+    def run(
+        *command: str | Path, cwd: Path = ROOT, environ: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "PORT": str(free_port()), **(environ or {})}
+        return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
 
 
 @pytest.fixture(scope="session")

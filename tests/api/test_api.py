@@ -79,7 +79,7 @@ def test_a_failed_job_has_its_reason_as_result(
 
 
 @pytest.mark.parametrize("status", JobStatus)
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", [Action.CLAIM, *JOB_ACTIONS])
 def test_an_action_answers_with_the_moved_job_or_says_the_status_that_forbids_it(
     client: FlaskClient, action: Action, status: JobStatus
 ) -> None:

@@ -23,6 +23,8 @@ from dashboard.store import counts
 from tests.conftest import MakeApp
 from tests.support.factory import as_json, make_job
 
+pytestmark = pytest.mark.hypothesis
+
 SEED = 20_260_101
 OPERATIONS = {
     *("POST /jobs", "GET /jobs", "GET /jobs/queue", "GET /jobs/summary", "GET /jobs/{job_id}", "POST /jobs/claim"),

@@ -30,6 +30,8 @@ from dashboard.services import jobs as job_service
 from dashboard.store import counts, listing
 from tests.conftest import dispose
 
+pytestmark = pytest.mark.hypothesis
+
 BOUNDS = settings(
     max_examples=20,
     stateful_step_count=20,

@@ -88,20 +88,12 @@ def test_a_read_only_file_is_read_and_written_again_when_it_may_be(
     assert query(sqlite_url, "SELECT count(*) FROM jobs") == [(1,)]
 
 
-@contextmanager
-def started_without_its_database(url: str, log: Path) -> Iterator[Server]:
-    server = Server(log, {"DATABASE_URL": url})
-    try:
-        yield server.start(ready="/healthz")
-    finally:
-        server.stop()
-
-
 def test_a_server_starts_without_its_database_and_migrates_it_when_it_is_there(
-    postgres: Postgres, tmp_path: Path
+    postgres: Postgres, start_server: StartServer
 ) -> None:
     url = postgres.create("late")
-    with faults.killed(postgres) as restart, started_without_its_database(url, tmp_path / "log") as server:
+    with faults.killed(postgres) as restart:
+        server = start_server(url, ready="/healthz")
         for path in ("/readyz", "/jobs", "/jobs/summary"):
             refused = httpx.get(server.url + path)
             assert refused.status_code == 503
@@ -112,6 +104,7 @@ def test_a_server_starts_without_its_database_and_migrates_it_when_it_is_there(
         restart()
         eventually(lambda: httpx.get(f"{server.url}/readyz").status_code == 200, "it is ready")
         assert httpx.post(f"{server.url}/jobs", json={"type": "a"}).status_code == 201
+        server.stop()
     postgres.drop("late")
 
 

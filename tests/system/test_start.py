@@ -3,7 +3,6 @@
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,9 +14,9 @@ import pytest
 from dashboard.app import create_app
 from dashboard.config import SettingsError
 from dashboard.database.errors import UnusableDatabaseError
-from tests.conftest import MakeApp
+from tests.conftest import MakeApp, RunProgram
 from tests.support.postgres import Postgres
-from tests.support.server import ROOT, Server, eventually, free_port
+from tests.support.server import ROOT, Server, eventually
 
 SERVE = ("-m", "dashboard")
 GUNICORN = ("-m", "gunicorn")
@@ -25,39 +24,46 @@ FLASK = ("-m", "flask", "--app", "wsgi", "jobs", "demo")
 PARTS = ("dashboard", "templates", "static", "wsgi.py", "gunicorn.conf.py", "requirements.txt", "run")
 
 
-def run(*command: str | Path, cwd: Path = ROOT, **environ: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PORT": str(free_port()), **environ}
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False)
+@pytest.fixture
+def why_not(run_program: RunProgram) -> Callable[..., str]:
+    """The one sentence with which a way to start ends."""
 
+    def start(*way: str, **environ: str) -> str:
+        ended = run_program(sys.executable, *way, environ=environ)
+        assert ended.returncode != 0
+        assert "Traceback" not in ended.stderr
+        assert "Listening" not in ended.stderr
+        (sentence,) = [line for line in ended.stderr.splitlines() if "Cannot start" in line]
+        return sentence.removeprefix("Cannot start: ")
 
-def why_not(*way: str, **environ: str) -> str:
-    """The one sentence with which this way ends."""
-    ended = run(sys.executable, *way, **environ)
-    assert ended.returncode != 0
-    assert "Traceback" not in ended.stderr
-    assert "Listening" not in ended.stderr
-    (sentence,) = [line for line in ended.stderr.splitlines() if "Cannot start" in line]
-    return sentence.removeprefix("Cannot start: ")
+    return start
 
 
 @pytest.mark.parametrize("way", [SERVE, GUNICORN])
 @pytest.mark.parametrize(
     ("name", "value"), [("PORT", "abc"), ("PORT", "99999"), ("WEB_CONCURRENCY", "0"), ("HOST", "0.0.0.0")]
 )
-def test_a_bad_setting_of_the_server_stops_the_start(way: tuple[str, ...], name: str, value: str) -> None:
+def test_a_bad_setting_of_the_server_stops_the_start(
+    way: tuple[str, ...], name: str, value: str, why_not: Callable[..., str]
+) -> None:
     assert value in why_not(*way, **{name: value})
 
 
 @pytest.mark.parametrize("value", ["two", "-1", "65"])
-def test_a_number_of_workers_that_is_none_stops_the_start(value: str) -> None:
+def test_a_number_of_workers_that_is_none_stops_the_start(value: str, why_not: Callable[..., str]) -> None:
     sentence = why_not(*SERVE, WEB_CONCURRENCY=value)
     assert sentence == f"WEB_CONCURRENCY must be a whole number from 1 to 64, not {value!r}"
 
 
-def test_an_empty_number_of_workers_is_the_default(tmp_path: Path) -> None:
+def test_an_empty_number_of_workers_is_the_default(tmp_path: Path, run_program: RunProgram) -> None:
     options = ("--check-config", "--print-config")
     printed = [
-        run(sys.executable, *SERVE, *options, DATABASE_URL=f"sqlite:///{tmp_path}/jobs.db", WEB_CONCURRENCY=value)
+        run_program(
+            sys.executable,
+            *SERVE,
+            *options,
+            environ={"DATABASE_URL": f"sqlite:///{tmp_path}/jobs.db", "WEB_CONCURRENCY": value},
+        )
         for value in ("", str(min(4, os.cpu_count() or 1)))
     ]
     workers = [[line for line in each.stdout.splitlines() if line.startswith("workers ")] for each in printed]
@@ -68,7 +74,9 @@ def test_an_empty_number_of_workers_is_the_default(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", [SERVE, GUNICORN, FLASK])
-def test_what_no_worker_could_start_with_stops_the_start_for_good(way: tuple[str, ...], tmp_path: Path) -> None:
+def test_what_no_worker_could_start_with_stops_the_start_for_good(
+    way: tuple[str, ...], tmp_path: Path, why_not: Callable[..., str]
+) -> None:
     sentence = why_not(*way, DATABASE_URL=f"sqlite:///{tmp_path}/lost/jobs.db", WEB_CONCURRENCY="2")
     assert sentence == f"DATABASE_URL names a file in {tmp_path}/lost, a folder that does not exist"
     assert not (tmp_path / "lost").exists()
@@ -186,21 +194,22 @@ def test_any_text_is_kept_whatever_encoding_the_environment_has_for_postgresql(
     assert (made.status_code, made.json["type"]) == (201, "🎉")
 
 
-def test_a_database_that_cannot_be_reached_yet_is_tried_again(tmp_path: Path) -> None:
+def test_a_database_that_cannot_be_reached_yet_is_tried_again(
+    tmp_path: Path, start_server: Callable[..., Server]
+) -> None:
     cluster = Postgres(tmp_path / "postgres") if os.geteuid() else Postgres(Path(f"/tmp/jobs-late-{os.getpid()}"))
-    server = Server(tmp_path / "log", {"DATABASE_URL": cluster.url("postgres")})
     try:
-        server.start(ready="/healthz")
+        server = start_server(cluster.url("postgres"), ready="/healthz")
         assert httpx.get(f"{server.url}/jobs").status_code == 503
         cluster.start()
         eventually(lambda: httpx.get(f"{server.url}/jobs").status_code == 200, "the database is found")
-    finally:
         server.stop()
+    finally:
         cluster.stop()
         shutil.rmtree(cluster.folder)
 
 
-def test_it_starts_in_a_folder_of_any_name(tmp_path: Path) -> None:
+def test_it_starts_in_a_folder_of_any_name(tmp_path: Path, run_program: RunProgram) -> None:
     folder = tmp_path / "50% off: %(here)s ä"
     folder.mkdir()
     for part in PARTS:
@@ -208,29 +217,29 @@ def test_it_starts_in_a_folder_of_any_name(tmp_path: Path) -> None:
         (shutil.copytree if place.is_dir() else shutil.copy)(place, folder / part)
     (tmp_path / "data").mkdir()
     environ = {"DATABASE_URL": f"sqlite:///{tmp_path}/data/jobs.db"}
-    started = run(sys.executable, "wsgi.py", cwd=folder, **environ)
+    started = run_program(sys.executable, "wsgi.py", cwd=folder, environ=environ)
     assert (started.returncode, started.stderr) == (0, "")
 
 
 # ---- The ways in
 
 
-def test_run_works_through_a_symbolic_link_and_from_anywhere(tmp_path: Path) -> None:
+def test_run_works_through_a_symbolic_link_and_from_anywhere(tmp_path: Path, run_program: RunProgram) -> None:
     (tmp_path / "link").symlink_to(ROOT / "run")
     (tmp_path / "again").symlink_to(tmp_path / "link")
-    ended = run(tmp_path / "again", cwd=tmp_path, WEB_CONCURRENCY="two")
+    ended = run_program(tmp_path / "again", cwd=tmp_path, environ={"WEB_CONCURRENCY": "two"})
     assert "Cannot start: WEB_CONCURRENCY" in ended.stderr
     assert [each.name for each in tmp_path.iterdir() if not each.is_symlink()] == []
 
 
 @pytest.mark.parametrize("program", ["tests.system.soak", "bench"])
-def test_the_long_runs_help(program: str) -> None:
-    helped = run(sys.executable, "-m", program, "--help")
+def test_the_long_runs_help(program: str, run_program: RunProgram) -> None:
+    helped = run_program(sys.executable, "-m", program, "--help")
     assert helped.returncode == 0
     assert f"usage: ./run {program.rpartition('.')[2]} [-h]" in helped.stdout
 
 
-def test_pytest_by_itself_finds_the_package() -> None:
+def test_pytest_by_itself_finds_the_package(run_program: RunProgram) -> None:
     pytest_alone = Path(sys.executable).with_name("pytest")
-    found = run(pytest_alone, "--collect-only", "-q", "-n", "0", "tests/test_config.py")
+    found = run_program(pytest_alone, "--collect-only", "-q", "-n", "0", "tests/test_config.py")
     assert (found.returncode, found.stderr) == (0, "")
