@@ -9,13 +9,14 @@ from flask import Flask
 from dashboard import errors
 from dashboard.api import jobs, openapi
 from dashboard.cli import demo
-from dashboard.config import ClaimFrom, Settings
+from dashboard.config import Settings
 from dashboard.core.claim_queue import ClaimQueue
 from dashboard.current import this_request
 from dashboard.database import engine, migrate, transactions, usable
 from dashboard.database.group_commit import GROUP_MAX
 from dashboard.ops import health
 from dashboard.security import access, bodies, cross_site, headers, hosts
+from dashboard.services.grace import Grace
 from dashboard.web import assets, filters, fragments, pages, sign_in
 
 CHECKS = (
@@ -46,7 +47,10 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app = Dashboard(__name__, template_folder="../templates", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False
-    app.extensions["claim_queue"] = ClaimQueue(in_flight=GROUP_MAX) if settings.claim_from is ClaimFrom.QUEUE else None
+    app.extensions["claim_queue"] = (
+        ClaimQueue(in_flight=GROUP_MAX) if settings.database_url.startswith("sqlite") else None
+    )
+    app.extensions["grace"] = Grace(settings.lease_grace)
     engine.init_app(app, settings.database_url, settings.durability)
     transactions.init_app(app)
     headers.init_app(app, settings)

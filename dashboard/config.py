@@ -60,6 +60,7 @@ class Settings:
     allowed_hosts: tuple[str, ...]
     trusted_proxies: int
     tls: bool
+    lease_grace: int  # seconds
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -81,6 +82,7 @@ class Settings:
             allowed_hosts=_hosts(environ.get("ALLOWED_HOSTS", "")) or (*LOOPBACK_NAMES, bound_host(environ)),
             trusted_proxies=whole_number(environ, "TRUSTED_PROXIES", 0, least=0),
             tls=_switch(environ, "TLS"),
+            lease_grace=whole_number(environ, "LEASE_GRACE", 60, least=0, most=86_400),
         )
 
     def check_address(self, host: str) -> None:

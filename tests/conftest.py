@@ -76,7 +76,7 @@ def sqlite_url(tmp_path: Path, migrated_sqlite: Path) -> str:
 def postgres_url(postgres: Postgres) -> str:
     """The one migrated database, emptied: a hundredth of what a new one costs."""
     with postgres.connect("migrated") as connection:
-        connection.execute("TRUNCATE jobs RESTART IDENTITY")
+        connection.execute("TRUNCATE jobs RESTART IDENTITY CASCADE")
     return postgres.url("migrated")
 
 

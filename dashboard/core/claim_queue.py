@@ -41,6 +41,7 @@ class ClaimQueue:
         """Start over: the next user refills it."""
         with self._lock:
             self.cursor: int | None = None
+            self.woken = 0  # as the last refill found it
             self.claimed: deque[Entry] = deque(maxlen=self._in_flight)
             self._heap: list[Entry] = []
             self._floor: Entry | None = None  # the last entry of the window; None when the window is everything
@@ -56,10 +57,10 @@ class ClaimQueue:
     def seconds_since_refill(self) -> float:
         return monotonic() - self._refilled
 
-    def refill(self, rows: Iterable[tuple[int, int]], cursor: int, total: int) -> None:
+    def refill(self, rows: Iterable[tuple[int, int]], cursor: int, total: int, woken: int) -> None:
         """Take in the first (seq, priority) in claim order of `total` PENDING rows, and forget the rest.
 
-        `cursor` is the largest seq there is.
+        `cursor` is the largest seq there is, `woken` the count of jobs that became ready behind a cursor.
         """
         with self._lock:
             self._heap = [Entry(-priority, seq) for seq, priority in rows]
@@ -68,6 +69,7 @@ class ClaimQueue:
             self._behind = max(0, total - len(self._heap))
             self._floor = max(self._heap, default=None) if self._behind else None
             self.cursor = cursor
+            self.woken = woken
 
     def catch_up(self, after: int, rows: Sequence[tuple[int, int]]) -> None:
         """Take in (seq, priority) of all PENDING rows with a seq past `after`, oldest first.

@@ -25,6 +25,44 @@ class ActionRefusedError(JobError):
     def __init__(self, action: Action, status: str, since: datetime) -> None:
         needed = " or ".join(TRANSITIONS[action].sources)
         came = ARRIVED[status].lower()
+        super().__init__(f"Cannot {action} the job: it is {status}, not {needed} ({came} {words(since)})")
+
+
+class NotFinishedError(JobError):
+    """Only a finished job is run again."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"Cannot retry the job: it is {status}, not COMPLETED or FAILED")
+
+
+class ExpiredError(JobError):
+    """It is too late to begin the job."""
+
+    def __init__(self) -> None:
+        super().__init__("Cannot process the job: it expired before anybody began it")
+
+
+class LeaseLostError(JobError):
+    """The token holds the job no longer; the sentence says what became of it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"Lease lost: {what}")
+
+
+class LeasedError(JobError):
+    """The job is held by a lease, and the caller sent no token."""
+
+    def __init__(self, worker: str | None, until: datetime) -> None:
         super().__init__(
-            f"Cannot {action} the job: it is {status}, not {needed} ({came} {since:%Y-%m-%d %H:%M:%S} UTC)"
+            f"Cannot complete the job: it is leased to {worker or 'a worker without a name'} until {words(until)}; "
+            "its holder sends the token, anybody may fail it"
         )
+
+
+class KeyUsedError(JobError):
+    """An Idempotency-Key that belongs to something else."""
+
+
+def words(time: datetime) -> str:
+    """A time in a sentence, to the second."""
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"

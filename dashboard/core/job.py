@@ -1,7 +1,7 @@
 """A job, its statuses and its limits."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -29,6 +29,21 @@ class Job(NamedTuple):
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+
+
+Moment = datetime | timedelta  # a time as a client gives it: absolute, or from now by the clock that judges it
+
+
+class NewJob(NamedTuple):
+    """What a creator gives."""
+
+    type: str
+    payload: str | None = None
+    priority: int = 0
+    run_at: Moment | None = None
+    expires_at: Moment | None = None
+    max_attempts: int | None = None
+    retry_of: str | None = None
 
 
 def utc_now() -> datetime:

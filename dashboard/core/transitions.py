@@ -18,6 +18,7 @@ class Action(StrEnum):
     COMPLETE = "complete"
     FAIL = "fail"
     UNDO = "undo"  # take back a job that was just created
+    RELEASE = "release"  # give the job back: only the run that holds it can
 
 
 class Transition(NamedTuple):
@@ -42,6 +43,7 @@ TRANSITIONS = {
         (JobStatus.PENDING, JobStatus.RUNNING), JobStatus.FAILED, "Fail", "Failed", asks=True, danger=True
     ),
     Action.UNDO: Transition((JobStatus.PENDING,), JobStatus.FAILED, "Undo", "Called off"),
+    Action.RELEASE: Transition((JobStatus.RUNNING,), JobStatus.PENDING),
 }
 
 # The actions that each row and each job page offer, in the order of a job's life.

@@ -8,31 +8,38 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    ForeignKey,
     Index,
     Integer,
     String,
     Text,
     TextClause,
     TypeDecorator,
-    and_,
     text,
 )
 
 from dashboard.core.job import TYPE_MAX, JobStatus
+from dashboard.core.run import MESSAGE_MAX, WORKER_MAX, Outcome
 from dashboard.database.engine import db
 
 PREVIEW = 80  # characters of a payload that lists show
 
 
-class JobId(TypeDecorator[str]):
-    """An id, compared as the text that it is. U+FFFD stands for a NUL, which PostgreSQL takes in no text: no id has
-    either."""
+class PlainText(TypeDecorator[str]):
+    """Text in which U+FFFD stands for a NUL, which PostgreSQL takes in no text."""
 
-    impl = String(36)
+    impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return value and value.replace("\0", "\ufffd")
+
+
+class JobId(PlainText):
+    """An id, compared as the text that it is: no id has a NUL or an U+FFFD."""
+
+    impl = String(36)
+    cache_ok = True
 
 
 jobs = db.Table(
@@ -47,6 +54,11 @@ jobs = db.Table(
     Column("started_at", DateTime),
     Column("completed_at", DateTime),
     Column("preview", String(PREVIEW)),
+    # What only some jobs use: when it may run, when it is too late to begin, failures it may have, the job it repeats.
+    Column("run_at", DateTime),
+    Column("expires_at", DateTime),
+    Column("max_attempts", Integer),
+    Column("retry_of", String(36)),
     # JSON as text, so that it reads back as it was sent in any database; last, so that lists need not read past it.
     Column("payload", Text),
     Column("result", Text),
@@ -64,16 +76,21 @@ jobs = db.Table(
 # expression: PostgreSQL 17 drops the condition where a column is NOT NULL.
 IN_CLAIM_ORDER, BY_AGE = text("+priority IS NOT NULL"), text("+seq IS NOT NULL")
 
-
-def _partial(status: JobStatus, purpose: TextClause) -> dict[str, Any]:
-    has_status = text(f"status = '{status}'")
-    return {"sqlite_where": has_status, "postgresql_where": and_(has_status, purpose)}
+_IS_PENDING = f"status = '{JobStatus.PENDING}'"
+_IS_READY = f"{_IS_PENDING} AND run_at IS NULL"
 
 
-Index("jobs_next", jobs.c.priority.desc(), jobs.c.seq, **_partial(JobStatus.PENDING, IN_CLAIM_ORDER))
+def _partial(name: str, *columns: Any, where: str, purpose: TextClause | None = None, unique: bool = False) -> None:
+    more = f"{where} AND {purpose}" if purpose is not None else where
+    Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(more))
 
+
+_partial("jobs_next", jobs.c.priority.desc(), jobs.c.seq, where=_IS_READY, purpose=IN_CLAIM_ORDER)
+_partial("jobs_next_of_type", jobs.c.type, jobs.c.priority.desc(), jobs.c.seq, where=_IS_READY, purpose=IN_CLAIM_ORDER)
+_partial("jobs_later", jobs.c.run_at, where=f"{_IS_PENDING} AND run_at IS NOT NULL")
+_partial("jobs_expiring", jobs.c.expires_at, where=f"{_IS_PENDING} AND expires_at IS NOT NULL")
 for _status in JobStatus:
-    Index(f"jobs_{_status.lower()}", jobs.c.seq, **_partial(_status, BY_AGE))
+    _partial(f"jobs_{_status.lower()}", jobs.c.seq, where=f"status = '{_status}'", purpose=BY_AGE)
 
 Index("jobs_started", jobs.c.started_at)  # the pace of the last minutes
 
@@ -85,7 +102,32 @@ tally = db.Table(
     Column("slot", Integer, primary_key=True, autoincrement=False),
     *(Column(status.lower(), BigInteger, nullable=False) for status in JobStatus),
     Column("revision", BigInteger, nullable=False),
+    Column("delayed", BigInteger, nullable=False),  # of the PENDING ones, those with a run_at
+    Column("woken", BigInteger, nullable=False),  # grows when a job becomes ready behind the queues' cursors
 )
+
+# One leased attempt of a job; open while ended_at is null. A table of its own, so that a heartbeat touches no job.
+runs = db.Table(
+    "runs",
+    Column("seq", jobs.c.seq.type, ForeignKey("jobs.seq", ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("token", String(64), nullable=False),
+    Column("worker", String(WORKER_MAX)),
+    Column("lease", Integer, nullable=False),  # seconds, as it was last asked for
+    Column("started_at", DateTime, nullable=False),
+    Column("heard_at", DateTime, nullable=False),
+    Column("expires_at", DateTime, nullable=False),
+    Column("progress", Integer),
+    Column("message", String(MESSAGE_MAX)),
+    Column("ended_at", DateTime),
+    Column("outcome", String(9)),
+    Column("reason", PlainText),
+    CheckConstraint(f"outcome IN ({', '.join(repr(o.value) for o in Outcome)})", name="runs_outcome_is_known"),
+    CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="runs_end_has_an_outcome"),
+)
+_partial("runs_open", runs.c.seq, where="ended_at IS NULL", unique=True)  # nobody can hold what another one holds
+_partial("runs_due", runs.c.expires_at, where="ended_at IS NULL")
+Index("runs_token", runs.c.token, runs.c.seq, unique=True)
 
 # What became of tries to sign in by this name from this address, both as hashes.
 attempts = db.Table(

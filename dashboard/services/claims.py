@@ -1,93 +1,261 @@
-"""Claim the next job, and look at the queue."""
+"""Claim the next job, and look at the queue.
 
-from collections.abc import Iterable
+On SQLite the process-local queue says which job is next, on PostgreSQL the table by one statement; both are exact
+among the ready jobs, whichever process answers.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from itertools import count
 
 from sqlalchemy import Connection
 
 from dashboard.core.claim_queue import WINDOW, ClaimQueue, Entry
-from dashboard.core.errors import NoPendingJobsError
+from dashboard.core.errors import ExpiredError, KeyUsedError, NoPendingJobsError
 from dashboard.core.job import Job, JobStatus, utc_now
+from dashboard.core.run import FullJob, Lease, LeasedJob
 from dashboard.core.transitions import Action
 from dashboard.current import this_app
-from dashboard.database.transactions import write
-from dashboard.store import claims, counts, jobs
+from dashboard.database import clock
+from dashboard.database.transactions import asking, write
+from dashboard.services.grace import Grace
+from dashboard.services.jobs import refuse
+from dashboard.services.settle import settle
+from dashboard.store import claims, counts, due, jobs, runs
 
 STALE_MAX = 20  # stale entries that a claim passes over one by one; a refill is then cheaper than going on
 
-REFILL_AFTER = 1.0  # seconds that a queue over PostgreSQL may not know of a job
 
-
-def claim() -> Job:
-    """Take the next job, now RUNNING: the highest priority first, and of those the oldest."""
-    if (queue := claim_queue()) is None:
-        job = write(lambda tx: claims.claim_next(tx, utc_now()), one_statement=True)
-    else:
-        job = write(lambda tx: _claim_next(tx, queue), undone=queue.forget)  # what was popped is still PENDING then
-    if job is None:
+def claim(types: Sequence[str] = ()) -> Job:
+    """Take the next job of these types (none: of any), now RUNNING: the highest priority first, then the oldest."""
+    if not (found := claim_many(1, types)):
         raise NoPendingJobsError
-    return job
+    return found[0]
+
+
+def claim_many(limit: int, types: Sequence[str] = ()) -> list[Job]:
+    """The same for as many as there are, up to a limit."""
+    queue, sweeps = claim_queue(), this_grace().is_over()
+    if queue is None and limit == 1 and not types:
+        job = _claim_next(sweeps)
+        return [job] if job else []
+    rows = write(
+        lambda tx: _take(tx, queue, types, limit, None, sweeps),
+        undone=queue.forget if queue else _nothing,  # what was popped is still PENDING then
+    )
+    return [row.as_job() for row in rows]
+
+
+def _claim_next(sweeps: bool) -> Job | None:
+    """On PostgreSQL: one statement, where nothing is due."""
+
+    def next_job(settled: bool) -> Job | None:
+        return write(lambda tx: claims.claim_next(tx, utc_now(), settled=settled, sweeps=sweeps), one_statement=True)
+
+    if job := next_job(settled=False):
+        return job
+    with asking() as tx:
+        if not due.is_due(tx, sweeps=sweeps):
+            return None
+    write(lambda tx: settle(tx, sweeps=sweeps))
+    return next_job(settled=True)
+
+
+def lease(limit: int, types: Sequence[str], lease: Lease, *, is_key: bool) -> list[LeasedJob]:
+    """Claim jobs under a token. With a key of the client's (`is_key`) a repeat answers the jobs still held under it.
+
+    Raises KeyUsedError for a key whose runs have all ended.
+    """
+    queue, sweeps = claim_queue(), this_grace().is_over()
+
+    def work(tx: Connection) -> list[LeasedJob]:
+        if is_key and (held := _held(tx, lease.token)) is not None:
+            return held
+        return _begin(tx, _take(tx, queue, types, limit, lease.attempts, sweeps), lease)
+
+    return write(work, undone=queue.forget if queue else _nothing)
+
+
+def process(job_id: str, lease: Lease, *, is_key: bool) -> LeasedJob:
+    """The same for this PENDING job, also before its `run_at`."""
+
+    def work(tx: Connection) -> LeasedJob:
+        if is_key and (held := _held(tx, lease.token)) is not None:
+            if job := next((each for each in held if each.job.id == job_id), None):
+                return job
+            raise KeyUsedError("This Idempotency-Key holds another job")
+        while True:
+            if row := jobs.take(tx, Action.PROCESS, job_id, utc_now(), lease.attempts):
+                return _begin(tx, [row], lease)[0]
+            refuse_or_retry(tx, job_id)
+
+    return write(work)
+
+
+def refuse_or_retry(tx: Connection, job_id: str) -> None:
+    """Refuse to process the job, unless it has become PENDING meanwhile."""
+    job = jobs.get(tx, job_id)
+    if job.status != JobStatus.PENDING:
+        refuse(Action.PROCESS, job)
+    if jobs.is_expired(tx, job_id):
+        raise ExpiredError
+
+
+def _nothing() -> None:
+    """Nothing is to be undone."""
+
+
+def this_grace() -> Grace:
+    grace: Grace = this_app().extensions["grace"]
+    return grace
 
 
 def claim_queue() -> ClaimQueue | None:
-    """This process's queue; None where the database says what is next."""
+    """This process's queue; None on PostgreSQL."""
     queue: ClaimQueue | None = this_app().extensions["claim_queue"]
     return queue
+
+
+def _held(tx: Connection, token: str) -> list[LeasedJob] | None:
+    """The jobs that are held under this key already; None when it is new."""
+    runs.lock_token(tx, token)
+    known = runs.under(tx, token)
+    if not known:
+        return None
+    ids = runs.ids_under(tx, token)
+    if not ids:
+        raise KeyUsedError("The runs of this Idempotency-Key have ended; claim with a new key")
+    found = runs.full(tx, ids)
+    return [LeasedJob(found[job_id], token) for job_id in sorted(ids, key=lambda each: -found[each].priority)]
+
+
+def _begin(tx: Connection, rows: list[jobs.Row], lease: Lease) -> list[LeasedJob]:
+    if not rows:
+        return []
+    now = clock.now(tx)
+    until = now + timedelta(seconds=lease.seconds)
+    common = {
+        "token": lease.token,
+        "worker": lease.worker,
+        "lease": lease.seconds,
+        "started_at": now,
+        "expires_at": until,
+    }
+    attempts = runs.begin(tx, [{"seq": row.seq, **common} for row in rows])
+    return [
+        LeasedJob(
+            FullJob(
+                *row.as_job(),
+                run_at=row.run_at,
+                expires_at=row.expires_at,
+                max_attempts=row.max_attempts,
+                attempt=attempts[row.seq],
+                worker=lease.worker,
+                lease_expires_at=until,
+                progress=None,
+                message=None,
+                retry_of=row.retry_of,
+            ),
+            lease.token,
+        )
+        for row in rows
+    ]
+
+
+def _take(
+    tx: Connection, queue: ClaimQueue | None, types: Sequence[str], limit: int, attempts: int | None, sweeps: bool
+) -> list[jobs.Row]:
+    """The next jobs in claim order, RUNNING now. What is due is settled first."""
+    if queue is not None:
+        if types:
+            return _take_of_types(tx, types, limit, attempts, sweeps)
+        return _take_from_queue(tx, queue, limit, attempts, sweeps)
+    now = utc_now()
+    rows = claims.take_next(tx, types, limit, attempts, now=now, settled=False, sweeps=sweeps)
+    if not rows and due.is_due(tx, sweeps=sweeps):
+        settle(tx, sweeps=sweeps)
+        rows = claims.take_next(tx, types, limit, attempts, now=now, settled=True, sweeps=sweeps)
+    return rows
+
+
+def _take_of_types(
+    tx: Connection, types: Sequence[str], limit: int, attempts: int | None, sweeps: bool
+) -> list[jobs.Row]:
+    """From the heads of the types' own indexes; the queue finds these entries stale later."""
+    if due.is_due(tx, sweeps=sweeps):
+        settle(tx, sweeps=sweeps)
+    taken = (jobs.take(tx, Action.CLAIM, seq, utc_now(), attempts) for seq, _ in claims.heads(tx, types, limit))
+    return [row for row in taken if row]
+
+
+def _take_from_queue(
+    tx: Connection, queue: ClaimQueue, limit: int, attempts: int | None, sweeps: bool
+) -> list[jobs.Row]:
+    _catch_up(tx, queue, sweeps)
+    taken = _pop(tx, queue, range(STALE_MAX + limit), limit, attempts)
+    while len(taken) < limit:
+        _refill(tx, queue)  # the table itself says that there is none, or that others have taken many
+        taken += _pop(tx, queue, count(), limit - len(taken), attempts)
+        if len(taken) < limit and not (len(queue) and settle(tx, sweeps=sweeps)):
+            break  # what the window did not show is there, unless expired jobs filled it
+    return taken
+
+
+def _pop(tx: Connection, queue: ClaimQueue, tries: Iterable[int], limit: int, attempts: int | None) -> list[jobs.Row]:
+    taken: list[jobs.Row] = []
+    for _ in tries:
+        if len(taken) == limit or (seq := queue.pop()) is None:
+            break
+        if row := jobs.take(tx, Action.CLAIM, seq, utc_now(), attempts):
+            queue.claimed.append(Entry(-row.priority, seq))
+            taken.append(row)
+    return taken
+
+
+def _catch_up(tx: Connection, queue: ClaimQueue, sweeps: bool) -> None:
+    """Have the queue know every ready job that this transaction sees.
+
+    A job enters the queue here and nowhere else: read from the table, so after its commit, whichever process created
+    it or made it ready. Seqs commit in order, so a new job cannot appear behind the cursor. One that becomes ready
+    again does, or one whose priority changes: `woken` in the tally counts these, and another count than the last one
+    means a refill.
+    """
+    cursor = queue.cursor
+    look = claims.look(tx, cursor or 0, limit=WINDOW + 1, sweeps=sweeps)
+    if look.is_due:
+        settle(tx, sweeps=sweeps)
+        look = claims.look(tx, cursor or 0, limit=WINDOW + 1, sweeps=sweeps)
+    if cursor is None or queue.woken != look.woken or queue.runs_low() or len(look.new) > WINDOW:
+        _refill(tx, queue)
+    else:
+        queue.catch_up(cursor, look.new)
+
+
+def _refill(tx: Connection, queue: ClaimQueue) -> None:
+    tally = counts.counts(tx)
+    queue.refill(
+        claims.candidates(tx, WINDOW),
+        cursor=claims.last_seq(tx),
+        total=tally.pending - tally.delayed,
+        woken=tally.woken,
+    )
 
 
 def queue_snapshot(tx: Connection, limit: int) -> tuple[list[claims.QueuedJob], int]:
     """The first `limit` entries of the queue with the jobs they point at, and how many entries it has.
 
-    Only a claim changes the queue. What it has not seen yet is looked up here, and told as the claim will find it; so
-    are the entries of claims that are not committed yet. Where more are asked for than it knows by name, the
-    database's order is told, which is what it would hand out.
+    Only a claim changes the queue. What it has not seen yet is looked up here, and shown as the claim will find it; so
+    are the entries of claims that are not committed yet. Where more are asked for than it knows by name, and on
+    PostgreSQL, it is the database's order.
     """
     queue = claim_queue()
-    known = None if queue is None else queue.snapshot(limit)
+    tally = counts.counts(tx)
+    known = None if queue is None or queue.woken != tally.woken else queue.snapshot(limit)
     new = None if known is None else claims.pending_after(tx, known.cursor, limit=WINDOW + 1)
     if queue is None or known is None or new is None or len(new) > WINDOW:
-        return claims.next_pending(tx, limit), counts.counts(tx).pending
+        return claims.next_pending(tx, limit), tally.pending - tally.delayed
     claimed = {entry.seq for entry in queue.claimed}
     entries = sorted({*known.entries, *queue.claimed, *(Entry(-priority, seq) for seq, priority in new)})
     found = claims.queued(tx, [entry.seq for entry in entries[: limit + len(claimed)]])
     shown = [job for job in found if job.seq not in claimed or job.status == JobStatus.PENDING]
     return shown[:limit], known.total + len(new) + sum(job.seq in claimed for job in shown)
-
-
-def _catch_up(tx: Connection, queue: ClaimQueue) -> None:
-    """Have the queue know every job that this transaction sees.
-
-    A new job enters the queue here and nowhere else: read from the table, so after its commit, whichever process
-    created it. In SQLite seqs commit in order, so nothing can appear behind the cursor. In PostgreSQL they do not:
-    there a refill now and then finds what a cursor has passed.
-    """
-    exact = tx.dialect.name == "sqlite"
-    is_fresh = not queue.runs_low() and (exact or queue.seconds_since_refill() < REFILL_AFTER)
-    if is_fresh and (cursor := queue.cursor) is not None:
-        rows = claims.pending_after(tx, cursor, limit=WINDOW + 1)
-        if len(rows) <= WINDOW:
-            queue.catch_up(cursor, rows)
-            return
-    _refill(tx, queue)
-
-
-def _refill(tx: Connection, queue: ClaimQueue) -> None:
-    queue.refill(claims.candidates(tx, WINDOW), cursor=claims.last_seq(tx), total=counts.counts(tx).pending)
-
-
-def _claim_next(tx: Connection, queue: ClaimQueue) -> Job | None:
-    _catch_up(tx, queue)
-    if job := _pop(tx, queue, range(STALE_MAX)):
-        return job
-    _refill(tx, queue)  # ask the table itself before saying that there is none, or when others have taken many
-    return _pop(tx, queue, count())
-
-
-def _pop(tx: Connection, queue: ClaimQueue, tries: Iterable[int]) -> Job | None:
-    for _ in tries:
-        if (seq := queue.pop()) is None:
-            return None
-        if job := jobs.act(tx, Action.CLAIM, seq, utc_now()):
-            queue.claimed.append(Entry(-job.priority, seq))
-            return job
-    return None

@@ -1,25 +1,31 @@
-"""Create, process, complete, fail, call off.
+"""Create, process, complete, fail, call off: what a client does to a job without a lease; and retry.
 
-Payloads and results are JSON text. Each function raises the JobError that says why it refused; nothing has
-changed then."""
+Payloads and results are JSON text. Each function raises the JobError that says why it refused, and then nothing has
+changed.
+"""
 
+from collections.abc import Callable
 from typing import NoReturn
 
 from sqlalchemy import Connection
 from uuid_utils import uuid7
 
-from dashboard.core.errors import ActionRefusedError
-from dashboard.core.job import Job, json_text, utc_now
+from dashboard.core.errors import ActionRefusedError, ExpiredError, LeasedError, NotFinishedError
+from dashboard.core.job import Job, NewJob, utc_now
+from dashboard.core.run import FullJob
 from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.database.transactions import asking, write
-from dashboard.store import jobs
+from dashboard.services.create import add
+from dashboard.services.settle import reason_text
+from dashboard.store import jobs, runs
 
 
 def create(type: str, payload: str | None, priority: int) -> Job:  # noqa: A002
     """Enqueue a job, PENDING."""
+    job_id = str(uuid7())
 
     def insert(tx: Connection) -> Job:
-        return jobs.insert(tx, id=str(uuid7()), type=type, payload=payload, priority=priority, now=utc_now())
+        return jobs.insert(tx, id=job_id, type=type, payload=payload, priority=priority, now=utc_now())
 
     return write(insert, one_statement=True)
 
@@ -30,27 +36,56 @@ def process(job_id: str) -> Job:
 
 
 def complete(job_id: str, result: str | None) -> Job:
-    """End a RUNNING job well; the result is a JSON object's text."""
+    """End a RUNNING job well; the result is a JSON object's text. Raises LeasedError for a job that a lease holds."""
     return _act(Action.COMPLETE, job_id, result)
 
 
 def fail(job_id: str, reason: str | None) -> Job:
-    """End a RUNNING job badly, or call a PENDING one off; a reason becomes its result."""
-    return _act(Action.FAIL, job_id, json_text({"reason": reason}) if reason else None)
+    """End a RUNNING job badly, or call a PENDING one off; a reason becomes its result. A lease is taken away."""
+
+    def work(tx: Connection) -> Job | None:
+        job = jobs.act(tx, Action.FAIL, job_id, utc_now(), reason_text(reason))
+        if job and job.started_at:
+            runs.take_away(tx, job_id, job.completed_at or utc_now(), reason)
+        return job
+
+    return _move(Action.FAIL, job_id, work, one_statement=False)
 
 
 def call_off(job_id: str) -> Job:
     """Undo a creation: fail the job, unless a worker has started it already."""
-    return _act(Action.UNDO, job_id, json_text({"reason": "called off right after it was created"}))
+    return _act(Action.UNDO, job_id, reason_text("called off right after it was created"))
+
+
+def retry(job_id: str) -> FullJob:
+    """A new job with the type, payload and priority of this finished one, and `retry_of`."""
+
+    def work(tx: Connection) -> FullJob:
+        job = jobs.get(tx, job_id)
+        if job.completed_at is None:
+            raise NotFinishedError(job.status)
+        return add(tx, NewJob(job.type, job.payload, job.priority, retry_of=job.id))
+
+    return write(work)
 
 
 def _act(action: Action, job_id: str, result: str | None = None) -> Job:
-    """Run the action's one statement; where its WHERE clause held for no row, say why."""
-    while (moved := write(lambda tx: jobs.act(tx, action, job_id, utc_now(), result), one_statement=True)) is None:
+    return _move(action, job_id, lambda tx: jobs.act(tx, action, job_id, utc_now(), result))
+
+
+def _move(
+    action: Action, job_id: str, guarded: Callable[[Connection], Job | None], *, one_statement: bool = True
+) -> Job:
+    """Run the action; where its WHERE clause held for no row, say why."""
+    while (moved := write(guarded, one_statement=one_statement)) is None:
         with asking() as tx:
             job = jobs.get(tx, job_id)
-        if job.status not in TRANSITIONS[action].sources:
-            refuse(action, job)
+            if job.status not in TRANSITIONS[action].sources:
+                refuse(action, job)
+            if action is Action.PROCESS and jobs.is_expired(tx, job_id):
+                raise ExpiredError
+            if action is Action.COMPLETE and (run := runs.open_run(tx, job_id)):
+                raise LeasedError(run.worker, run.expires_at)
         # Another request changed its status between the two statements: try again.
     return moved
 

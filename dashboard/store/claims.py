@@ -2,15 +2,32 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Connection,
+    Select,
+    String,
+    any_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from dashboard.core.job import Job, JobStatus
-from dashboard.core.transitions import Action
-from dashboard.database.schema import BY_AGE, jobs
-from dashboard.database.statement import Compiled
-from dashboard.store.jobs import changed, guarded, has_status, in_claim_order
+from dashboard.database.schema import BY_AGE, jobs, tally
+from dashboard.database.statement import Compiled, Many
+from dashboard.store import due
+from dashboard.store.jobs import ROW, Row, changed, claiming, in_claim_order, is_not_expired, is_ready
 
 
 class QueuedJob(NamedTuple):
@@ -29,17 +46,139 @@ class QueuedJob(NamedTuple):
 _QUEUED = [jobs.c[name] for name in QueuedJob._fields]
 
 
-def claim_next(tx: Connection, now: datetime) -> Job | None:
-    """Claim the job that the database says is next, in one statement; None when there is none.
+class Look(NamedTuple):
+    """What a claim finds out first."""
 
-    On PostgreSQL claims do not wait for each other: a row that another one has locked is passed over.
+    woken: int  # another value than the last one: the queue has to be refilled
+    is_due: bool  # something has to be settled before the claim
+    new: list[tuple[int, int]]  # (seq, priority) of the ready jobs created since, oldest first
+
+
+def look(tx: Connection, after: int, limit: int, *, sweeps: bool) -> Look:
+    """What is new since the seq `after`, up to a limit, by one statement."""
+    rows = _LOOK.rows(tx, after=after, limit=limit, sweeps=sweeps)
+    new = [] if rows[0][2] is None else [(row[2], row[3]) for row in rows]
+    return Look(rows[0][0], bool(rows[0][1]), new)
+
+
+_NEW = (
+    select(jobs.c.seq, jobs.c.priority)
+    .where(is_ready(), BY_AGE, jobs.c.seq > bindparam("after"))
+    .order_by(jobs.c.seq)
+    .limit(bindparam("limit"))
+    .subquery("new")
+)
+
+_LOOK = Compiled(
+    select(tally.c.woken, due.IS_DUE, _NEW.c.seq, _NEW.c.priority).select_from(tally.outerjoin(_NEW, true()))
+)
+
+
+def take_next(
+    tx: Connection,
+    types: Sequence[str],
+    limit: int,
+    attempts: int | None,
+    *,
+    now: datetime,
+    settled: bool,
+    sweeps: bool,
+) -> list[Row]:
+    """Claim the next ready jobs of these types (none: of any) by one statement, for PostgreSQL; in claim order.
+
+    Unless everything due is `settled`, it claims nothing where something is due. Claims do not wait for each other: a
+    row that another one has locked is passed over. Candidates of several types are taken without locks, and as many
+    as are wanted are locked: the heads of the other types stay free for others.
     """
-    return changed(tx, _CLAIM_NEXT, JobStatus.RUNNING, now=now)
+    values: dict[str, Any] = {f"type_{place}": name for place, name in enumerate(types)}
+    statement = _take_next(len(types))
+    ahead = limit + AHEAD
+    while True:
+        rows = statement.rows(
+            tx,
+            limit=limit,
+            now=now,
+            attempts=attempts,
+            settled=settled,
+            sweeps=sweeps,
+            **values,
+            **({"ahead": ahead} if types else {}),
+        )
+        if rows or not types or ahead > AHEAD_MAX or not _has_more(tx, types, ahead):
+            taken = [row for row in map(Row._make, rows) if changed(tx, row, JobStatus.RUNNING)]
+            return sorted(taken, key=lambda row: (-row.priority, row.seq))
+        ahead *= 10  # all of the candidates were taken by others meanwhile
 
 
-_NEXT = in_claim_order(select(jobs.c.seq)).limit(1)
+AHEAD = 20  # candidates beyond those wanted: others may have locked as many
+AHEAD_MAX = 10_000
 
-_CLAIM_NEXT = guarded(Action.CLAIM, jobs.c.seq == _NEXT.with_for_update(skip_locked=True).scalar_subquery())
+
+def claim_next(tx: Connection, now: datetime, *, settled: bool, sweeps: bool) -> Job | None:
+    """The same for one job of any type, as a client of the nine keys sees it."""
+    rows = _CLAIM_NEXT.rows(tx, limit=1, now=now, attempts=None, settled=settled, sweeps=sweeps)
+    return changed(tx, Job._make(rows[0]) if rows else None, JobStatus.RUNNING)
+
+
+def _unless_due(statement: Any) -> Any:
+    return statement.where(or_(bindparam("settled", type_=Boolean), ~due.IS_DUE))
+
+
+def _heads(types: int, limit: Any) -> Select[Any]:
+    """The first candidates of each type, by its own index head: `type IN (…)` would sort every job of them."""
+    heads = [
+        in_claim_order(select(jobs.c.seq, jobs.c.priority))
+        .where(is_not_expired(), jobs.c.type == bindparam(f"type_{place}"))
+        .limit(limit)
+        .subquery()
+        .select()
+        for place in range(types)
+    ]
+    merged = union_all(*heads).subquery()
+    return select(merged.c.seq, merged.c.priority).order_by(merged.c.priority.desc(), merged.c.seq).limit(limit)
+
+
+@lru_cache
+def _take_next(types: int) -> Compiled:
+    return Compiled(_locked(types, ROW))
+
+
+def _locked(types: int, columns: Sequence[Any]) -> Any:
+    if types:
+        heads = _heads(types, bindparam("ahead")).cte("heads").prefix_with("MATERIALIZED")
+        wanted = (
+            select(jobs.c.seq).join(heads, heads.c.seq == jobs.c.seq).order_by(heads.c.priority.desc(), heads.c.seq)
+        )
+    else:
+        wanted = in_claim_order(select(jobs.c.seq))
+    locked = (
+        wanted.where(is_ready(), is_not_expired())
+        .limit(bindparam("limit"))
+        .with_for_update(skip_locked=True, of=jobs)
+        .cte("locked")
+        .prefix_with("MATERIALIZED")
+    )
+    # An array, for which the planner expects few elements: of a join it may expect that all jobs are scanned.
+    seqs = func.array(select(locked.c.seq).scalar_subquery(), type_=ARRAY(BigInteger))
+    return _unless_due(claiming(jobs.c.seq == any_(seqs))).returning(*columns)
+
+
+_CLAIM_NEXT = Compiled(_locked(0, [jobs.c[name] for name in Job._fields]))
+
+
+def heads(tx: Connection, types: Sequence[str], limit: int) -> list[tuple[int, int]]:
+    """(seq, priority) of the ready jobs of these types in claim order, up to a limit."""
+    values = {f"type_{place}": name for place, name in enumerate(types)}
+    return cast(list[tuple[int, int]], _heads_of(len(types)).rows(tx, limit=limit, **values))
+
+
+@lru_cache
+def _heads_of(types: int) -> Compiled:
+    return Compiled(_heads(types, bindparam("limit")))
+
+
+def _has_more(tx: Connection, types: Sequence[str], than: int) -> bool:
+    return len(heads(tx, types, than + 1)) > than
 
 
 def last_seq(tx: Connection) -> int:
@@ -57,7 +196,7 @@ def pending_after(tx: Connection, seq: int, limit: int) -> Sequence[Any]:
 
 _PENDING_AFTER = Compiled(
     select(jobs.c.seq, jobs.c.priority)
-    .where(has_status(JobStatus.PENDING), BY_AGE, jobs.c.seq > bindparam("after"))
+    .where(is_ready(), BY_AGE, jobs.c.seq > bindparam("after"))
     .order_by(jobs.c.seq)
     .limit(bindparam("limit"))
 )
@@ -88,3 +227,26 @@ def queued(tx: Connection, seqs: list[int]) -> list[QueuedJob]:
 
 
 _QUEUED_BY_SEQ = select(*_QUEUED).where(jobs.c.seq.in_(bindparam("seqs", expanding=True)))
+
+
+def is_any_ready(tx: Connection) -> bool:
+    """Whether there is a job that a claim could take."""
+    return bool(_IS_ANY_READY.rows(tx))
+
+
+_IS_ANY_READY = Compiled(select(jobs.c.seq).where(is_ready(), is_not_expired()).limit(1))
+
+
+def ready_types(tx: Connection, types: Sequence[str]) -> set[str]:
+    """Those of these types of which there is such a job."""
+    return {name for (name,) in _READY_TYPES.rows(tx, [{"type": name} for name in types])}
+
+
+_READY_TYPES = Many(
+    lambda given: select(given.type).where(
+        exists(
+            select(literal_column("1")).select_from(jobs).where(is_ready(), is_not_expired(), jobs.c.type == given.type)
+        )
+    ),
+    type=String(),
+)

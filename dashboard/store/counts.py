@@ -16,6 +16,8 @@ class Tally(NamedTuple):
     completed: int
     failed: int
     revision: int
+    delayed: int  # of the pending ones, those with a run_at
+    woken: int  # grows when a job becomes ready that was created before: on SQLite alone
 
 
 def counts(tx: Connection) -> Tally:

@@ -1,15 +1,29 @@
 """Jobs: insert, read, and the one guarded UPDATE that changes a status."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job, JobStatus
 from dashboard.core.transitions import TRANSITIONS, Action
-from dashboard.database.schema import IN_CLAIM_ORDER, PREVIEW, jobs
-from dashboard.database.statement import Compiled
+from dashboard.database.schema import IN_CLAIM_ORDER, PREVIEW, jobs, runs
+from dashboard.database.statement import Compiled, Many, Now
 
 _JOB = [jobs.c[name] for name in Job._fields]
 
@@ -23,8 +37,17 @@ CLAIM_ORDER = (jobs.c.priority.desc(), jobs.c.seq)
 
 
 def in_claim_order(query: Select[Any]) -> Select[Any]:
-    """Of the PENDING jobs, the next one first."""
-    return query.where(has_status(JobStatus.PENDING), IN_CLAIM_ORDER).order_by(*CLAIM_ORDER)
+    """Of the ready jobs, the next one first."""
+    return query.where(is_ready(), IN_CLAIM_ORDER).order_by(*CLAIM_ORDER)
+
+
+def is_ready() -> ColumnElement[bool]:
+    """Whether a claim may take it, as the partial indexes say it."""
+    return and_(has_status(JobStatus.PENDING), jobs.c.run_at.is_(None))
+
+
+def is_not_expired() -> ColumnElement[bool]:
+    return or_(jobs.c.expires_at.is_(None), jobs.c.expires_at > Now())
 
 
 def insert(tx: Connection, *, id: str, type: str, payload: str | None, priority: int, now: datetime) -> Job:  # noqa: A002
@@ -40,24 +63,88 @@ _INSERT = Compiled(
 )
 
 
-def guarded(action: Action, which: ColumnElement[bool]) -> Compiled:
-    """The action as one statement: the rule is its WHERE clause, and a row comes back only where it held."""
-    rule = TRANSITIONS[action]
-    values: dict[str, Any] = {"status": literal_column(f"'{rule.target}'")}
-    if rule.target is JobStatus.RUNNING:
-        values["started_at"] = bindparam("now")
-    else:
-        values |= {"completed_at": bindparam("now"), "result": bindparam("new_result")}
-    return Compiled(update(jobs).where(which, has_status(*rule.sources)).values(values).returning(*_JOB))
+def insert_many(tx: Connection, rows: list[dict[str, Any]]) -> None:
+    """Store new jobs, PENDING, in the order of their `place`; each row has every column that a creator gives."""
+    _INSERT_MANY.rows(tx, [row | {"preview": row["payload"] and row["payload"][:PREVIEW]} for row in rows])
+
+
+_GIVEN = (
+    "id",
+    "type",
+    "payload",
+    "preview",
+    "priority",
+    "created_at",
+    "run_at",
+    "expires_at",
+    "max_attempts",
+    "retry_of",
+)
+_INSERT_MANY = Many(
+    lambda given: jobs.insert().from_select(
+        ["status", *_GIVEN],
+        select(literal_column(f"'{JobStatus.PENDING}'"), *(getattr(given, name) for name in _GIVEN)).order_by(
+            given.place
+        ),
+    ),
+    place=Integer(),
+    **{name: jobs.c[name].type for name in _GIVEN},
+)
+
+
+def is_expired(tx: Connection, job_id: str) -> bool:
+    """Whether it is too late to begin this job."""
+    return not _NOT_EXPIRED.rows(tx, id=job_id)
+
+
+_NOT_EXPIRED = Compiled(select(jobs.c.seq).where(jobs.c.id == bindparam("id"), is_not_expired()))
+
+
+def _rule(action: Action) -> ColumnElement[bool]:
+    """When it is allowed: the rule is the WHERE clause, and a row comes back only where it held."""
+    status = has_status(*TRANSITIONS[action].sources)
+    if action is Action.CLAIM:
+        return and_(status, jobs.c.run_at.is_(None), is_not_expired())
+    if action is Action.PROCESS:
+        return and_(status, is_not_expired())
+    if action is Action.COMPLETE:  # what a lease holds is completed by its token alone: see runs.py
+        return and_(status, ~exists().where(runs.c.seq == jobs.c.seq, runs.c.ended_at.is_(None)))
+    return status
+
+
+_BY_ID, _BY_SEQ = jobs.c.id == bindparam("key"), jobs.c.seq == bindparam("key")
+
+
+def claiming(which: ColumnElement[bool], action: Action = Action.CLAIM) -> Update:
+    """The UPDATE that takes jobs for a worker; `attempts` are written where their creator gave none."""
+    values: dict[str, Any] = {
+        "status": literal_column(f"'{TRANSITIONS[action].target}'"),
+        "started_at": bindparam("now"),
+        "max_attempts": func.coalesce(jobs.c.max_attempts, bindparam("attempts", type_=Integer)),
+    }
+    if action is Action.PROCESS:
+        values["run_at"] = None
+    return update(jobs).where(which, _rule(action)).values(values)
+
+
+def _ending(action: Action) -> Compiled:
+    values: dict[str, Any] = {
+        "status": literal_column(f"'{TRANSITIONS[action].target}'"),
+        "completed_at": bindparam("now"),
+        "result": bindparam("new_result"),
+    }
+    return Compiled(update(jobs).where(_BY_ID, _rule(action)).values(values).returning(*_JOB))
 
 
 class WrongAnswerError(Exception):
     """The database answered a change of status with a job that has another status than it was to get."""
 
 
-def changed(tx: Connection, change: Compiled, target: JobStatus, **values: Any) -> Job | None:
-    """The job that it changed, if any. An answer that cannot be is none: whose it is, is not known."""
-    job = _first(change.rows(tx, **values))
+Changed = TypeVar("Changed", "Job", "Row")
+
+
+def changed(tx: Connection, job: Changed | None, target: JobStatus) -> Changed | None:
+    """The job that was changed, if any. Where its status is not the target the answer is another statement's."""
     if job and job.status != target:
         tx.invalidate()
         raise WrongAnswerError(f"the job {job.id} is {job.status} after a statement that makes it {target}")
@@ -68,16 +155,55 @@ def _first(rows: list[tuple[Any, ...]]) -> Job | None:
     return Job._make(rows[0]) if rows else None
 
 
-_BY_ID, _BY_SEQ = jobs.c.id == bindparam("key"), jobs.c.seq == bindparam("key")
-
-_ACT = {action: guarded(action, _BY_SEQ if action is Action.CLAIM else _BY_ID) for action in Action}
+_ACT = {
+    Action.CLAIM: Compiled(claiming(_BY_SEQ).returning(*_JOB)),
+    Action.PROCESS: Compiled(claiming(_BY_ID, Action.PROCESS).returning(*_JOB)),
+    Action.COMPLETE: _ending(Action.COMPLETE),
+    Action.FAIL: _ending(Action.FAIL),
+    Action.UNDO: _ending(Action.UNDO),
+}
 
 
 def act(tx: Connection, action: Action, key: str | int, now: datetime, result: str | None = None) -> Job | None:
     """Move the job with this id (for a claim: this seq) along; None when there is none, or its status forbids it."""
     target = TRANSITIONS[action].target
-    ended = {} if target is JobStatus.RUNNING else {"new_result": result}
-    return changed(tx, _ACT[action], target, key=key, now=now, **ended)
+    more = {"attempts": None} if target is JobStatus.RUNNING else {"new_result": result}
+    return changed(tx, _first(_ACT[action].rows(tx, key=key, now=now, **more)), target)
+
+
+class Row(NamedTuple):
+    """A job as leases need it: the nine keys, and what only some jobs use."""
+
+    id: str
+    type: str
+    payload: str | None
+    priority: int
+    status: str
+    result: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    seq: int
+    run_at: datetime | None
+    expires_at: datetime | None
+    max_attempts: int | None
+    retry_of: str | None
+
+    def as_job(self) -> Job:
+        return Job._make(self[: len(Job._fields)])
+
+
+ROW = [jobs.c[name] for name in Row._fields]
+_TAKE = {
+    Action.CLAIM: Compiled(claiming(_BY_SEQ).returning(*ROW)),
+    Action.PROCESS: Compiled(claiming(_BY_ID, Action.PROCESS).returning(*ROW)),
+}
+
+
+def take(tx: Connection, action: Action, key: str | int, now: datetime, attempts: int | None) -> Row | None:
+    """Claim or process the job for a lease; where its creator gave no max_attempts, these are written to it."""
+    rows = _TAKE[action].rows(tx, key=key, now=now, attempts=attempts)
+    return changed(tx, Row._make(rows[0]) if rows else None, JobStatus.RUNNING)
 
 
 def get(tx: Connection, job_id: str) -> Job:

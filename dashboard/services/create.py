@@ -1,0 +1,151 @@
+"""Create jobs: one, or up to a thousand at once; with a key, a repeat creates nothing.
+
+The key becomes the job's id, so the unique index on ids keeps it, for as long as the job lives.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from re import fullmatch
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlalchemy import Connection
+from uuid_utils import uuid7
+
+from dashboard.core.errors import KeyUsedError
+from dashboard.core.job import JobStatus, Moment, NewJob, utc_now
+from dashboard.core.run import FullJob
+from dashboard.database import clock
+from dashboard.database.transactions import write
+from dashboard.store import jobs, runs
+
+NAMESPACE = UUID("6c1f0a0e-7a53-5d0c-9f6b-0f6f6a1f2d11")  # of the ids that are made from keys; never to be changed
+_OUR_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+
+def create_full(new: NewJob) -> FullJob:
+    """The same with what only some jobs use."""
+    return write(lambda tx: add(tx, new))
+
+
+def create_once(new: NewJob, key: str, who: str) -> tuple[FullJob, bool]:
+    """Create the job of this key, or find it: whether it is new. Raises KeyUsedError where its content is another."""
+    job_id = id_of(key, who)
+
+    def work(tx: Connection) -> tuple[FullJob, bool]:
+        if found := runs.full(tx, [job_id]).get(job_id):
+            if not _is_same(found, new):
+                raise KeyUsedError(f"This Idempotency-Key belongs to another job, {job_id}, of other content")
+            return found, False
+        return _insert(tx, [job_id], [new])[0], True
+
+    return write(work)
+
+
+def create_many(new: Sequence[NewJob]) -> list[FullJob]:
+    """Enqueue these jobs, all or none."""
+    ids = [str(uuid7()) for _ in new]
+    return write(lambda tx: _insert(tx, ids, new))
+
+
+def create_many_once(new: Sequence[NewJob], key: str, who: str) -> tuple[list[FullJob], bool]:
+    """The same with a key; raises KeyUsedError where its jobs are others or another number of them."""
+    *ids, one_more = [batch_id(key, who, place) for place in range(len(new) + 1)]
+
+    def work(tx: Connection) -> tuple[list[FullJob], bool]:
+        found = runs.full(tx, [*ids, one_more])
+        if not found:
+            return _insert(tx, ids, new), True
+        is_same = set(found) == set(ids) and all(_is_same(found[i], job) for i, job in zip(ids, new, strict=True))
+        if not is_same:
+            raise KeyUsedError("This Idempotency-Key belongs to another batch")
+        return [found[job_id] for job_id in ids], False
+
+    return write(work)
+
+
+def add(tx: Connection, new: NewJob) -> FullJob:
+    """Create a job in this transaction."""
+    return _insert(tx, [str(uuid7())], [new])[0]
+
+
+def id_of(key: str, who: str) -> str:
+    """The id that a key stands for: itself where it is a UUID as we write it, else made from it and the caller."""
+    return key if fullmatch(_OUR_UUID, key) else str(uuid5(NAMESPACE, f"{who}\n{key}"))
+
+
+def batch_id(key: str, who: str, place: int) -> str:
+    """The id of the job at this place of a batch with this key."""
+    return str(uuid5(NAMESPACE, f"batch\n{who}\n{key}\n{place}"))
+
+
+def _insert(tx: Connection, ids: Sequence[str], new: Sequence[NewJob]) -> list[FullJob]:
+    now = utc_now()
+    has_times = any(job.run_at is not None or job.expires_at is not None for job in new)
+    judge = clock.now(tx) if has_times else now
+    rows: list[dict[str, Any]] = [
+        {
+            "place": place,
+            "id": job_id,
+            "type": job.type,
+            "payload": job.payload,
+            "priority": job.priority,
+            "created_at": now,
+            "run_at": _time(judge, job.run_at, past=None),
+            "expires_at": _time(judge, job.expires_at, past=judge),
+            "max_attempts": job.max_attempts,
+            "retry_of": job.retry_of,
+        }
+        for place, (job_id, job) in enumerate(zip(ids, new, strict=True))
+    ]
+    jobs.insert_many(tx, rows)
+    return [
+        FullJob(
+            id=row["id"],
+            type=row["type"],
+            payload=row["payload"],
+            priority=row["priority"],
+            status=JobStatus.PENDING,
+            result=None,
+            created_at=now,
+            started_at=None,
+            completed_at=None,
+            run_at=row["run_at"],
+            expires_at=row["expires_at"],
+            max_attempts=row["max_attempts"],
+            attempt=0,
+            worker=None,
+            lease_expires_at=None,
+            progress=None,
+            message=None,
+            retry_of=row["retry_of"],
+        )
+        for row in rows
+    ]
+
+
+def _time(now: datetime, moment: Moment | None, past: datetime | None) -> datetime | None:
+    """The time that is meant; `past` where it is not in the future."""
+    if moment is None:
+        return None
+    time = now + moment if isinstance(moment, timedelta) else moment
+    return time if time > now else past
+
+
+def _is_same(found: FullJob, new: NewJob) -> bool:
+    return (found.type, found.priority) == (new.type, new.priority) and (
+        _canonical(found.payload) == _canonical(new.payload)
+    )
+
+
+def _canonical(text: str | None) -> str | None:
+    """JSON text that is equal where the value is: `1.0` is `1`, and the order of keys means nothing."""
+    if text is None:
+        return None
+    return json.dumps(json.loads(text, parse_float=_number), sort_keys=True)
+
+
+def _number(text: str) -> float | int:
+    number = float(text)
+    return int(number) if number.is_integer() else number

@@ -1,0 +1,80 @@
+"""Settle what time has made due: delayed jobs become ready, expired ones fail, overdue runs end.
+
+A claim does it before it looks at the order, and the housekeeper once a second; both in slices, so that no other
+request waits long. It is harmless when it is cut off anywhere, and any number of processes may do it at once.
+"""
+
+from datetime import datetime
+from random import random
+from typing import Any
+
+from sqlalchemy import Connection
+
+from dashboard.core.backoff import backoff
+from dashboard.core.errors import words
+from dashboard.core.job import json_text
+from dashboard.core.transitions import Action
+from dashboard.database import clock
+from dashboard.store import due, runs
+
+SLICE = 200  # jobs of each kind that one call settles
+
+
+def settle(tx: Connection, *, sweeps: bool, limit: int = SLICE) -> int:
+    """Settle at most `limit` of each kind; returns how many. Overdue runs are left alone unless it `sweeps`."""
+    return due.wake(tx, limit) + _expire_jobs(tx, limit) + (_end_overdue_runs(tx, limit) if sweeps else 0)
+
+
+def _expire_jobs(tx: Connection, limit: int) -> int:
+    found = due.expired(tx, limit)
+    now = clock.now(tx) if found else None
+    due.fail(
+        tx,
+        [
+            {"seq": seq, "result": reason_text(f"expired {words(at)} before anybody began it"), "completed_at": now}
+            for seq, at in found
+        ],
+    )
+    return len(found)
+
+
+def _end_overdue_runs(tx: Connection, limit: int) -> int:
+    locked = due.overdue(tx, limit)
+    if not locked:
+        return 0
+    open_runs = {run.seq: run for run in runs.known(tx, [(job.seq, "") for job in locked])}
+    now = clock.now(tx)
+    reasons = {seq: _ran_out(run) for seq, run in open_runs.items()}
+    ended = runs.expire(
+        tx,
+        [
+            {"seq": seq, "attempt": run.attempt, "ended_at": now, "reason": reasons[seq]}
+            for seq, run in sorted(open_runs.items())
+        ],
+    )
+    allowed = {job.seq: job.max_attempts for job in locked}
+    failed, again = [], []
+    for seq in sorted(ended):
+        failures = open_runs[seq].failures + 1
+        if failures < (allowed[seq] or 1):
+            again.append({"seq": seq, "run_at": next_attempt(now, failures)})
+        else:
+            failed.append({"seq": seq, "result": reason_text(reasons[seq]), "completed_at": now})
+    runs.finish(tx, Action.FAIL, failed)
+    runs.give_back(tx, again)
+    return len(ended)
+
+
+def _ran_out(run: runs.KnownRun) -> str:
+    return f"the lease ran out; {run.worker or 'its worker'} was last heard of {words(run.heard_at)}"
+
+
+def next_attempt(now: datetime, failures: int) -> datetime:
+    """When a job that failed so often is ready again."""
+    return now + backoff(failures, random())  # noqa: S311
+
+
+def reason_text(reason: str | None) -> str | None:
+    """What a failed job's result is."""
+    result: dict[str, Any] | None = {"reason": reason} if reason else None
+    return json_text(result)

@@ -1,0 +1,406 @@
+"""Runs: the leased attempts of jobs.
+
+On every path the row of jobs is locked before that of its run, and several by ascending seq.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Integer,
+    String,
+    Text,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
+
+from dashboard.core.job import JobStatus
+from dashboard.core.run import FAILURES, HISTORY, FullJob, Outcome, Run
+from dashboard.core.transitions import TRANSITIONS, Action
+from dashboard.database.schema import jobs, runs
+from dashboard.database.statement import Compiled, Many, Now
+
+_SEQ = jobs.c.seq.type
+_TOKEN = String(64)
+
+
+def begin(tx: Connection, rows: list[dict[str, Any]]) -> dict[int, int]:
+    """Open runs; each row has seq, token, worker, lease, started_at and expires_at. The attempt of each, by seq."""
+    return dict(_BEGIN.rows(tx, rows))
+
+
+_earlier = runs.alias("earlier")
+_BEGIN = Many(
+    lambda given: (
+        insert(runs)
+        .from_select(
+            ["seq", "attempt", "token", "worker", "lease", "started_at", "heard_at", "expires_at"],
+            select(
+                given.seq,
+                func.coalesce(
+                    select(func.max(_earlier.c.attempt)).where(_earlier.c.seq == given.seq).scalar_subquery(), 0
+                )
+                + 1,
+                given.token,
+                given.worker,
+                given.lease,
+                given.started_at,
+                given.started_at,
+                given.expires_at,
+            ),
+        )
+        .returning(runs.c.seq, runs.c.attempt)
+    ),
+    seq=_SEQ,
+    token=_TOKEN,
+    worker=String(),
+    lease=Integer(),
+    started_at=DateTime(),
+    expires_at=DateTime(),
+)
+
+
+class LockedJob(NamedTuple):
+    """A job as a call with a token meets it; nobody else changes it meanwhile."""
+
+    id: str
+    seq: int
+    status: str
+    run_at: datetime | None
+    completed_at: datetime | None
+    max_attempts: int | None
+
+
+def lock(tx: Connection, ids: Iterable[str]) -> dict[str, LockedJob]:
+    """The jobs with these ids, locked by ascending seq."""
+    found = map(LockedJob._make, _LOCK.rows(tx, [{"id": each} for each in ids]))
+    return {job.id: job for job in found}
+
+
+def find(tx: Connection, ids: Iterable[str]) -> dict[str, LockedJob]:
+    """The same jobs, not locked."""
+    found = map(LockedJob._make, _FIND.rows(tx, [{"id": each} for each in ids]))
+    return {job.id: job for job in found}
+
+
+def _by_id(given: Any) -> Any:
+    return select(*(jobs.c[name] for name in LockedJob._fields)).where(jobs.c.id == given.id).order_by(jobs.c.seq)
+
+
+_LOCK = Many(lambda given: _by_id(given).with_for_update(of=jobs), id=jobs.c.id.type)
+_FIND = Many(_by_id, id=jobs.c.id.type)
+
+
+class KnownRun(NamedTuple):
+    """A run that a call may be about: it has the call's token, or is open."""
+
+    seq: int
+    attempt: int
+    token: str
+    worker: str | None
+    lease: int
+    started_at: datetime
+    heard_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+    reason: str | None
+    failures: int  # of all the job's runs
+
+
+def known(tx: Connection, pairs: Sequence[tuple[int, str]]) -> list[KnownRun]:
+    """For each (seq, token): the run with this token, and the open one, if there are such. A token may be empty."""
+    return [KnownRun._make(row) for row in _KNOWN.rows(tx, [{"seq": seq, "token": token} for seq, token in pairs])]
+
+
+_failed = runs.alias("failed")
+_FAILURES = (
+    select(func.count())
+    .select_from(_failed)
+    .where(_failed.c.seq == runs.c.seq, _failed.c.outcome.in_([literal_column(f"'{each}'") for each in FAILURES]))
+    .scalar_subquery()
+)
+_KNOWN = Many(
+    lambda given: select(*(runs.c[name] for name in KnownRun._fields[:-1]), _FAILURES).where(
+        runs.c.seq == given.seq, or_(runs.c.token == given.token, runs.c.ended_at.is_(None))
+    ),
+    seq=_SEQ,
+    token=_TOKEN,
+)
+
+
+class OpenRun(NamedTuple):
+    """Who holds a job, and until when."""
+
+    worker: str | None
+    expires_at: datetime
+
+
+def open_run(tx: Connection, job_id: str) -> OpenRun | None:
+    """Who holds this job by a lease."""
+    rows = _OPEN.rows(tx, id=job_id)
+    return OpenRun._make(rows[0]) if rows else None
+
+
+_OPEN = Compiled(
+    select(runs.c.worker, runs.c.expires_at)
+    .join(jobs, jobs.c.seq == runs.c.seq)
+    .where(jobs.c.id == bindparam("id"), runs.c.ended_at.is_(None))
+)
+
+
+def under(tx: Connection, token: str) -> list[KnownRun]:
+    """All runs under this token, open ones and ended ones."""
+    return [KnownRun._make(row) for row in _UNDER.rows(tx, token=token)]
+
+
+_UNDER = Compiled(
+    select(*(runs.c[name] for name in KnownRun._fields[:-1]), literal_column("0"))
+    .where(runs.c.token == bindparam("token"))
+    .order_by(runs.c.seq)
+)
+
+
+def ids_under(tx: Connection, token: str) -> list[str]:
+    """The ids of the jobs that are held under this token, by ascending seq."""
+    return [job_id for (job_id,) in _IDS_UNDER.rows(tx, token=token)]
+
+
+_IDS_UNDER = Compiled(
+    select(jobs.c.id)
+    .join(runs, runs.c.seq == jobs.c.seq)
+    .where(runs.c.token == bindparam("token"), runs.c.ended_at.is_(None))
+    .order_by(jobs.c.seq)
+)
+
+
+def hear(tx: Connection, rows: list[dict[str, Any]]) -> list[tuple[int, int, datetime]]:
+    """Prolong open runs: (seq, attempt, expires_at) of those that were. A run never ends earlier than it would have.
+
+    Each row has seq, token, lease, heard_at, expires_at, progress and message; None of the last two leaves the old.
+    """
+    return [(seq, attempt, at) for seq, attempt, at in _HEAR.rows(tx, rows)]
+
+
+_HEAR = Many(
+    lambda given: (
+        update(runs)
+        .where(runs.c.seq == given.seq, runs.c.token == given.token, runs.c.ended_at.is_(None))
+        .values(
+            heard_at=given.heard_at,
+            lease=given.lease,
+            expires_at=case((runs.c.expires_at > given.expires_at, runs.c.expires_at), else_=given.expires_at),
+            progress=func.coalesce(given.progress, runs.c.progress),
+            message=func.coalesce(given.message, runs.c.message),
+        )
+        .returning(runs.c.seq, runs.c.attempt, runs.c.expires_at)
+    ),
+    seq=_SEQ,
+    token=_TOKEN,
+    lease=Integer(),
+    heard_at=DateTime(),
+    expires_at=DateTime(),
+    progress=Integer(),
+    message=String(),
+)
+
+
+def end(tx: Connection, rows: list[dict[str, Any]]) -> None:
+    """End open runs; each row has seq, attempt, ended_at, outcome and reason."""
+    _END.rows(tx, rows)
+
+
+_END = Many(
+    lambda given: (
+        update(runs)
+        .where(runs.c.seq == given.seq, runs.c.attempt == given.attempt, runs.c.ended_at.is_(None))
+        .values(ended_at=given.ended_at, outcome=given.outcome, reason=given.reason)
+    ),
+    seq=_SEQ,
+    attempt=Integer(),
+    ended_at=DateTime(),
+    outcome=String(),
+    reason=runs.c.reason.type,
+)
+
+
+def expire(tx: Connection, rows: list[dict[str, Any]]) -> list[int]:
+    """End runs whose lease ran out, and only those; each row has seq, attempt, ended_at and reason. The seqs ended."""
+    return [seq for (seq,) in _EXPIRE.rows(tx, rows)]
+
+
+_EXPIRE = Many(
+    lambda given: (
+        update(runs)
+        .where(
+            runs.c.seq == given.seq,
+            runs.c.attempt == given.attempt,
+            runs.c.ended_at.is_(None),
+            runs.c.expires_at <= Now(),  # a heartbeat may have come between the look and this
+        )
+        .values(ended_at=given.ended_at, outcome=literal_column(f"'{Outcome.EXPIRED}'"), reason=given.reason)
+        .returning(runs.c.seq)
+    ),
+    seq=_SEQ,
+    attempt=Integer(),
+    ended_at=DateTime(),
+    reason=runs.c.reason.type,
+)
+
+
+def take_away(tx: Connection, job_id: str, now: datetime, reason: str | None) -> None:
+    """End the job's open run, if there is one: the job was ended without its token."""
+    _TAKE_AWAY.rows(tx, id=job_id, ended_at=now, reason=reason)
+
+
+_TAKE_AWAY = Compiled(
+    update(runs)
+    .where(
+        runs.c.seq == select(jobs.c.seq).where(jobs.c.id == bindparam("id")).scalar_subquery(),
+        runs.c.ended_at.is_(None),
+    )
+    .values(
+        ended_at=bindparam("ended_at"),
+        outcome=literal_column(f"'{Outcome.TAKEN}'"),
+        reason=bindparam("reason", type_=runs.c.reason.type),
+    )
+)
+
+
+def _status(action: Action) -> ColumnElement[str]:
+    return literal_column(f"'{TRANSITIONS[action].target}'")
+
+
+def finish(tx: Connection, action: Action, rows: list[dict[str, Any]]) -> None:
+    """End RUNNING jobs for good, by COMPLETE or FAIL; each row has seq, result and completed_at."""
+    if rows:
+        _FINISH[action].rows(tx, rows)
+
+
+_FINISH = {
+    action: Many(
+        lambda given, action=action: (
+            update(jobs)  # type: ignore[misc]
+            .where(jobs.c.seq == given.seq, jobs.c.status == literal_column(f"'{JobStatus.RUNNING}'"))
+            .values(status=_status(action), result=given.result, completed_at=given.completed_at)
+        ),
+        seq=_SEQ,
+        result=Text(),
+        completed_at=DateTime(),
+    )
+    for action in (Action.COMPLETE, Action.FAIL)
+}
+
+
+def give_back(tx: Connection, rows: list[dict[str, Any]]) -> None:
+    """Make RUNNING jobs PENDING again, which then do not expire; each row has seq and run_at (None: ready at once)."""
+    if rows:
+        _GIVE_BACK.rows(tx, rows)
+
+
+_GIVE_BACK = Many(
+    lambda given: (
+        update(jobs)
+        .where(jobs.c.seq == given.seq, jobs.c.status == literal_column(f"'{JobStatus.RUNNING}'"))
+        .values(status=_status(Action.RELEASE), started_at=None, run_at=given.run_at, expires_at=None)
+    ),
+    seq=_SEQ,
+    run_at=DateTime(),
+)
+
+
+def full(tx: Connection, ids: Sequence[str]) -> dict[str, FullJob]:
+    """The jobs with these ids and their current or last runs."""
+    found = map(FullJob._make, _FULL.rows(tx, [{"id": each} for each in ids]))
+    return {job.id: job for job in found}
+
+
+_last = runs.alias("last")
+_own = [jobs.c[name] for name in FullJob._fields[:9]]
+
+
+def full_columns() -> list[ColumnElement[Any]]:
+    """FullJob's, of jobs joined with `last_run`."""
+    is_open = _last.c.ended_at.is_(None)
+    return [
+        *_own,
+        jobs.c.run_at,
+        jobs.c.expires_at,
+        jobs.c.max_attempts,
+        func.coalesce(_last.c.attempt, 0),
+        case((is_open, _last.c.worker)),
+        case((is_open, _last.c.expires_at)),
+        _last.c.progress,
+        _last.c.message,
+        jobs.c.retry_of,
+    ]
+
+
+def with_last_run(statement: Any) -> Any:
+    """The statement about jobs, each joined with its last run."""
+    newest = runs.alias("newest")
+    number = select(func.max(newest.c.attempt)).where(newest.c.seq == jobs.c.seq).scalar_subquery()
+    return statement.select_from(jobs.outerjoin(_last, (_last.c.seq == jobs.c.seq) & (_last.c.attempt == number)))
+
+
+_FULL = Many(lambda given: with_last_run(select(*full_columns())).where(jobs.c.id == given.id), id=jobs.c.id.type)
+
+
+def history(tx: Connection, job_id: str) -> list[Run]:
+    """The last runs of the job, oldest first."""
+    return [Run._make(row) for row in reversed(_HISTORY.rows(tx, id=job_id, limit=HISTORY))]
+
+
+_HISTORY = Compiled(
+    select(*(runs.c[name] for name in Run._fields))
+    .join(jobs, jobs.c.seq == runs.c.seq)
+    .where(jobs.c.id == bindparam("id"))
+    .order_by(runs.c.attempt.desc())
+    .limit(bindparam("limit"))
+)
+
+
+def lock_token(tx: Connection, token: str) -> None:
+    """On PostgreSQL: have two claims with the same key take turns. On SQLite a transaction that writes is alone."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:token, 0))"), {"token": token})
+
+
+class Worker(NamedTuple):
+    """A worker that holds jobs."""
+
+    worker: str | None
+    running: int
+    oldest_started_at: datetime
+    heard_at: datetime
+    lease_expires_at: datetime
+
+
+def workers(tx: Connection) -> list[Worker]:
+    """Who holds jobs now, by name; `lease_expires_at` is the first of theirs to end."""
+    return [Worker._make(row) for row in _WORKERS.rows(tx)]
+
+
+_WORKERS = Compiled(
+    select(
+        runs.c.worker,
+        func.count(),
+        func.min(runs.c.started_at),
+        func.max(runs.c.heard_at),
+        func.min(runs.c.expires_at),
+    )
+    .where(runs.c.ended_at.is_(None))
+    .group_by(runs.c.worker)
+    .order_by(runs.c.worker)
+)
