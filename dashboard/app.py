@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 from dashboard import errors
-from dashboard.api import jobs, openapi
+from dashboard.api import claims, jobs, openapi, runs
 from dashboard.cli import demo
 from dashboard.config import Settings
 from dashboard.core.claim_queue import ClaimQueue
@@ -17,6 +17,7 @@ from dashboard.database.group_commit import GROUP_MAX
 from dashboard.ops import health
 from dashboard.security import access, bodies, cross_site, headers, hosts
 from dashboard.services.grace import Grace
+from dashboard.services.waiting import WaitingRoom
 from dashboard.web import assets, filters, fragments, pages, sign_in
 
 CHECKS = (
@@ -55,7 +56,9 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     transactions.init_app(app)
     headers.init_app(app, settings)
     errors.init_app(app)
-    for room in (sign_in, jobs, openapi, health, pages, fragments, filters, assets, demo):
+    app.extensions["waiting"] = WaitingRoom(app)
+    app.register_blueprint(runs.workers_bp)
+    for room in (sign_in, jobs, claims, runs, openapi, health, pages, fragments, filters, assets, demo):
         app.register_blueprint(room.bp)
     migrate.init_app(app)
     access.init_app(app, settings)

@@ -6,7 +6,14 @@ from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException, Unauthorized
 
 from dashboard.api.operation import InvalidRequestError
-from dashboard.core.errors import ActionRefusedError, JobError
+from dashboard.core.errors import (
+    JobError,
+    JobNotFoundError,
+    KeyUsedError,
+    LeasedError,
+    LeaseLostError,
+    NoPendingJobsError,
+)
 from dashboard.database.errors import UNAVAILABLE, TookTooLongError, UnusableDatabaseError
 from dashboard.http.answers import JSON, json_answer
 from dashboard.security.cross_site import SAFE_METHODS
@@ -16,7 +23,7 @@ from dashboard.web.fragments import JOBS_CHANGED, toast
 BUSY = "The database is busy or cannot be reached. Look whether it was done before you try again."
 TOOK_TOO_LONG = "The search took too long and was stopped. Choose a type or a status too, and search for that."
 RETRY_AFTER = "2"  # seconds
-JSON_PATHS = ("/jobs/", "/openapi.json/", "/healthz/", "/readyz/")
+JSON_PATHS = ("/jobs/", "/openapi.json/", "/healthz/", "/readyz/", "/workers/")
 
 
 def init_app(app: Flask) -> None:
@@ -30,10 +37,16 @@ def init_app(app: Flask) -> None:
 
 
 def _job_error(error: JobError) -> Response:
-    response = _refusal(400 if isinstance(error, ActionRefusedError) else 404, str(error))
+    response = _refusal(_status(error), str(error))
     if _is_for_htmx() and request.method not in SAFE_METHODS:  # a GET that triggers would ask again without end
         response.headers["HX-Trigger"] = JOBS_CHANGED  # another client was faster: the row is to show it
     return response
+
+
+def _status(error: JobError) -> int:
+    if isinstance(error, JobNotFoundError | NoPendingJobsError):
+        return 404
+    return 409 if isinstance(error, LeaseLostError | LeasedError | KeyUsedError) else 400
 
 
 def _invalid_request(error: InvalidRequestError) -> Response:

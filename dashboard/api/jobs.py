@@ -1,53 +1,101 @@
-"""The JSON endpoints."""
+"""The JSON endpoints that create and read jobs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from flask import Blueprint, Flask, Response
 from werkzeug.routing import BaseConverter
 
-from dashboard.api import schemas
-from dashboard.api.operation import operation
-from dashboard.core.job import Job
+from dashboard.api import schemas, words
+from dashboard.api.operation import idempotency_key, operation
+from dashboard.core.job import Job, NewJob
+from dashboard.core.run import FullJob
 from dashboard.current import this_app
 from dashboard.database.transactions import asking, reading
-from dashboard.http.answers import json_answer, json_bytes, json_response
-from dashboard.services import claims
+from dashboard.http.answers import job_keys, json_answer, json_bytes, json_response
+from dashboard.security import access
+from dashboard.services import claims, waiting
+from dashboard.services import create as creation
 from dashboard.services import jobs as job_service
-from dashboard.store import counts, listing
+from dashboard.store import counts, listing, runs
 from dashboard.store import jobs as job_store
 
 bp = Blueprint("api", __name__, url_prefix="/jobs")
 
 
 class JobIdConverter(BaseConverter):
-    """Any text but `claim`, which takes a POST alone: a GET of it is 405, not the job of that name."""
+    """Any text but the names that take a POST alone: a GET of one is 405, not the job of that name."""
 
-    regex = r"(?!claim\Z)[^/]+"
+    regex = r"(?!(?:claim|batch|report|release)\Z)[^/]+"
     part_isolating = True  # in a path of its own, although there is a slash in the expression
 
 
 bp.record_once(lambda state: state.app.url_map.converters.update(job_id=JobIdConverter))
 
+KEY = r"[!-~]{1,255}"
+KEY_FORM = "An Idempotency-Key is 1 to 255 visible ASCII characters"
+
 
 @bp.post("", strict_slashes=False)
-@operation(answer=schemas.Job, status=201, body=schemas.JobCreate)
-def create(body: schemas.JobCreate) -> Job:
+@operation(
+    answer=schemas.Job | words.FullJob,
+    status=201,
+    body=words.FullJobCreate,
+    refuses=(409,),
+    key="A repeat with the same key and content creates nothing, and answers 200 and the job as it is now",
+)
+def create(body: words.FullJobCreate) -> Response | Job | FullJob:
     """Create a job. It starts PENDING."""
-    return job_service.create(body.type, body.payload, body.priority or 0)
+    key = idempotency_key(KEY, KEY_FORM)
+    if key is None and not body.is_full:
+        return job_service.create(body.type, body.payload, body.priority or 0)
+    if key is None:
+        return creation.create_full(_new(body))
+    job, is_new = creation.create_once(_new(body), key, access.caller() or "")
+    return json_response(job if body.is_full else _nine(job), 201 if is_new else 200)
+
+
+@bp.post("/batch")
+@operation(
+    answer=list[schemas.Job | words.FullJob],
+    status=201,
+    body=words.Batch,
+    refuses=(409,),
+    key="A repeat with the same key and jobs creates nothing, and answers 200 and the jobs as they are now",
+)
+def batch(body: words.Batch) -> Response:
+    """Create up to 1,000 jobs, all or none. The answer has them in their order."""
+    key = idempotency_key(KEY, KEY_FORM)
+    new, is_new = [_new(item) for item in body.root], True
+    if key is None:
+        jobs = creation.create_many(new)
+    else:
+        jobs, is_new = creation.create_many_once(new, key, access.caller() or "")
+    shown = [job if item.is_full else _nine(job) for job, item in zip(jobs, body.root, strict=True)]
+    return json_response(shown, 201 if is_new else 200)
+
+
+def _new(body: words.FullJobCreate) -> NewJob:
+    return NewJob(body.type, body.payload, body.priority or 0, body.run_at, body.expires_at, body.max_attempts)
+
+
+def _nine(job: FullJob) -> Job:
+    return Job._make(job[: len(Job._fields)])
 
 
 @bp.get("", strict_slashes=False)
-@operation(answer=list[schemas.Job], query=schemas.ListQuery, refuses=(404,))
-def jobs(query: schemas.ListQuery) -> list[Job] | Response:
+@operation(answer=list[schemas.Job | words.FullJob], query=words.ListQuery, refuses=(404,))
+def jobs(query: words.ListQuery) -> Sequence[Job | FullJob] | Response:
     """The newest jobs, newest first. For the next page, `before` is the id of the last one."""
+    newest = listing.newest_full if query.full else listing.newest
     with asking() as tx:
         before = None if query.before is None else listing.seq_of(tx, query.before)
-        found = listing.newest(tx, query.status, query.limit, before)
+        found: Sequence[Job | FullJob] = newest(tx, query.status, query.limit, before)
     long = listing.cut(found)
     return json_answer(_in_slices(this_app(), found, long), 200) if long else found
 
 
-def _in_slices(app: Flask, found: list[Job], long: set[str]) -> Iterator[bytes]:
+def _in_slices(app: Flask, found: Sequence[Job | FullJob], long: set[str]) -> Iterator[bytes]:
     """The array, its long jobs read one by one while it is sent: a thousand of them do not fit into memory.
 
     No connection is held meanwhile. Where one cannot be read, the array has no end and the server cuts the connection.
@@ -59,13 +107,6 @@ def _in_slices(app: Flask, found: list[Job], long: set[str]) -> Iterator[bytes]:
                 job = listing.whole(tx, job)
         yield b"," * bool(place) + json_bytes(job)
     yield b"]"
-
-
-@bp.post("/claim")
-@operation(answer=schemas.Job, refuses=(404,))
-def claim() -> Job:
-    """Claim the next job: the highest priority first, and of those the oldest. It is RUNNING then."""
-    return claims.claim()
 
 
 @bp.get("/queue")
@@ -93,29 +134,20 @@ def summary() -> dict[str, int]:
 
 
 @bp.get("/<job_id:job_id>")
-@operation(answer=schemas.Job, refuses=(404,))
-def job(job_id: str) -> Job:
-    """One job."""
+@operation(answer=words.JobWithAttempts | schemas.Job, query=words.JobQuery, refuses=(404,))
+def job(job_id: str, query: words.JobQuery) -> Job | dict[str, Any]:
+    """One job; with `wait`, when it is finished or the time is up."""
+    if query.wait:
+        waiting.room().wait_for_end(job_id, query.wait)
     with asking() as tx:
-        return job_store.get(tx, job_id)
+        if not query.full:
+            return job_store.get(tx, job_id)
+        job = runs.get_full(tx, job_id)
+        return {**job_keys(job), "attempts": [run._asdict() for run in runs.history(tx, job_id)]}
 
 
-@bp.post("/<job_id>/process")
-@operation(answer=schemas.Job, refuses=(400, 404))
-def process(job_id: str) -> Job:
-    """Start this PENDING job. It is RUNNING then."""
-    return job_service.process(job_id)
-
-
-@bp.post("/<job_id>/complete")
-@operation(answer=schemas.Job, body=schemas.JobComplete, refuses=(400, 404))
-def complete(job_id: str, body: schemas.JobComplete) -> Job:
-    """Complete this RUNNING job. The body may be left out."""
-    return job_service.complete(job_id, body.result)
-
-
-@bp.post("/<job_id>/fail")
-@operation(answer=schemas.Job, query=schemas.FailQuery, refuses=(400, 404))
-def fail(job_id: str, query: schemas.FailQuery) -> Job:
-    """Fail this RUNNING job, or call this PENDING one off. The reason becomes its result."""
-    return job_service.fail(job_id, query.reason)
+@bp.post("/<job_id>/retry")
+@operation(answer=words.FullJob, status=201, refuses=(400, 404))
+def retry(job_id: str) -> FullJob:
+    """Run this finished job again: a new job with its type, payload and priority."""
+    return job_service.retry(job_id)

@@ -17,6 +17,7 @@ REFS = "#/components/schemas/{model}"
 REFUSALS = {
     400: ("The job's status forbids it", schemas.Refusal),
     404: ("No such job, or none to claim", schemas.Refusal),
+    409: ("The job is held by another, or the key belongs to something else", schemas.Refusal),
     422: ("The request is not of the form above", schemas.InvalidRequest),
 }
 

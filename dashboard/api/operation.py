@@ -4,7 +4,8 @@ from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
-from typing import Any
+from re import fullmatch
+from typing import Any, get_origin
 from urllib.parse import parse_qsl
 
 from flask import Request, Response
@@ -16,7 +17,7 @@ from dashboard.http.answers import JSON, json_response
 from dashboard.http.json_text import parse_json
 from dashboard.security.bodies import body_length, body_too_long
 
-PROBLEMS_MAX = 100  # that one refusal tells: it must not be many times as long as the request
+PROBLEMS_MAX = 1_000  # that one refusal tells: it must not be many times as long as the request
 
 Problem = dict[str, Any]  # type, loc, msg, input: as FastAPI and pydantic name them
 
@@ -39,6 +40,7 @@ class Operation:
     query: type[BaseModel] | None = None
     refuses: tuple[int, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()  # name and meaning of the answer's own
+    key: str | None = None  # what an Idempotency-Key does here, where it does something
 
     @cached_property
     def body_required(self) -> bool:
@@ -94,7 +96,16 @@ def _reader(op: Operation) -> Callable[[], dict[str, Any]]:
     return read
 
 
-def _query(asked: Request, model: type[BaseModel]) -> dict[str, str | bytes]:
+def idempotency_key(pattern: str, form: str) -> str | None:
+    """The request's Idempotency-Key, if it has one; raises InvalidRequestError where it is not of this form."""
+    key = this_request().headers.get("Idempotency-Key")
+    if key is not None and not fullmatch(pattern, key):
+        problem = {"type": "string_pattern_mismatch", "loc": ["header", "Idempotency-Key"], "msg": form, "input": key}
+        raise InvalidRequestError([problem])
+    return key
+
+
+def _query(asked: Request, model: type[BaseModel]) -> dict[str, Any]:
     """The query's values that the model knows; what it does not know is passed over, as FastAPI does.
 
     A value that is not UTF-8 stays bytes, which pydantic refuses. Werkzeug would make another text of it.
@@ -102,13 +113,16 @@ def _query(asked: Request, model: type[BaseModel]) -> dict[str, str | bytes]:
     if not asked.query_string:
         return {}
     pairs = parse_qsl(asked.query_string.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
-    values: dict[str, str | bytes] = {}
-    for name in model.model_fields:
-        given = [value for key, value in pairs if key == name]
-        if len(given) > 1:
+    values: dict[str, Any] = {}
+    for field_name, field in model.model_fields.items():
+        name = field.alias or field_name
+        given = [_text(value.encode("latin-1")) for key, value in pairs if key == name]
+        if get_origin(field.annotation) is list:
+            values[name] = given
+        elif len(given) > 1:
             raise ValueError(f"{name} is given more than once")
-        if given:
-            values[name] = _text(given[0].encode("latin-1"))
+        elif given:
+            values[name] = given[0]
     return values
 
 

@@ -30,7 +30,7 @@ def _object_text(value: Any) -> str | None:
     return json_text(value)
 
 
-def _without_nul(value: str) -> str:
+def without_nul(value: str) -> str:
     if "\x00" in value:
         raise ValueError("a NUL character cannot be stored")
     return value
@@ -45,7 +45,7 @@ JobType = Annotated[
     str,
     Strict(),
     Field(min_length=1, max_length=TYPE_MAX, json_schema_extra={"pattern": "^[^\\u0000]*$"}),
-    AfterValidator(_without_nul),
+    AfterValidator(without_nul),
 ]
 
 
@@ -106,7 +106,7 @@ class FailQuery(BaseModel):
     reason: str | None = None
 
 
-_Time = Annotated[
+Time = Annotated[
     datetime,
     WithJsonSchema({"type": "string", "examples": ["2026-01-01T12:00:00.123456"], "description": "UTC, ISO 8601"}),
 ]
@@ -121,9 +121,9 @@ class Job(BaseModel):
     priority: int
     status: JobStatus
     result: dict[str, Any] | None
-    created_at: _Time
-    started_at: _Time | None
-    completed_at: _Time | None
+    created_at: Time
+    started_at: Time | None
+    completed_at: Time | None
 
 
 class QueueEntry(BaseModel):
@@ -131,7 +131,7 @@ class QueueEntry(BaseModel):
 
     job_id: UUID
     priority: int
-    created_at: _Time
+    created_at: Time
 
 
 class Summary(BaseModel):

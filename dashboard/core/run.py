@@ -11,6 +11,9 @@ ATTEMPTS_MAX = 100
 MESSAGE_MAX = 200  # characters
 DELAY_MAX = 2_592_000  # seconds that a job may be put off by its worker
 AHEAD_MAX = 315_360_000  # seconds that a creator may put a job off: ten years
+TYPES_MAX = 20  # that one claim asks for
+CLAIM_MAX = 100  # jobs of one claim
+WAIT_MAX = 25  # seconds that a request may wait
 HISTORY = 50  # runs that one job tells
 
 

@@ -38,7 +38,7 @@ class PlainText(TypeDecorator[str]):
 class JobId(PlainText):
     """An id, compared as the text that it is: no id has a NUL or an U+FFFD."""
 
-    impl = String(36)
+    impl = String(36)  # type: ignore[assignment]
     cache_ok = True
 
 

@@ -7,6 +7,7 @@ import orjson
 from flask import Response
 
 from dashboard.core.job import Job
+from dashboard.core.run import FullJob, LeasedJob
 
 JSON = "application/json"
 
@@ -41,11 +42,18 @@ def json_bytes(value: Any) -> bytes:
 
 
 def _job(value: Any) -> dict[str, Any]:
-    """A Job as its nine keys: what is stored as JSON text goes out as it is."""
-    if not isinstance(value, Job):
+    """A job as its keys: what is stored as JSON text goes out as it is."""
+    if isinstance(value, LeasedJob):
+        return {**_job(value.job), "token": value.token}
+    if not isinstance(value, Job | FullJob):
         raise TypeError
     fields = value._asdict()
     for key in ("payload", "result"):
         if fields[key] is not None:
             fields[key] = orjson.Fragment(fields[key])
     return fields
+
+
+def job_keys(job: FullJob) -> dict[str, Any]:
+    """Its keys, for an answer that adds more."""
+    return _job(job)

@@ -22,7 +22,7 @@ OPEN_TO_ALL = {"access.sign_in", "access.sign_out"}
 
 ASKS_TO_ACT = {"pages.new", "pages.ask", "fragments.new", "fragments.ask"}  # reads that only lead to an act
 
-ROLE, USER = "dashboard.role", "dashboard.user"  # where the request's environ has who asks
+ROLE, USER, CALLER = "dashboard.role", "dashboard.user", "dashboard.caller"  # where the request's environ has who asks
 
 
 class Access(NamedTuple):
@@ -57,6 +57,12 @@ def signed_in_as() -> str | None:
     return name
 
 
+def caller() -> str | None:
+    """The name of the token or of the person; None where all is open."""
+    name: str | None = this_request().environ.get(CALLER)
+    return name
+
+
 def guard(app: Flask, request: Request) -> None:
     """Refuse what whoever asks may not do."""
     if request.endpoint in NOT_ASKED:
@@ -78,9 +84,10 @@ def _role(access: Access, request: Request) -> Role | None:
     if kind.lower() == "bearer":
         sent = sha256(token.strip().encode()).digest()
         matches = [each for each in access.tokens if compare_digest(sent, sha256(each.secret.encode()).digest())]
+        request.environ[CALLER] = matches[0].name if matches else None
         return matches[0].role if matches else None
     user = sessions.user(access.users) if access.users else None
-    request.environ[USER] = user and user.name
+    request.environ[USER] = request.environ[CALLER] = user and user.name
     return user.role if user else None
 
 

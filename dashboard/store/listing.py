@@ -27,10 +27,12 @@ from sqlalchemy import (
 
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job, JobStatus
+from dashboard.core.run import FullJob
 from dashboard.database.deadline import at_most
 from dashboard.database.matching import contains
 from dashboard.database.schema import BY_AGE, jobs
 from dashboard.database.statement import Compiled
+from dashboard.store import runs
 from dashboard.store.jobs import get, has_status, in_claim_order
 
 
@@ -52,12 +54,12 @@ def newest(tx: Connection, status: JobStatus | None, limit: int, before: int | N
     return [Job._make(row) for row in _JOBS[status, "before" if place else "newest"].rows(tx, **place, limit=limit)]
 
 
-def cut(found: list[Job]) -> set[str]:
+def cut(found: Sequence[Job | FullJob]) -> set[str]:
     """The ids of those jobs of a list whose payload or result is cut; `whole` reads them."""
     return {job.id for job in found if len(job.payload or "") > SHORT_MAX or len(job.result or "") > SHORT_MAX}
 
 
-def whole(tx: Connection, job: Job) -> Job:
+def whole(tx: Connection, job: Job | FullJob) -> Job | FullJob:
     """The job as it was when it was listed: a payload never changes, nor does a result that there is.
 
     Raises JobNotFoundError.
@@ -93,6 +95,24 @@ def _short(column: Column[str]) -> ColumnElement[str]:
 _LISTED = {name: jobs.c[name] for name in Job._fields} | {name: _short(jobs.c[name]) for name in ("payload", "result")}
 
 _JOBS = _paged([*_LISTED.values()])
+
+
+def newest_full(tx: Connection, status: JobStatus | None, limit: int, before: int | None = None) -> list[FullJob]:
+    """The same with what leases and schedules add."""
+    place = {} if before is None else {"place": before}
+    rows = _FULL_JOBS[status, "before" if place else "newest"].rows(tx, **place, limit=limit)
+    return [FullJob._make(row) for row in rows]
+
+
+_FULL_JOBS = {
+    (status, side): Compiled(
+        runs.with_last_run(_ordered(status, side).with_only_columns(*runs.full_columns(_LISTED))).limit(
+            bindparam("limit")
+        )
+    )
+    for status in (None, *JobStatus)
+    for side in ("newest", "before")
+}
 
 
 class JobLine(NamedTuple):

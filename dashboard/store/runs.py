@@ -3,7 +3,7 @@
 On every path the row of jobs is locked before that of its run, and several by ascending seq.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -25,7 +25,8 @@ from sqlalchemy import (
     update,
 )
 
-from dashboard.core.job import JobStatus
+from dashboard.core.errors import JobNotFoundError
+from dashboard.core.job import Job, JobStatus
 from dashboard.core.run import FAILURES, HISTORY, FullJob, Outcome, Run
 from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.database.schema import jobs, runs
@@ -327,14 +328,14 @@ def full(tx: Connection, ids: Sequence[str]) -> dict[str, FullJob]:
 
 
 _last = runs.alias("last")
-_own = [jobs.c[name] for name in FullJob._fields[:9]]
+_own = {name: jobs.c[name] for name in Job._fields}
 
 
-def full_columns() -> list[ColumnElement[Any]]:
-    """FullJob's, of jobs joined with `last_run`."""
+def full_columns(own: Mapping[str, ColumnElement[Any]] = _own) -> list[ColumnElement[Any]]:
+    """FullJob's, of jobs joined with their last runs; the nine keys' are given where they are not the table's."""
     is_open = _last.c.ended_at.is_(None)
     return [
-        *_own,
+        *own.values(),
         jobs.c.run_at,
         jobs.c.expires_at,
         jobs.c.max_attempts,
@@ -357,6 +358,13 @@ def with_last_run(statement: Any) -> Any:
 _FULL = Many(lambda given: with_last_run(select(*full_columns())).where(jobs.c.id == given.id), id=jobs.c.id.type)
 
 
+def get_full(tx: Connection, job_id: str) -> FullJob:
+    """One of them; raises JobNotFoundError."""
+    if job := full(tx, [job_id]).get(job_id):
+        return job
+    raise JobNotFoundError
+
+
 def history(tx: Connection, job_id: str) -> list[Run]:
     """The last runs of the job, oldest first."""
     return [Run._make(row) for row in reversed(_HISTORY.rows(tx, id=job_id, limit=HISTORY))]
@@ -375,6 +383,17 @@ def lock_token(tx: Connection, token: str) -> None:
     """On PostgreSQL: have two claims with the same key take turns. On SQLite a transaction that writes is alone."""
     if tx.dialect.name == "postgresql":
         tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:token, 0))"), {"token": token})
+
+
+def finished(tx: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of these jobs that are finished, or gone."""
+    going_on = {job_id for (job_id,) in _GOING_ON.rows(tx, [{"id": job_id} for job_id in ids])}
+    return set(ids) - going_on
+
+
+_GOING_ON = Many(
+    lambda given: select(jobs.c.id).where(jobs.c.id == given.id, jobs.c.completed_at.is_(None)), id=String()
+)
 
 
 class Worker(NamedTuple):

@@ -1,0 +1,64 @@
+"""The JSON endpoints that take a job: the next one, or this one."""
+
+from secrets import token_urlsafe
+from typing import Any
+
+from flask import Blueprint, request
+
+from dashboard.api import schemas, words
+from dashboard.api.operation import idempotency_key, operation
+from dashboard.core.errors import NoPendingJobsError
+from dashboard.core.job import Job
+from dashboard.core.run import TOKEN, Lease, LeasedJob
+from dashboard.http.client import is_there
+from dashboard.security import access
+from dashboard.services import claims, waiting
+from dashboard.services import jobs as job_service
+
+bp = Blueprint("claims", __name__, url_prefix="/jobs")
+
+KEY_FORM = "With lease an Idempotency-Key is 16 to 64 of A-Z a-z 0-9 _ -"
+KEY_DOES = "With `lease` it becomes the token; a repeat answers the jobs that are still held under it"
+
+
+@bp.post("/claim")
+@operation(
+    answer=schemas.Job | words.LeasedJob | list[schemas.Job | words.LeasedJob],
+    query=words.ClaimQuery,
+    refuses=(404, 409),
+    key=KEY_DOES,
+)
+def claim(query: words.ClaimQuery) -> Any:
+    """Claim the next job: the highest priority first, and of those the oldest. It is RUNNING then."""
+    limit = query.limit or 1
+    lease, is_key = _lease(query)
+    environ = request.environ
+
+    def attempt() -> Any:
+        return claims.lease(limit, query.type, lease, is_key=is_key) if lease else claims.claim_many(limit, query.type)
+
+    found = waiting.room().wait_for_job(attempt, query.type, query.wait, lambda: is_there(environ))
+    if query.limit is not None:
+        return found or []
+    if not found:
+        raise NoPendingJobsError
+    return found[0]
+
+
+@bp.post("/<job_id>/process")
+@operation(answer=schemas.Job | words.LeasedJob, query=words.ProcessQuery, refuses=(400, 404, 409), key=KEY_DOES)
+def process(job_id: str, query: words.ProcessQuery) -> Job | LeasedJob:
+    """Start this PENDING job. It is RUNNING then."""
+    lease, is_key = _lease(query)
+    if lease is None:
+        return job_service.process(job_id)
+    return claims.process(job_id, lease, is_key=is_key)
+
+
+def _lease(query: words.ClaimQuery | words.ProcessQuery) -> tuple[Lease | None, bool]:
+    """The lease that is asked for, and whether its token is the client's key."""
+    if query.lease is None:
+        return None, False
+    key = idempotency_key(TOKEN, KEY_FORM)
+    worker = query.worker or access.caller()
+    return Lease(query.lease, key or token_urlsafe(16), worker, query.attempts or 1), key is not None

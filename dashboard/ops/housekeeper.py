@@ -1,0 +1,56 @@
+"""Once a second in each process: what time has made due is settled, so that it happens though nobody claims."""
+
+from collections.abc import Callable
+from random import random
+from threading import Thread
+from time import sleep
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from dashboard.database import clock
+from dashboard.database.errors import DatabaseBusyError
+from dashboard.database.transactions import asking, write
+from dashboard.services.claims import this_grace
+from dashboard.services.settle import SLICE, settle
+from dashboard.services.waiting import WaitingRoom
+from dashboard.store import due
+
+INTERVAL = 1.0  # seconds
+PAUSE = 0.01  # seconds between two slices, for other requests
+
+
+def start(app: Flask) -> None:
+    """Keep house beside the requests of this process; under gevent that is a greenlet."""
+    Thread(target=run, args=(app,), name="housekeeper", daemon=True).start()
+
+
+def run(app: Flask, is_stopped: Callable[[], bool] = lambda: False) -> None:
+    """Keep house until the process ends. A round that fails is tried again with the next one."""
+    while not is_stopped():
+        sleep(INTERVAL * (0.75 + random() / 2))  # noqa: S311
+        with app.app_context():
+            keep(app)
+
+
+def keep(app: Flask) -> int:
+    """One round; returns how many jobs were settled. Where the database is away the time of grace begins again."""
+    grace, total = this_grace(), 0
+    room: WaitingRoom = app.extensions["waiting"]
+    try:
+        while True:
+            with asking() as tx:
+                grace.watch(clock.now(tx))
+                sweeps = grace.is_over()
+                if not due.is_due(tx, sweeps=sweeps):
+                    return total
+            settled = write(lambda tx, sweeps=sweeps: settle(tx, sweeps=sweeps, limit=SLICE))  # type: ignore[misc]
+            total += settled
+            room.nudge()
+            if not settled:
+                return total  # another process was faster
+            sleep(PAUSE)
+    except (SQLAlchemyError, DatabaseBusyError):
+        app.logger.exception("The housekeeper could not reach the database; it tries again")
+        grace.begin()
+        return total
