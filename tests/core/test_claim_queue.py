@@ -31,7 +31,7 @@ def drained(queue: ClaimQueue) -> list[int]:
 def test_it_pops_the_highest_priority_first_and_of_those_the_oldest(priorities: list[int]) -> None:
     rows = list(enumerate(priorities, start=1))
     queue = ClaimQueue(in_flight=100)
-    queue.refill([], cursor=0, total=0)
+    queue.refill([], cursor=0, total=0, woken=0)
     queue.catch_up(0, rows)
     assert held(queue) == in_order(rows)
     assert len(queue) == len(rows)
@@ -40,7 +40,7 @@ def test_it_pops_the_highest_priority_first_and_of_those_the_oldest(priorities: 
 
 def test_rows_that_two_threads_have_read_enter_once() -> None:
     queue = ClaimQueue(in_flight=100)
-    queue.refill([], cursor=0, total=0)
+    queue.refill([], cursor=0, total=0, woken=0)
     queue.catch_up(0, [(1, 0), (2, 0)])
     queue.catch_up(0, [(1, 0), (2, 0), (3, 0)])
     assert drained(queue) == [1, 2, 3]
@@ -48,7 +48,7 @@ def test_rows_that_two_threads_have_read_enter_once() -> None:
 
 def test_rows_read_behind_a_cursor_that_was_forgotten_leave_no_gap() -> None:
     queue = ClaimQueue(in_flight=100)
-    queue.refill([(1, 0)], cursor=1, total=1)
+    queue.refill([(1, 0)], cursor=1, total=1, woken=0)
     queue.forget()
     queue.catch_up(1, [(2, 0)])
     assert queue.snapshot(1) is None
@@ -62,7 +62,7 @@ class Window(RuleBasedStateMachine):
         super().__init__()
         self.size, claim_queue.WINDOW = claim_queue.WINDOW, 3
         self.queue = ClaimQueue(in_flight=100)
-        self.queue.refill([], cursor=0, total=0)
+        self.queue.refill([], cursor=0, total=0, woken=0)
         self.rows: list[Row] = []
         self.seq = 0
 
@@ -82,7 +82,7 @@ class Window(RuleBasedStateMachine):
         seq = self.queue.pop()
         if seq is None:
             first = in_order(self.rows)[:3]
-            self.queue.refill([row for row in self.rows if row[0] in first], self.seq, len(self.rows))
+            self.queue.refill([row for row in self.rows if row[0] in first], self.seq, len(self.rows), woken=0)
             seq = self.queue.pop()
         assert seq == next(iter(in_order(self.rows)), None)
         self.rows = [row for row in self.rows if row[0] != seq]
