@@ -16,7 +16,7 @@ TIMES = {runs: ("started_at", "heard_at", "expires_at"), jobs: ("run_at", "expir
 
 
 def pass_time(seconds: float) -> None:
-    """Let the clock that judges leases be so much later: every time of a lease moves to the past. Needs an app context."""
+    """Let so much time pass for leases: each of their times moves to the past. Needs an application context."""
     span = timedelta(seconds=seconds)
     with writing() as tx:
         for table, names in TIMES.items():
