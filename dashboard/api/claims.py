@@ -5,11 +5,11 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from dashboard.api import schemas, words
-from dashboard.api.operation import idempotency_key, operation
+from dashboard.api import schemas, shapes, words
+from dashboard.api.operation import Key, idempotency_key, operation
 from dashboard.core.errors import NoPendingJobsError
 from dashboard.core.job import Job
-from dashboard.core.run import TOKEN, Lease, LeasedJob
+from dashboard.core.run import TOKEN, WORKER_MAX, Lease, LeasedJob
 from dashboard.http.client import is_there
 from dashboard.security import access
 from dashboard.services import claims, waiting
@@ -17,16 +17,20 @@ from dashboard.services import jobs as job_service
 
 bp = Blueprint("claims", __name__, url_prefix="/jobs")
 
-KEY_FORM = "With lease an Idempotency-Key is 16 to 64 of A-Z a-z 0-9 _ -"
-KEY_DOES = "With `lease` it becomes the token; a repeat answers the jobs that are still held under it"
+KEY = Key(
+    TOKEN,
+    "With lease an Idempotency-Key is 16 to 64 of A-Z a-z 0-9 _ -",
+    "With `lease` it becomes the token, and a repeat answers the jobs that are still held under it; without, nothing",
+    "mill-3-0000000001",
+)
 
 
 @bp.post("/claim")
 @operation(
-    answer=schemas.Job | words.LeasedJob | list[schemas.Job | words.LeasedJob],
+    answer=schemas.Job | shapes.LeasedJob | list[schemas.Job | shapes.LeasedJob],
     query=words.ClaimQuery,
     refuses=(404, 409),
-    key=KEY_DOES,
+    key=KEY,
 )
 def claim(query: words.ClaimQuery) -> Any:
     """Claim the next job: the highest priority first, and of those the oldest. It is RUNNING then."""
@@ -46,7 +50,7 @@ def claim(query: words.ClaimQuery) -> Any:
 
 
 @bp.post("/<job_id>/process")
-@operation(answer=schemas.Job | words.LeasedJob, query=words.ProcessQuery, refuses=(400, 404, 409), key=KEY_DOES)
+@operation(answer=schemas.Job | shapes.LeasedJob, query=words.ProcessQuery, refuses=(400, 404, 409), key=KEY)
 def process(job_id: str, query: words.ProcessQuery) -> Job | LeasedJob:
     """Start this PENDING job. It is RUNNING then."""
     lease, is_key = _lease(query)
@@ -55,10 +59,10 @@ def process(job_id: str, query: words.ProcessQuery) -> Job | LeasedJob:
     return claims.process(job_id, lease, is_key=is_key)
 
 
-def _lease(query: words.ClaimQuery | words.ProcessQuery) -> tuple[Lease | None, bool]:
+def _lease(query: words.ProcessQuery) -> tuple[Lease | None, bool]:
     """The lease that is asked for, and whether its token is the client's key."""
     if query.lease is None:
         return None, False
-    key = idempotency_key(TOKEN, KEY_FORM)
-    worker = query.worker or access.caller()
+    key = idempotency_key(KEY)
+    worker = query.worker or (access.token_name() or "")[:WORKER_MAX] or None
     return Lease(query.lease, key or token_urlsafe(16), worker, query.attempts or 1), key is not None

@@ -6,8 +6,8 @@ from typing import Any
 from flask import Blueprint, Flask, Response
 from werkzeug.routing import BaseConverter
 
-from dashboard.api import schemas, words
-from dashboard.api.operation import idempotency_key, operation
+from dashboard.api import bodies, schemas, shapes, words
+from dashboard.api.operation import Key, idempotency_key, operation
 from dashboard.core.job import Job, NewJob
 from dashboard.core.run import FullJob
 from dashboard.current import this_app
@@ -32,21 +32,25 @@ class JobIdConverter(BaseConverter):
 
 bp.record_once(lambda state: state.app.url_map.converters.update(job_id=JobIdConverter))
 
-KEY = r"[!-~]{1,255}"
-KEY_FORM = "An Idempotency-Key is 1 to 255 visible ASCII characters"
+KEY = Key(
+    "[!-~]{1,255}",
+    "An Idempotency-Key is 1 to 255 visible ASCII characters",
+    "A repeat with the same key and content creates nothing",
+    "report-2026-01-01",
+)
 
 
 @bp.post("", strict_slashes=False)
 @operation(
-    answer=schemas.Job | words.FullJob,
+    answer=schemas.Job | shapes.FullJob,
     status=201,
-    body=words.FullJobCreate,
+    body=bodies.FullJobCreate,
     refuses=(409,),
-    key="A repeat with the same key and content creates nothing, and answers 200 and the job as it is now",
+    key=KEY,
 )
-def create(body: words.FullJobCreate) -> Response | Job | FullJob:
+def create(body: bodies.FullJobCreate) -> Response | Job | FullJob:
     """Create a job. It starts PENDING."""
-    key = idempotency_key(KEY, KEY_FORM)
+    key = idempotency_key(KEY)
     if key is None and not body.is_full:
         return job_service.create(body.type, body.payload, body.priority or 0)
     if key is None:
@@ -57,15 +61,15 @@ def create(body: words.FullJobCreate) -> Response | Job | FullJob:
 
 @bp.post("/batch")
 @operation(
-    answer=list[schemas.Job | words.FullJob],
+    answer=list[schemas.Job | shapes.FullJob],
     status=201,
-    body=words.Batch,
+    body=bodies.Batch,
     refuses=(409,),
-    key="A repeat with the same key and jobs creates nothing, and answers 200 and the jobs as they are now",
+    key=KEY,
 )
-def batch(body: words.Batch) -> Response:
+def batch(body: bodies.Batch) -> Response:
     """Create up to 1,000 jobs, all or none. The answer has them in their order."""
-    key = idempotency_key(KEY, KEY_FORM)
+    key = idempotency_key(KEY)
     new, is_new = [_new(item) for item in body.root], True
     if key is None:
         jobs = creation.create_many(new)
@@ -75,7 +79,7 @@ def batch(body: words.Batch) -> Response:
     return json_response(shown, 201 if is_new else 200)
 
 
-def _new(body: words.FullJobCreate) -> NewJob:
+def _new(body: bodies.FullJobCreate) -> NewJob:
     return NewJob(body.type, body.payload, body.priority or 0, body.run_at, body.expires_at, body.max_attempts)
 
 
@@ -84,7 +88,7 @@ def _nine(job: FullJob) -> Job:
 
 
 @bp.get("", strict_slashes=False)
-@operation(answer=list[schemas.Job | words.FullJob], query=words.ListQuery, refuses=(404,))
+@operation(answer=list[schemas.Job | shapes.FullJob], query=words.ListQuery, refuses=(404,))
 def jobs(query: words.ListQuery) -> Sequence[Job | FullJob] | Response:
     """The newest jobs, newest first. For the next page, `before` is the id of the last one."""
     newest = listing.newest_full if query.full else listing.newest
@@ -134,7 +138,7 @@ def summary() -> dict[str, int]:
 
 
 @bp.get("/<job_id:job_id>")
-@operation(answer=words.JobWithAttempts | schemas.Job, query=words.JobQuery, refuses=(404,))
+@operation(answer=shapes.JobWithAttempts | schemas.Job, query=words.JobQuery, refuses=(404,))
 def job(job_id: str, query: words.JobQuery) -> Job | dict[str, Any]:
     """One job; with `wait`, when it is finished or the time is up."""
     if query.wait:
@@ -147,7 +151,7 @@ def job(job_id: str, query: words.JobQuery) -> Job | dict[str, Any]:
 
 
 @bp.post("/<job_id>/retry")
-@operation(answer=words.FullJob, status=201, refuses=(400, 404))
+@operation(answer=shapes.FullJob, status=201, refuses=(400, 404))
 def retry(job_id: str) -> FullJob:
     """Run this finished job again: a new job with its type, payload and priority."""
     return job_service.retry(job_id)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from re import fullmatch
-from typing import Any, get_origin
+from typing import Any, NamedTuple, get_origin
 from urllib.parse import parse_qsl
 
 from flask import Request, Response
@@ -19,6 +19,8 @@ from dashboard.security.bodies import body_length, body_too_long
 
 PROBLEMS_MAX = 1_000  # that one refusal tells: it must not be many times as long as the request
 
+KEY_HEADER = "Idempotency-Key"
+
 Problem = dict[str, Any]  # type, loc, msg, input: as FastAPI and pydantic name them
 
 
@@ -28,6 +30,15 @@ class InvalidRequestError(Exception):
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__(problems)
         self.problems = problems
+
+
+class Key(NamedTuple):
+    """An Idempotency-Key that an operation takes."""
+
+    pattern: str  # a regular expression of the whole key
+    form: str  # the same in a sentence
+    does: str  # what it does here
+    example: str
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,7 @@ class Operation:
     query: type[BaseModel] | None = None
     refuses: tuple[int, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()  # name and meaning of the answer's own
-    key: str | None = None  # what an Idempotency-Key does here, where it does something
+    key: Key | None = None
 
     @cached_property
     def body_required(self) -> bool:
@@ -96,13 +107,13 @@ def _reader(op: Operation) -> Callable[[], dict[str, Any]]:
     return read
 
 
-def idempotency_key(pattern: str, form: str) -> str | None:
+def idempotency_key(key: Key) -> str | None:
     """The request's Idempotency-Key, if it has one; raises InvalidRequestError where it is not of this form."""
-    key = this_request().headers.get("Idempotency-Key")
-    if key is not None and not fullmatch(pattern, key):
-        problem = {"type": "string_pattern_mismatch", "loc": ["header", "Idempotency-Key"], "msg": form, "input": key}
+    sent = this_request().headers.get(KEY_HEADER)
+    if sent is not None and not fullmatch(key.pattern, sent):
+        problem = {"type": "string_pattern_mismatch", "loc": ["header", KEY_HEADER], "msg": key.form, "input": sent}
         raise InvalidRequestError([problem])
-    return key
+    return sent
 
 
 def _query(asked: Request, model: type[BaseModel]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint
 
-from dashboard.api import schemas, words
+from dashboard.api import bodies, schemas, shapes, words
 from dashboard.api.operation import operation
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job
@@ -21,15 +21,15 @@ workers_bp = Blueprint("workers", __name__)
 
 
 @bp.post("/<job_id>/heartbeat")
-@operation(answer=words.Heard, query=words.HeartbeatQuery, body=words.Heartbeat, refuses=(404, 409))
-def heartbeat(job_id: str, query: words.HeartbeatQuery, body: words.Heartbeat) -> dict[str, Any]:
+@operation(answer=shapes.Heard, query=words.HeartbeatQuery, body=bodies.Heartbeat, refuses=(404, 409))
+def heartbeat(job_id: str, query: words.HeartbeatQuery, body: bodies.Heartbeat) -> dict[str, Any]:
     """Prolong the lease of this job. The body may be left out."""
     return runs.heartbeat(Beat(job_id, query.token, query.lease, body.progress, body.message))._asdict()
 
 
 @bp.post("/<job_id>/complete")
 @operation(
-    answer=schemas.Job | words.FullJob, query=words.CompleteQuery, body=schemas.JobComplete, refuses=(400, 404, 409)
+    answer=schemas.Job | shapes.FullJob, query=words.CompleteQuery, body=schemas.JobComplete, refuses=(400, 404, 409)
 )
 def complete(job_id: str, query: words.CompleteQuery, body: schemas.JobComplete) -> Job | FullJob:
     """Complete this RUNNING job. The body may be left out."""
@@ -39,7 +39,7 @@ def complete(job_id: str, query: words.CompleteQuery, body: schemas.JobComplete)
 
 
 @bp.post("/<job_id>/fail")
-@operation(answer=schemas.Job | words.FullJob, query=words.FailTokenQuery, refuses=(400, 404, 409))
+@operation(answer=schemas.Job | shapes.FullJob, query=words.FailTokenQuery, refuses=(400, 404, 409))
 def fail(job_id: str, query: words.FailTokenQuery) -> Job | FullJob:
     """Fail this RUNNING job, or call this PENDING one off. The reason becomes its result."""
     if query.token is None:
@@ -48,22 +48,22 @@ def fail(job_id: str, query: words.FailTokenQuery) -> Job | FullJob:
 
 
 @bp.post("/<job_id>/release")
-@operation(answer=words.FullJob, query=words.ReleaseQuery, refuses=(404, 409))
+@operation(answer=shapes.FullJob, query=words.ReleaseQuery, refuses=(404, 409))
 def release(job_id: str, query: words.ReleaseQuery) -> FullJob:
     """Give this job back: it is PENDING again, and that is no failure."""
     return runs.end(End(job_id, query.token, Action.RELEASE, delay=query.in_))
 
 
 @bp.post("/release")
-@operation(answer=list[words.FullJob], query=words.ReleaseQuery)
+@operation(answer=list[shapes.FullJob], query=words.ReleaseQuery)
 def release_all(query: words.ReleaseQuery) -> list[FullJob]:
     """Give back every job that is held under this token."""
     return runs.release_all(query.token, query.in_)
 
 
 @bp.post("/report")
-@operation(answer=list[words.ReportAnswer], body=words.Report)
-def report(body: words.Report) -> list[dict[str, Any]]:
+@operation(answer=list[shapes.ReportAnswer], body=bodies.Report)
+def report(body: bodies.Report) -> list[dict[str, Any]]:
     """What became of up to 1,000 runs. Each item is judged alone, and all that hold are committed at once."""
     refusals = runs.report([_call(item) for item in body.root])
     return [
@@ -75,19 +75,19 @@ def report(body: words.Report) -> list[dict[str, Any]]:
 
 
 @workers_bp.get("/workers")
-@operation(answer=list[words.WorkerAtWork])
+@operation(answer=list[shapes.WorkerAtWork])
 def workers() -> list[dict[str, Any]]:
     """Who holds jobs now, by a lease."""
     with asking() as tx:
         return [worker._asdict() for worker in run_store.workers(tx)]
 
 
-def _call(item: words.Item) -> End | Beat:
-    if isinstance(item, words.HeartbeatItem):
+def _call(item: bodies.Item) -> End | Beat:
+    if isinstance(item, bodies.HeartbeatItem):
         return Beat(item.id, item.token, item.lease, item.progress, item.message)
-    if isinstance(item, words.CompleteItem):
+    if isinstance(item, bodies.CompleteItem):
         return End(item.id, item.token, Action.COMPLETE, result=item.result)
-    if isinstance(item, words.FailItem):
+    if isinstance(item, bodies.FailItem):
         return End(item.id, item.token, Action.FAIL, reason=item.reason, delay=_delay(item.retry_in))
     return End(item.id, item.token, Action.RELEASE, delay=item.in_)
 

@@ -63,6 +63,11 @@ def caller() -> str | None:
     return name
 
 
+def token_name() -> str | None:
+    """The name of the token that was sent; None for a person, and where all is open."""
+    return None if signed_in_as() else caller()
+
+
 def guard(app: Flask, request: Request) -> None:
     """Refuse what whoever asks may not do."""
     if request.endpoint in NOT_ASKED:

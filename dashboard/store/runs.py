@@ -392,7 +392,8 @@ def finished(tx: Connection, ids: Sequence[str]) -> set[str]:
 
 
 _GOING_ON = Many(
-    lambda given: select(jobs.c.id).where(jobs.c.id == given.id, jobs.c.completed_at.is_(None)), id=String()
+    lambda given: select(jobs.c.id).where(jobs.c.id == given.id, jobs.c.completed_at.is_(None)),
+    id=jobs.c.id.type,
 )
 
 

@@ -309,6 +309,39 @@ def test_an_id_stands_once_in_a_report(client: FlaskClient) -> None:
 # ---- Workers, and the shapes of a job
 
 
+def test_a_worker_without_a_name_has_that_of_its_token(make_app: MakeApp, app: Flask, database_url: str) -> None:
+    name = "mill-" + "3" * 100
+    client = make_app(database_url, TOKENS=f"{name}:operator:{TOKEN}").test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
+    for _ in range(2):
+        create(client)
+    assert leased(client)["worker"] == name[:100]
+    assert leased(client, "&worker=w", token=OTHER)["worker"] == "w"
+
+
+@pytest.mark.parametrize("longer", ["{}x", "{}%00", "%00", "nope", "x" * 300])
+def test_an_id_is_compared_as_it_is_by_every_call(client: FlaskClient, longer: str) -> None:
+    job_id = longer.format(create(client)["id"])
+    leased(client)
+    refused(client, f"GET /jobs/{job_id}?full=1", 404)
+    refused(client, f"GET /jobs/{job_id}?wait=1", 404)
+    refused(client, f"POST /jobs/{job_id}/retry", 404)
+    refused(client, f"POST /jobs/{job_id}/process?lease=60", 404)
+    for action in ("heartbeat", "complete", "fail", "release"):
+        refused(client, f"POST /jobs/{job_id}/{action}?token={TOKEN}", 404)
+    item = {"id": job_id.replace("%00", "\0"), "token": TOKEN, "action": "complete"}
+    assert call(client, "POST /jobs/report", 200, json=[item]) == [
+        {"id": item["id"], "status": 404, "detail": "Job not found"}
+    ]
+
+
+def test_a_reason_may_have_a_character_that_postgresql_does_not_store(client: FlaskClient) -> None:
+    job = create(client)
+    leased(client)
+    call(client, f"POST /jobs/{job['id']}/fail?reason=a%00b", 200)
+    assert full(client, job["id"])["result"] == {"reason": "a\0b"}
+
+
 def test_the_workers_are_those_who_hold_jobs(client: FlaskClient) -> None:
     for _ in range(3):
         create(client)

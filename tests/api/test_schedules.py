@@ -211,6 +211,21 @@ def test_a_query_out_of_its_range_is_refused(client: FlaskClient, line: str, que
     assert problems[0]["loc"][0] == "query"
 
 
+def test_a_retry_without_a_token_is_the_query_value_s_fault(client: FlaskClient) -> None:
+    problems = refused(client, "POST /jobs/nope/fail?retry_in=never", 422)
+    assert [problem["loc"] for problem in problems] == [["query", "retry_in"]]
+
+
+def test_a_whole_number_in_a_body_may_have_a_point(client: FlaskClient) -> None:
+    assert create(client, max_attempts=3.0)["max_attempts"] == 3
+
+
+def test_what_no_word_of_the_call_names_is_passed_over(client: FlaskClient) -> None:
+    job = create(client)
+    claimed = client.post("/jobs/claim?retry_in=soon&in=x&token=x&full=9", data="no JSON", content_type="text/plain")
+    assert (claimed.status_code, list(claimed.json)) == (200, list(job))
+
+
 def test_at_most_20_types_of_100_characters_are_asked_for(client: FlaskClient) -> None:
     refused(client, "POST /jobs/claim?" + "&".join(f"type=t{number}" for number in range(21)), 422)
     refused(client, f"POST /jobs/claim?type={'x' * 101}", 422)
@@ -259,7 +274,10 @@ ITEM = {"id": "x", "token": "a-token-of-16-to-64", "action": "complete"}
         ITEM | {"action": "heartbeat", "message": "x" * 201},
         ITEM | {"action": "heartbeat", "lease": 0},
         ITEM | {"action": "release", "in": -1},
+        ITEM | {"action": "release", "in": "5"},
         ITEM | {"action": "fail", "retry_in": "soon"},
+        ITEM | {"action": "fail", "retry_in": "30"},
+        ITEM | {"action": "fail", "retry_in": True},
     ],
 )
 def test_an_item_of_a_report_of_another_form_is_refused(client: FlaskClient, item: Any) -> None:
