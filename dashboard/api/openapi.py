@@ -9,7 +9,7 @@ from werkzeug.routing import Rule
 
 from dashboard import __version__
 from dashboard.api import schemas
-from dashboard.api.operation import Operation
+from dashboard.api.operation import KEY_HEADER, Key, Operation
 from dashboard.http.answers import json_response
 
 REFS = "#/components/schemas/{model}"
@@ -71,9 +71,10 @@ def document(app: Flask, root: str = "") -> dict[str, Any]:
 
 def _operation(rule: Rule, op: Operation, doc: str, schema: dict[str, Any]) -> dict[str, Any]:
     summary, _, more = " ".join(doc.split()).partition(". ")
-    parsed = bool(op.body or op.query)
+    parsed = bool(op.body or op.query or op.key)
     refuses = sorted({*op.refuses, 422} if parsed else op.refuses)
     success: dict[str, Any] = {"description": "Done", "content": _json(schema[repr(op.answer)])}
+    repeats = op.key and op.status == 201
     if op.headers:
         success["headers"] = {
             name: {"description": meaning, "schema": {"type": "integer"}} for name, meaning in op.headers
@@ -82,8 +83,13 @@ def _operation(rule: Rule, op: Operation, doc: str, schema: dict[str, Any]) -> d
         "operationId": rule.endpoint.rpartition(".")[2],
         "summary": summary.removesuffix("."),
         "description": more,
-        "parameters": [*map(_path_parameter, sorted(rule.arguments)), *_query_parameters(op.query)],
+        "parameters": [
+            *map(_path_parameter, sorted(rule.arguments)),
+            *_query_parameters(op.query),
+            *([_key_parameter(op.key)] if op.key else ()),
+        ],
         "responses": {
+            **({"200": success | {"description": "What the first request with this key made"}} if repeats else {}),
             str(op.status): success,
             **{
                 str(code): {"description": REFUSALS[code][0], "content": _json(schema[repr(REFUSALS[code][1])])}
@@ -113,14 +119,32 @@ def _query_parameters(model: type[BaseModel] | None) -> list[dict[str, Any]]:
     if model is None:
         return []
     whole = TypeAdapter(model).json_schema(ref_template=REFS)
+    required = whole.get("required", ())
     return [
-        {"name": name, "in": "query", "required": False, "schema": _given(schema, whole.get("$defs", {}))}
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "schema": _given(schema, whole.get("$defs", {})),
+            **({"style": "form", "explode": True} if schema.get("type") == "array" else {}),
+        }
         for name, schema in whole["properties"].items()
     ]
 
 
 def _given(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     """What a value may be when it is there: a query has no null, it leaves out."""
-    kind = next((kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"), schema)
-    name = kind.get("$ref", "").rpartition("/")[2]
-    return {**definitions.get(name, kind), "title": schema.get("title", name)}
+    kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
+    name = kinds[0].get("$ref", "").rpartition("/")[2]
+    told = {key: value for key, value in schema.items() if key != "anyOf" and value is not None}
+    return {"title": name, **(definitions.get(name, kinds[0]) if len(kinds) == 1 else {"anyOf": kinds}), **told}
+
+
+def _key_parameter(key: Key) -> dict[str, Any]:
+    return {
+        "name": KEY_HEADER,
+        "in": "header",
+        "required": False,
+        "description": f"{key.form}. {key.does}",
+        "schema": {"type": "string", "pattern": f"^{key.pattern}$", "examples": [key.example]},
+    }

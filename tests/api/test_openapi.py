@@ -1,7 +1,8 @@
 """The OpenAPI document: valid, complete, and true of what the service answers; and the page that shows it."""
 
+import json
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from flask.testing import FlaskClient
@@ -11,20 +12,58 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from dashboard.core.job import JobStatus
 from tests.conftest import MakeApp
 from tests.support.factory import EXAMPLE, UNKNOWN, call, make_job, refused
+from tests.support.leases import TOKEN
 
 Document = dict[str, Any]
 
-# Each operation with its success status, the status of a job that it can be done to, and a body where it takes one.
-OPERATIONS: dict[str, tuple[int, JobStatus, Any]] = {
-    "POST /jobs": (201, JobStatus.PENDING, EXAMPLE),
-    "GET /jobs": (200, JobStatus.COMPLETED, None),
-    "GET /jobs/{job_id}": (200, JobStatus.FAILED, None),
-    "POST /jobs/{job_id}/process": (200, JobStatus.PENDING, None),
-    "POST /jobs/{job_id}/complete": (200, JobStatus.RUNNING, {"result": {"message": "ok"}}),
-    "POST /jobs/{job_id}/fail": (200, JobStatus.RUNNING, None),
-    "POST /jobs/claim": (200, JobStatus.PENDING, None),
-    "GET /jobs/queue": (200, JobStatus.PENDING, None),
-    "GET /jobs/summary": (200, JobStatus.PENDING, None),
+KEY = "Idempotency-Key"
+LEASED = "LEASED"  # RUNNING, and held under TOKEN
+
+
+class Call(NamedTuple):
+    """The success status of an operation, the job that it can be done to, and what is sent."""
+
+    status: int
+    before: str
+    body: Any = None
+    query: str = ""
+
+
+# Each operation; ID in a body stands for the job's id.
+OPERATIONS = {
+    "POST /jobs": Call(201, JobStatus.PENDING, EXAMPLE),
+    "GET /jobs": Call(200, JobStatus.COMPLETED),
+    "GET /jobs/{job_id}": Call(200, JobStatus.FAILED),
+    "POST /jobs/{job_id}/process": Call(200, JobStatus.PENDING),
+    "POST /jobs/{job_id}/complete": Call(200, JobStatus.RUNNING, {"result": {"message": "ok"}}),
+    "POST /jobs/{job_id}/fail": Call(200, JobStatus.RUNNING),
+    "POST /jobs/claim": Call(200, JobStatus.PENDING),
+    "GET /jobs/queue": Call(200, JobStatus.PENDING),
+    "GET /jobs/summary": Call(200, JobStatus.PENDING),
+    "POST /jobs/batch": Call(201, JobStatus.PENDING, [EXAMPLE, {"type": "later", "run_at": 60}]),
+    "POST /jobs/{job_id}/retry": Call(201, JobStatus.COMPLETED),
+    "POST /jobs/{job_id}/heartbeat": Call(200, LEASED, {"progress": 42}, f"token={TOKEN}"),
+    "POST /jobs/{job_id}/release": Call(200, LEASED, query=f"token={TOKEN}"),
+    "POST /jobs/release": Call(200, LEASED, query=f"token={TOKEN}"),
+    "POST /jobs/report": Call(
+        200,
+        LEASED,
+        [
+            {"id": "ID", "token": TOKEN, "action": "fail", "reason": "429", "retry_in": 30},
+            {"id": "another", "token": TOKEN, "action": "complete"},
+        ],
+    ),
+    "GET /workers": Call(200, LEASED),
+}
+# The calls whose answers have more than the nine keys.
+FULL = {
+    "POST /jobs": Call(201, JobStatus.PENDING, EXAMPLE | {"run_at": "2026-01-01T03:00:00", "max_attempts": 3}),
+    "GET /jobs": Call(200, LEASED, query="full=1"),
+    "GET /jobs/{job_id}": Call(200, LEASED, query="full=1&wait=0"),
+    "POST /jobs/{job_id}/process": Call(200, JobStatus.PENDING, query="lease=60&worker=mill-3&attempts=3"),
+    "POST /jobs/{job_id}/complete": Call(200, LEASED, {"result": {"message": "ok"}}, f"token={TOKEN}"),
+    "POST /jobs/{job_id}/fail": Call(200, LEASED, query=f"token={TOKEN}&reason=429&retry_in=never"),
+    "POST /jobs/claim": Call(200, JobStatus.PENDING, query="lease=60&type=job&type=other&limit=5&wait=1"),
 }
 
 
@@ -45,6 +84,10 @@ def operation(document: Document, line: str) -> Document:
     return told
 
 
+def parameters_of(document: Document, line: str) -> Document:
+    return {each["name"]: each for each in operation(document, line)["parameters"]}
+
+
 def check(document: Document, part: Document, value: Any) -> None:
     """Hold a value to the schema of a body or an answer of the document."""
     schema = part["content"]["application/json"]["schema"] | {"components": document["components"]}
@@ -57,13 +100,8 @@ def test_the_document_is_valid_openapi_3_1(document: Document) -> None:
     OpenAPIV31SpecValidator(document).validate()
 
 
-def test_the_document_lists_the_operations_of_the_contract_and_no_other_under_jobs(document: Document) -> None:
-    listed = {
-        f"{method.upper()} {path}"
-        for path, methods in document["paths"].items()
-        if f"{path}/".startswith("/jobs/")
-        for method in methods
-    }
+def test_the_document_lists_every_operation_and_no_other(document: Document) -> None:
+    listed = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
     assert listed == set(OPERATIONS)
 
 
@@ -76,7 +114,7 @@ def test_the_document_carries_the_contract_s_example_of_a_new_job(document: Docu
 
 @pytest.mark.parametrize("line", OPERATIONS)
 def test_a_body_is_told_where_one_is_taken_and_its_schema_takes_the_contract_s(document: Document, line: str) -> None:
-    body = OPERATIONS[line][2]
+    body = OPERATIONS[line].body
     assert ("requestBody" in operation(document, line)) == (body is not None)
     if body is not None:
         check(document, operation(document, line)["requestBody"], body)
@@ -85,14 +123,50 @@ def test_a_body_is_told_where_one_is_taken_and_its_schema_takes_the_contract_s(d
 @pytest.mark.parametrize(
     ("line", "parameters"),
     [
-        ("GET /jobs", {"status", "limit", "before"}),
         ("GET /jobs/queue", {"limit"}),
-        ("POST /jobs/{job_id}/fail", {"job_id", "reason"}),
-        ("POST /jobs/claim", set()),
+        ("GET /jobs", {"status", "limit", "before", "full"}),
+        ("GET /jobs/{job_id}", {"job_id", "full", "wait"}),
+        ("POST /jobs", {KEY}),
+        ("POST /jobs/batch", {KEY}),
+        ("POST /jobs/claim", {"type", "lease", "worker", "attempts", "wait", "limit", KEY}),
+        ("POST /jobs/{job_id}/process", {"job_id", "lease", "worker", "attempts", KEY}),
+        ("POST /jobs/{job_id}/heartbeat", {"job_id", "token", "lease"}),
+        ("POST /jobs/{job_id}/complete", {"job_id", "token"}),
+        ("POST /jobs/{job_id}/fail", {"job_id", "token", "reason", "retry_in"}),
+        ("POST /jobs/{job_id}/release", {"job_id", "token", "in"}),
+        ("POST /jobs/release", {"token", "in"}),
+        ("POST /jobs/report", set()),
+        ("POST /jobs/{job_id}/retry", {"job_id"}),
+        ("GET /workers", set()),
     ],
 )
-def test_the_document_lists_the_query_s_parameters(document: Document, line: str, parameters: set[str]) -> None:
+def test_the_document_lists_the_parameters(document: Document, line: str, parameters: set[str]) -> None:
     assert {parameter["name"] for parameter in operation(document, line)["parameters"]} == parameters
+
+
+def test_the_document_says_what_is_required_and_what_may_be_repeated(document: Document) -> None:
+    told = [(line, name, each) for line in OPERATIONS for name, each in parameters_of(document, line).items()]
+    required = {(line, name) for line, name, each in told if each["required"] and each["in"] != "path"}
+    tokens = ("POST /jobs/{job_id}/heartbeat", "POST /jobs/{job_id}/release", "POST /jobs/release")
+    assert required == {(line, "token") for line in tokens}
+    assert [(line, name) for line, name, each in told if each.get("explode")] == [("POST /jobs/claim", "type")]
+    types = parameters_of(document, "POST /jobs/claim")["type"]["schema"]
+    assert (types["type"], types["maxItems"], types["items"]["maxLength"]) == ("array", 20, 100)
+
+
+def test_the_document_tells_each_kind_that_a_query_value_may_be_of(document: Document) -> None:
+    retry_in = parameters_of(document, "POST /jobs/{job_id}/fail")["retry_in"]["schema"]
+    good = Draft202012Validator({key: value for key, value in retry_in.items() if key != "title"})
+    values = (0, 2_592_000, "never", -1, 2_592_001, "soon")
+    assert [good.is_valid(value) for value in values] == [True] * 3 + [False] * 3
+
+
+def test_a_key_is_a_header_of_the_form_that_the_operation_takes(document: Document) -> None:
+    for line, length, worst in (("POST /jobs", 255, "a b"), ("POST /jobs/claim", 64, "with.a.point.in.it")):
+        key = parameters_of(document, line)[KEY]
+        assert key["in"] == "header"
+        good = Draft202012Validator(key["schema"])
+        assert [good.is_valid(value) for value in ("x" * length, "x" * (length + 1), worst)] == [True, False, False]
 
 
 def test_the_document_tells_a_limit_s_bounds_and_default(document: Document) -> None:
@@ -100,17 +174,59 @@ def test_the_document_tells_a_limit_s_bounds_and_default(document: Document) -> 
     assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, 1_000, 100)
 
 
-@pytest.mark.parametrize("line", OPERATIONS)
-def test_every_success_answer_is_what_the_document_says(client: FlaskClient, line: str) -> None:
+def answered(client: FlaskClient, line: str, sent: Call) -> Any:
+    """What the operation answers to a job of its own."""
+    job_id = make_job(JobStatus.PENDING if sent.before == LEASED else JobStatus(sent.before)).id
+    if sent.before == LEASED:
+        call(client, f"POST /jobs/{job_id}/process?lease=60", 200, headers={KEY: TOKEN})
+    body = json.loads(json.dumps(sent.body).replace('"ID"', f'"{job_id}"'))
+    return call(client, f"{line.format(job_id=job_id)}?{sent.query}", sent.status, json=body)
+
+
+@pytest.mark.parametrize(("line", "sent"), [*OPERATIONS.items(), *FULL.items()])
+def test_every_success_answer_is_what_the_document_says(client: FlaskClient, line: str, sent: Call) -> None:
     document = call(client, "GET /openapi.json", 200)
-    status, before, body = OPERATIONS[line]
-    job = make_job(before)
-    answer = call(client, line.format(job_id=job.id), status, json=body)
+    answer = answered(client, line, sent)
     told = operation(document, line)["responses"]
-    assert [code for code in told if code.startswith("2")] == [str(status)]
-    check(document, told[str(status)], answer)
+    creates_once = sent.status == 201 and KEY in parameters_of(document, line)
+    assert {code for code in told if code.startswith("2")} == {str(sent.status)} | ({"200"} if creates_once else set())
+    check(document, told[str(sent.status)], answer)
     if isinstance(answer, list):
         assert answer
+
+
+@pytest.mark.parametrize("line", FULL)
+def test_a_fuller_answer_is_a_full_job_of_the_document(client: FlaskClient, line: str) -> None:
+    document = call(client, "GET /openapi.json", 200)
+    answer = answered(client, line, FULL[line])
+    schemas = document["components"]["schemas"]
+    more = ["attempts"] if line == "GET /jobs/{job_id}" else ["token"] if "lease=60" in FULL[line].query else []
+    for job in answer if isinstance(answer, list) else [answer]:
+        assert list(job) == [*schemas["FullJob"]["properties"], *more]
+        Draft202012Validator(schemas["FullJob"] | {"components": document["components"]}).validate(job)
+
+
+def test_the_examples_work_when_they_are_pasted(client: FlaskClient) -> None:
+    document = call(client, "GET /openapi.json", 200)
+
+    def body(line: str) -> Any:
+        reference = json.dumps(operation(document, line)["requestBody"])
+        name = re.findall(r"schemas/(\w+)", reference)[0]
+        return document["components"]["schemas"][name]["example"]
+
+    def example(line: str, name: str) -> Any:
+        return parameters_of(document, line)[name]["schema"]["examples"][0]
+
+    job = call(client, "POST /jobs", 201, json=body("POST /jobs"), headers={KEY: example("POST /jobs", KEY)})
+    call(client, "POST /jobs/batch", 201, json=body("POST /jobs/batch"))
+    key = example("POST /jobs/claim", KEY)
+    assert call(client, "POST /jobs/claim?lease=60", 200, headers={KEY: key})["id"] == job["id"]
+    line = "POST /jobs/{job_id}/heartbeat"
+    token = example(line, "token")
+    call(client, f"{line.format(job_id=job['id'])}?token={token}", 200, json=body(line))
+    line = "POST /jobs/{job_id}/complete"
+    call(client, f"{line.format(job_id=job['id'])}?token={token}", 200, json=body(line))
+    assert {item["status"] for item in call(client, "POST /jobs/report", 200, json=body("POST /jobs/report"))} == {404}
 
 
 def test_every_refusal_is_what_the_document_says(client: FlaskClient) -> None:
@@ -122,6 +238,13 @@ def test_every_refusal_is_what_the_document_says(client: FlaskClient) -> None:
         ("GET /jobs/{job_id}", 404, f"/jobs/{UNKNOWN}"),
         ("POST /jobs/claim", 404, "/jobs/claim"),
         ("POST /jobs/{job_id}/process", 400, f"/jobs/{done.id}/process"),
+        ("POST /jobs/{job_id}/retry", 404, f"/jobs/{UNKNOWN}/retry"),
+        ("POST /jobs/{job_id}/heartbeat", 409, f"/jobs/{done.id}/heartbeat?token={TOKEN}"),
+        ("POST /jobs/{job_id}/complete", 409, f"/jobs/{done.id}/complete?token={TOKEN}"),
+        ("POST /jobs/{job_id}/fail", 422, f"/jobs/{done.id}/fail?retry_in=1"),
+        ("POST /jobs/batch", 422, "/jobs/batch"),
+        ("POST /jobs/report", 422, "/jobs/report"),
+        ("POST /jobs/release", 422, "/jobs/release"),
     ):
         detail = refused(client, f"{line.split()[0]} {path}", status)
         check(document, operation(document, line)["responses"][str(status)], {"detail": detail})
