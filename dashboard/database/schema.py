@@ -73,8 +73,9 @@ jobs = db.Table(
 # After an ANALYZE of an idle queue the planner takes every partial index for empty: it sorted all PENDING rows for a
 # claim and walked all RUNNING ones for a complete. `seq > 0` would not do: without statistics PostgreSQL expects a
 # third of the rows, and of `seq > 0 AND seq > ?` SQLite takes the first for the range. The plus makes it an
-# expression: PostgreSQL 17 drops the condition where a column is NOT NULL.
-IN_CLAIM_ORDER, BY_AGE = text("+priority IS NOT NULL"), text("+seq IS NOT NULL")
+# expression: PostgreSQL 17 drops the condition where a column is NOT NULL. The statements join tables that have a seq,
+# too, so the column is qualified.
+IN_CLAIM_ORDER, BY_AGE = text("+jobs.priority IS NOT NULL"), text("+jobs.seq IS NOT NULL")
 
 _IS_PENDING = f"status = '{JobStatus.PENDING}'"
 _IS_READY = f"{_IS_PENDING} AND run_at IS NULL"

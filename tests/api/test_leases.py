@@ -359,6 +359,8 @@ def test_the_shape_is_chosen_by_the_request_and_never_by_the_job(client: FlaskCl
     assert list(call(client, f"GET /jobs/{job['id']}", 200)) == NINE
     assert [list(each) for each in call(client, "GET /jobs", 200)] == [NINE]
     assert [list(each) for each in call(client, "GET /jobs?full=1", 200)] == [FULL]
+    assert [list(each) for each in call(client, "GET /jobs?full=1&status=RUNNING", 200)] == [FULL]
+    assert call(client, f"GET /jobs?full=1&status=RUNNING&before={job['id']}", 200) == []
     assert list(full(client, job["id"])) == [*FULL, "attempts"]
     assert list(call(client, f"POST /jobs/{job['id']}/fail", 200)) == NINE
 
