@@ -16,17 +16,19 @@ from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+from sqlalchemy import select
 from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
 from dashboard.core.job import Job, JobStatus
-from dashboard.database.schema import attempts, sessions
+from dashboard.database.schema import attempts, runs, sessions
 from dashboard.database.transactions import reading, writing
 from dashboard.security.sessions import LASTS
 from dashboard.security.throttle import FORGET_AFTER, FREE, KNOWN_FOR, WAIT_MAX
 from dashboard.store import counts
 from tests.conftest import MakeApp
 from tests.support.factory import UNKNOWN, make_job
+from tests.support.routes import job_for, path_of, sent_to
 from tests.support.server import statements
 
 PASSWORDS = {"viewer": "only-looks-on", "operator": "presses:buttons"}
@@ -58,6 +60,13 @@ TABLE = {
     "POST /jobs/<job_id>/process": (401, 403, 200, 403),
     "POST /jobs/<job_id>/complete": (401, 403, 200, 403),
     "POST /jobs/<job_id>/fail": (401, 403, 200, 403),
+    "POST /jobs/<job_id>/heartbeat": (401, 403, 200, 403),
+    "POST /jobs/<job_id>/release": (401, 403, 200, 403),
+    "POST /jobs/<job_id>/retry": (401, 403, 201, 403),
+    "POST /jobs/release": (401, 403, 200, 403),
+    "POST /jobs/report": (401, 403, 200, 403),
+    "POST /jobs/batch": (401, 403, 201, 403),
+    "GET /workers": (401, 200, 200, 200),
     "GET /dashboard/": (302, 200, 200, 200),
     "GET /dashboard/queue": (302, 200, 200, 200),
     "GET /dashboard/jobs/<job_id>": (302, 200, 200, 200),
@@ -100,28 +109,26 @@ def by_token(app: Flask, role: str) -> FlaskClient:
     return client
 
 
-def job_for(app: Flask, line: str) -> Job:
-    """One that can be done what the line of the table says, and another one to claim."""
+def job_of(app: Flask, line: str) -> Job:
+    """One that a line of the table can be done to."""
     with app.app_context():
-        job = make_job(JobStatus.PENDING if line.endswith("/process") else JobStatus.RUNNING)
-        make_job()
-    return job
+        return job_for(line.split(" ", 1)[1])
 
 
 def ask(client: FlaskClient, line: str, job: Job, **sent: Any) -> TestResponse:
     """Send a line of the table, about this job."""
     method, rule = line.split(" ", 1)
-    values = {"job_id": job.id, "action": "complete", "name": "app.css"}
-    path = re.sub(r"<(?:[^>]*:)?(\w+)>", lambda found: values[found[1]], rule)
-    if method == "POST" and not path.startswith("/jobs/"):
-        form = {"type": "job", "name": "operator", "password": PASSWORDS["operator"]}
-        sent["json" if path == "/jobs" else "data"] = {"type": "job"} if path == "/jobs" else form
-    return client.open(path, method=method, buffered=True, **sent)
+    if rule == "/sign-in":
+        sent["data"] = {"name": "operator", "password": PASSWORDS["operator"]}
+    elif method == "POST":
+        sent |= sent_to(rule, job)
+    return client.open(path_of(rule, job, name="app.css"), method=method, buffered=True, **sent)
 
 
-def revision(app: Flask) -> counts.Tally:
+def state(app: Flask) -> object:
+    """Of the jobs and their runs; equal where nothing has changed."""
     with app.app_context(), reading() as tx:
-        return counts.counts(tx)
+        return counts.counts(tx), tx.execute(select(runs)).all()
 
 
 # ---- Every route, method and person
@@ -138,14 +145,14 @@ def test_each_may_do_what_the_table_says(app: Flask, line: str, way: Callable[[F
     nobody, viewer, operator = app.test_client(), way(app, "viewer"), way(app, "operator")
     statuses = []
     for client, headers in ((nobody, {}), (viewer, {}), (operator, {}), (way(app, "operator"), FROM_ELSEWHERE)):
-        job, before = job_for(app, line), revision(app)
+        job, before = job_of(app, line), state(app)
         answer = ask(client, line, job, headers=headers)
         statuses.append(answer.status_code)
         acts = line.startswith("POST") and "/sign-" not in line
-        assert (revision(app) != before) == (acts and answer.status_code in (200, 201, 303))
+        assert (state(app) != before) == (acts and answer.status_code in (200, 201, 303))
         if line.startswith("GET"):
             assert ask(client, line.replace("GET", "HEAD", 1), job).status_code == answer.status_code
-        if answer.status_code in (401, 403) and " /jobs" in line:
+        if answer.status_code in (401, 403) and line.split()[1].startswith(("/jobs", "/workers")):
             assert [type(detail) for detail in answer.json.values()] == [str]
             assert answer.headers.get("WWW-Authenticate") == ("Bearer" if client is nobody else None)
         elif answer.status_code in (302, 401) and client is nobody:
@@ -677,7 +684,7 @@ def test_without_credentials_nobody_is_asked_and_no_cookie_set(make_app: MakeApp
     client.set_cookie(COOKIE, "x")
     assert client.post("/sign-out").status_code == 303
     for line in TABLE:
-        answer = ask(client, line, job_for(app, line), headers={"Authorization": "Bearer wrong"})
+        answer = ask(client, line, job_of(app, line), headers={"Authorization": "Bearer wrong"})
         if "/sign-" not in line:
             assert answer.status_code == TABLE[line][2], line
             assert "Set-Cookie" not in answer.headers

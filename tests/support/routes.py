@@ -1,0 +1,48 @@
+"""What a POST to each route needs: a job that it can be done to, and what is sent."""
+
+import re
+from typing import Any
+
+from dashboard.core.job import Job, JobStatus
+from dashboard.core.run import Lease
+from dashboard.services import claims
+from tests.support.factory import make_job
+
+LEASED = ("/jobs/<job_id>/heartbeat", "/jobs/<job_id>/release", "/jobs/release", "/jobs/report")
+STATUS = {"process": JobStatus.PENDING, "retry": JobStatus.COMPLETED}
+
+
+def job_for(rule: str) -> Job:
+    """One that can be done what the route says, and another one to claim; needs an application context."""
+    action = rule.rpartition("/")[2]
+    job = make_job(JobStatus.PENDING if rule in LEASED else STATUS.get(action, JobStatus.RUNNING))
+    if rule in LEASED:
+        claims.process(job.id, Lease(60, token_of(job), None, 1), is_key=True)
+    make_job()
+    return job
+
+
+def token_of(job: Job) -> str:
+    """The token that the job is held under, if it is."""
+    return f"token-{job.id}"
+
+
+def path_of(rule: str, job: Job, **values: str) -> str:
+    """The route's address, about this job; its action is complete, unless another is given."""
+    values = {"job_id": job.id, "action": "complete"} | values
+    return re.sub(r"<(?:[^>]*:)?(\w+)>", lambda found: values[found[1]], rule)
+
+
+def sent_to(rule: str, job: Job) -> dict[str, Any]:
+    """The query and the body of a POST to the route, as arguments of Werkzeug's client."""
+    token = token_of(job)
+    bodies: dict[str, Any] = {
+        "/jobs": {"type": "job"},
+        "/jobs/batch": [{"type": "job"}, {"type": "job"}],
+        "/jobs/report": [{"id": job.id, "token": token, "action": "complete"}],
+    }
+    if rule in bodies:
+        return {"json": bodies[rule]}
+    if rule in LEASED:
+        return {"query_string": {"token": token}}
+    return {} if rule.startswith("/jobs/") else {"data": {"type": "job"}}
