@@ -11,9 +11,15 @@ def is_there(environ: Mapping[str, Any]) -> bool:
     if connection is None:
         return True
     try:
-        # Not gevent's own method, which would wait for data.
-        return bool(_socket.socket.recv(connection, 1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT))
+        # The socket of gevent would wait for data, so its file descriptor is asked.
+        same = _socket.socket(fileno=connection.fileno())
+    except OSError:
+        return False  # it was closed
+    try:
+        return bool(same.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT))
     except BlockingIOError:
         return True  # nothing was sent meanwhile
     except OSError:
         return False
+    finally:
+        same.detach()  # the descriptor stays the connection's
