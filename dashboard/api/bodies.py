@@ -1,10 +1,10 @@
-"""The bodies that schedules, batches and workers send."""
+"""The bodies of creates, batches, heartbeats and reports."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, RootModel, Strict
 
-from dashboard.api.schemas import Input, JobCreate, JsonObject, whole, without_nul
+from dashboard.api.schemas import Input, JobType, JsonObject, Priority, whole, without_nul
 from dashboard.api.words import Later, Token
 from dashboard.core.run import ATTEMPTS_MAX, DELAY_MAX, LEASE_MAX, MESSAGE_MAX
 
@@ -23,13 +23,25 @@ Message = Annotated[
 _ADDED = ("run_at", "expires_at", "max_attempts")
 
 
-class FullJobCreate(JobCreate):
+class JobCreate(Input):
     """A job to enqueue. `type` is required; a larger `priority` is more urgent.
 
     `run_at`: not before then. `expires_at`: a job that is not begun by then fails. `max_attempts`: how many runs may
     fail, for workers that lease. With one of these in the body the answer has them too.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "image_resize",
+                "payload": {"image_url": "https://example.com/image.png", "width": 300, "height": 300},
+                "priority": 5,
+            }
+        }
+    )
+    type: JobType
+    payload: JsonObject = None
+    priority: Priority | None = 0
     run_at: Later = None
     expires_at: Later = None
     max_attempts: Attempts | None = None
@@ -39,7 +51,7 @@ class FullJobCreate(JobCreate):
         return not self.model_fields_set.isdisjoint(_ADDED)
 
 
-class Batch(RootModel[Annotated[list[FullJobCreate], Field(min_length=1, max_length=ITEMS_MAX)]]):
+class Batch(RootModel[Annotated[list[JobCreate], Field(min_length=1, max_length=ITEMS_MAX)]]):
     """Jobs to enqueue: all or none."""
 
     model_config = ConfigDict(

@@ -44,11 +44,11 @@ KEY = Key(
 @operation(
     answer=schemas.Job | shapes.FullJob,
     status=201,
-    body=bodies.FullJobCreate,
+    body=bodies.JobCreate,
     refuses=(409,),
     key=KEY,
 )
-def create(body: bodies.FullJobCreate) -> Response | Job | FullJob:
+def create(body: bodies.JobCreate) -> Response | Job | FullJob:
     """Create a job. It starts PENDING."""
     key = idempotency_key(KEY)
     if key is None and not body.is_full:
@@ -79,7 +79,7 @@ def batch(body: bodies.Batch) -> Response:
     return json_response(shown, 201 if is_new else 200)
 
 
-def _new(body: bodies.FullJobCreate) -> NewJob:
+def _new(body: bodies.JobCreate) -> NewJob:
     return NewJob(body.type, body.payload, body.priority or 0, body.run_at, body.expires_at, body.max_attempts)
 
 

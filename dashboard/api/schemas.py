@@ -58,23 +58,6 @@ class Input(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class JobCreate(Input):
-    """A job to enqueue. `type` is required; a larger `priority` is more urgent."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "type": "image_resize",
-                "payload": {"image_url": "https://example.com/image.png", "width": 300, "height": 300},
-                "priority": 5,
-            }
-        }
-    )
-    type: JobType
-    payload: JsonObject = None
-    priority: Priority | None = 0
-
-
 class JobComplete(Input):
     """How it went."""
 
