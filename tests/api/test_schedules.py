@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from dashboard.api.operation import PROBLEMS_MAX
 from dashboard.ops.housekeeper import keep
 from dashboard.services.create import NAMESPACE
 from tests.conftest import MakeApp
@@ -148,6 +149,16 @@ def test_a_key_is_visible_ascii_of_at_most_255_characters(client: FlaskClient, k
     assert problems[0]["loc"] == ["header", "Idempotency-Key"]
 
 
+def test_each_token_has_keys_of_its_own(make_app: MakeApp, app: Flask, database_url: str) -> None:
+    clients = []
+    for name in ("one", "two"):
+        clients.append(make_app(database_url, TOKENS=f"{name}:operator:{name * 8}").test_client())
+        clients[-1].environ_base["HTTP_AUTHORIZATION"] = f"Bearer {name * 8}"
+    assert [create(client, key="k")["id"] for client in clients] == [
+        str(uuid5(NAMESPACE, f"{name}\nk")) for name in ("one", "two")
+    ]
+
+
 # ---- Batches
 
 
@@ -164,6 +175,11 @@ def test_a_batch_with_one_bad_item_creates_none_and_names_every_fault(client: Fl
     items: list[Any] = [{"type": "t"}, {"type": ""}, {"type": "t", "priority": -1}, 7]
     problems = refused(client, "POST /jobs/batch", 422, json=items)
     assert [problem["loc"] for problem in problems] == [["body", 1, "type"], ["body", 2, "priority"], ["body", 3]]
+
+
+def test_a_refusal_of_a_batch_tells_a_thousand_faults_at_the_most(client: FlaskClient) -> None:
+    problems = refused(client, "POST /jobs/batch", 422, json=[{"type": "", "priority": -1}] * 1_000)
+    assert len(problems) == PROBLEMS_MAX
 
 
 @pytest.mark.parametrize("count", [0, 1_001])
@@ -290,6 +306,15 @@ def test_an_item_of_a_report_of_another_form_is_refused(client: FlaskClient, ite
 )
 def test_a_heartbeat_s_body_out_of_its_range_is_refused(client: FlaskClient, body: Any) -> None:
     refused(client, "POST /jobs/nope/heartbeat?token=a-token-of-16-to-64", 422, json=body)
+
+
+def test_a_head_answers_as_a_get_and_options_name_the_methods(client: FlaskClient) -> None:
+    job = create(client)
+    for path in ("/workers", f"/jobs/{job['id']}?full=1"):
+        head = client.head(path)
+        assert (head.status_code, head.data, head.mimetype) == (200, b"", "application/json")
+    for path, methods in {"/jobs/report": "OPTIONS POST", "/workers": "GET HEAD OPTIONS"}.items():
+        assert sorted(client.options(path).headers["Allow"].split(", ")) == methods.split()
 
 
 @pytest.mark.parametrize("name", ["claim", "batch", "report", "release"])
