@@ -25,6 +25,16 @@ OPERATIONS: dict[str, tuple[int, JobStatus, Any]] = {
     "POST /jobs/claim": (200, JobStatus.PENDING, None),
     "GET /jobs/queue": (200, JobStatus.PENDING, None),
     "GET /jobs/summary": (200, JobStatus.PENDING, None),
+    "POST /jobs/batch": (201, JobStatus.PENDING, [EXAMPLE]),
+    "POST /jobs/{job_id}/retry": (201, JobStatus.FAILED, None),
+}
+
+# What the holder of a lease does.
+OF_A_LEASE = {
+    "POST /jobs/report",
+    "POST /jobs/release",
+    "POST /jobs/{job_id}/heartbeat",
+    "POST /jobs/{job_id}/release",
 }
 
 
@@ -64,7 +74,7 @@ def test_the_document_lists_the_operations_of_the_contract_and_no_other_under_jo
         if f"{path}/".startswith("/jobs/")
         for method in methods
     }
-    assert listed == set(OPERATIONS)
+    assert listed == set(OPERATIONS) | OF_A_LEASE
 
 
 def test_the_document_carries_the_contract_s_example_of_a_new_job(document: Document) -> None:
