@@ -16,13 +16,6 @@ class SettingsError(Exception):
     """str() of it says which variable is wrong, and what it may be."""
 
 
-class ClaimFrom(StrEnum):
-    """Who says which job is next."""
-
-    QUEUE = "queue"  # this process's queue: exact on SQLite, whatever the number of processes
-    DATABASE = "database"  # one statement: exact on PostgreSQL, whatever the number of machines
-
-
 class Durability(StrEnum):
     """What a power cut may cost."""
 
@@ -50,7 +43,6 @@ class Settings:
     """What the application reads of its environment; gunicorn.conf.py has the server's own."""
 
     database_url: str = field(repr=False)  # it may hold a password
-    claim_from: ClaimFrom
     durability: Durability
     max_body_bytes: int
     users: tuple[Credential, ...] = field(repr=False)
@@ -70,9 +62,6 @@ class Settings:
         tokens = _credentials("TOKENS", _text(environ, "TOKENS"), TOKEN_MIN)
         return cls(
             database_url=url,
-            claim_from=_choice(
-                environ, "CLAIM_FROM", ClaimFrom.QUEUE if url.startswith("sqlite") else ClaimFrom.DATABASE
-            ),
             durability=_choice(environ, "DURABILITY", Durability.FULL),
             max_body_bytes=whole_number(environ, "MAX_BODY_BYTES", 1_000_000, least=1),
             users=users,

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.config import ClaimFrom, Credential, Durability, Role, Settings, SettingsError
+from dashboard.config import Credential, Durability, Role, Settings, SettingsError
 
 SECRET = "hush-hush-hush-hush"
 TOKENS = f"ci:operator:{SECRET}"
 NAMES = (
-    "DATABASE_URL CLAIM_FROM DURABILITY MAX_BODY_BYTES USERS TOKENS SECRET_KEY DASHBOARD_OPEN ALLOWED_HOSTS "
+    "DATABASE_URL DURABILITY MAX_BODY_BYTES USERS TOKENS SECRET_KEY DASHBOARD_OPEN ALLOWED_HOSTS LEASE_GRACE "
     "TRUSTED_PROXIES TLS DATABASE_URL_FILE USERS_FILE TOKENS_FILE SECRET_KEY_FILE HOST"
 )
 
@@ -18,7 +18,7 @@ def test_without_any_setting_it_keeps_a_durable_sqlite_file_in_the_instance_fold
     settings = Settings.from_environ({})
     assert settings == Settings(
         database_url="sqlite:///jobs.db",
-        claim_from=ClaimFrom.QUEUE,
+        lease_grace=60,
         durability=Durability.FULL,
         max_body_bytes=1_000_000,
         users=(),
@@ -36,7 +36,6 @@ def test_without_any_setting_it_keeps_a_durable_sqlite_file_in_the_instance_fold
 def test_a_postgresql_url_gets_our_driver_and_claims_from_the_database(scheme: str) -> None:
     settings = Settings.from_environ({"DATABASE_URL": f"{scheme}://me@host/jobs"})
     assert settings.database_url == "postgresql+psycopg://me@host/jobs"
-    assert settings.claim_from is ClaimFrom.DATABASE
 
 
 def test_an_empty_setting_is_one_that_is_not_set() -> None:
@@ -52,7 +51,6 @@ def test_an_empty_setting_is_one_that_is_not_set() -> None:
         ("DATABASE_URL", "sqlite://"),
         ("DATABASE_URL", f"postgresql://me:{SECRET}@host:port/jobs"),
         ("DATABASE_URL", "sqlite:///:memory:"),
-        ("CLAIM_FROM", "heap"),
         ("DURABILITY", "off"),
         ("MAX_BODY_BYTES", "0"),
         ("MAX_BODY_BYTES", "-1"),

@@ -144,7 +144,7 @@ def test_an_entry_of_the_queue_is_a_job_s_id_priority_and_age(client: FlaskClien
 
 
 def test_failing_a_pending_job_leaves_a_stale_entry_that_a_claim_skips(make_app: MakeApp, database_url: str) -> None:
-    client = make_app(database_url, CLAIM_FROM="queue").test_client()
+    client = make_app(database_url).test_client()
     _, stale, live = (call(client, "POST /jobs", 201, json={"type": "t", "priority": rank})["id"] for rank in (2, 1, 0))
     call(client, "POST /jobs/claim", 200)  # takes the first, and the others into the queue
     before = call(client, "GET /jobs/queue", 200)

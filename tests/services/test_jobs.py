@@ -1,11 +1,10 @@
 """The rules of a job's life: the table, and every use case through the service on both databases."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from flask import Flask
 
-from dashboard.config import ClaimFrom
 from dashboard.core.errors import ActionRefusedError, JobNotFoundError, NoPendingJobsError
 from dashboard.core.job import Job, JobStatus, json_text
 from dashboard.core.transitions import JOB_ACTIONS, Action
@@ -18,14 +17,6 @@ from tests.conftest import MakeApp
 from tests.support.factory import ACT, MOVES, UNKNOWN, make_job
 
 on_both_databases = pytest.mark.usefixtures("app")
-by_queue_and_by_database = pytest.mark.usefixtures("claim_from")
-
-
-@pytest.fixture(params=ClaimFrom)
-def claim_from(request: pytest.FixtureRequest, make_app: MakeApp, database_url: str) -> Iterator[ClaimFrom]:
-    """Who says which job is next, in turn."""
-    with make_app(database_url, CLAIM_FROM=request.param).app_context():
-        yield request.param
 
 
 def all_jobs() -> list[Job]:
@@ -52,7 +43,7 @@ def test_json_text_refuses_a_number_that_json_has_no_text_for(number: float) -> 
 
 @on_both_databases
 @pytest.mark.parametrize("status", JobStatus)
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", ACT)
 def test_an_action_moves_a_job_as_the_table_says_or_changes_nothing(action: Action, status: JobStatus) -> None:
     job = make_job(status)
     if target := MOVES.get((action, status)):
@@ -131,13 +122,13 @@ def test_a_failed_job_knows_the_reason_and_when_it_ended(
     assert failed == job._replace(status="FAILED", result=result, completed_at=failed.completed_at)
 
 
-@by_queue_and_by_database
+@on_both_databases
 def test_a_claim_takes_the_highest_priority_first_and_of_those_the_oldest() -> None:
     jobs = [make_job(priority=priority) for priority in (0, 5, 1, 5, 0, 2**31 - 1)]
     assert [claims.claim().id for _ in jobs] == [jobs[place].id for place in (5, 1, 3, 2, 0, 4)]
 
 
-@by_queue_and_by_database
+@on_both_databases
 def test_a_claim_takes_a_job_that_is_more_urgent_than_those_it_knew() -> None:
     for _ in range(2):
         make_job(priority=1)
@@ -146,7 +137,7 @@ def test_a_claim_takes_a_job_that_is_more_urgent_than_those_it_knew() -> None:
     assert claims.claim().id == urgent.id
 
 
-@by_queue_and_by_database
+@on_both_databases
 @pytest.mark.parametrize("action", [Action.PROCESS, Action.FAIL])
 def test_a_claim_skips_an_entry_whose_job_is_pending_no_more(action: Action) -> None:
     first, gone, last = (make_job(priority=priority) for priority in (3, 2, 1))
@@ -155,12 +146,10 @@ def test_a_claim_skips_an_entry_whose_job_is_pending_no_more(action: Action) -> 
     assert claims.claim().id == last.id
 
 
-def test_a_claim_takes_the_jobs_of_another_process_too(
-    make_app: MakeApp, database_url: str, claim_from: ClaimFrom
-) -> None:
+def test_a_claim_takes_the_jobs_of_another_process_too(make_app: MakeApp, database_url: str, app: Flask) -> None:
     with pytest.raises(NoPendingJobsError):
         claims.claim()
-    other_process = make_app(database_url, CLAIM_FROM=claim_from)
+    other_process = make_app(database_url)
     with other_process.app_context():
         theirs = make_job(priority=1)
     ours = make_job()

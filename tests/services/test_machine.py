@@ -20,7 +20,6 @@ from hypothesis.stateful import (
 )
 
 from dashboard.app import create_app
-from dashboard.config import ClaimFrom
 from dashboard.core import claim_queue
 from dashboard.core.errors import ActionRefusedError, JobNotFoundError, NoPendingJobsError
 from dashboard.database.schema import jobs
@@ -183,18 +182,12 @@ def drive(url: str, empty: Callable[[], object], in_order: bool = True, **enviro
     run_state_machine_as_test(start, settings=BOUNDS)
 
 
-@pytest.mark.parametrize("claim_from", ClaimFrom)
-def test_two_processes_on_sqlite_are_the_model(claim_from: str, sqlite_url: str, migrated_sqlite: Path) -> None:
+def test_two_processes_on_sqlite_are_the_model(sqlite_url: str, migrated_sqlite: Path) -> None:
     path = sqlite_url.removeprefix("sqlite:///")
     # Nothing has the file open between two examples, so there is no log beside it.
-    drive(sqlite_url, lambda: shutil.copy(migrated_sqlite, path), CLAIM_FROM=claim_from)
+    drive(sqlite_url, lambda: shutil.copy(migrated_sqlite, path))
 
 
 def test_two_processes_on_postgresql_are_the_model(postgres_url: str) -> None:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         drive(postgres_url, lambda: connection.execute("DELETE FROM jobs"))
-
-
-def test_two_queues_on_postgresql_hand_each_job_out_once_and_strand_none(postgres_url: str) -> None:
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        drive(postgres_url, lambda: connection.execute("DELETE FROM jobs"), in_order=False, CLAIM_FROM="queue")

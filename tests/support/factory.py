@@ -32,6 +32,7 @@ MOVES = {
     (Action.FAIL, JobStatus.PENDING): JobStatus.FAILED,
     (Action.FAIL, JobStatus.RUNNING): JobStatus.FAILED,
     (Action.UNDO, JobStatus.PENDING): JobStatus.FAILED,
+    (Action.RELEASE, JobStatus.RUNNING): JobStatus.PENDING,
 }
 
 ACT: dict[Action, Callable[[str], Job]] = {

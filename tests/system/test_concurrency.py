@@ -48,10 +48,6 @@ def test_16_clients_of_2_servers_on_postgresql_get_each_job_once_and_in_order(
     judge_order(calls, postgres_url)
 
 
-def test_16_clients_of_2_queues_on_postgresql_get_each_job_once(postgres_url: str, start_server: StartServer) -> None:
-    run_16_clients(postgres_url, [start_server(postgres_url, CLAIM_FROM="queue") for _ in range(2)])
-
-
 def test_each_process_lists_the_jobs_that_others_created(sqlite_url: str, start_server: StartServer) -> None:
     servers = [start_server(sqlite_url), start_server(sqlite_url)]
     expected = []
