@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from dashboard.core.job import Job, JobStatus
-from dashboard.database.schema import BY_AGE, jobs, tally
+from dashboard.database.schema import BY_AGE, IN_CLAIM_ORDER, jobs, tally
 from dashboard.database.statement import Compiled, Many
 from dashboard.store import due
 from dashboard.store.jobs import ROW, Row, changed, claiming, in_claim_order, is_not_expired, is_ready
@@ -203,13 +203,13 @@ _PENDING_AFTER = Compiled(
 
 
 def candidates(tx: Connection, limit: int) -> list[tuple[int, int]]:
-    """(seq, priority) of the PENDING jobs in claim order; the index alone answers that."""
+    """(seq, priority) of the ready jobs in claim order, without those that it is too late to begin."""
     return cast(list[tuple[int, int]], _CANDIDATES.rows(tx, limit=limit))
 
 
 _NEXT_ONES = in_claim_order(select()).limit(bindparam("limit"))
 
-_CANDIDATES = Compiled(_NEXT_ONES.add_columns(jobs.c.seq, jobs.c.priority))
+_CANDIDATES = Compiled(_NEXT_ONES.where(is_not_expired()).add_columns(jobs.c.seq, jobs.c.priority))
 
 
 def next_pending(tx: Connection, limit: int) -> list[QueuedJob]:
@@ -229,12 +229,23 @@ def queued(tx: Connection, seqs: list[int]) -> list[QueuedJob]:
 _QUEUED_BY_SEQ = select(*_QUEUED).where(jobs.c.seq.in_(bindparam("seqs", expanding=True)))
 
 
+_ANY: Select[Any] = select(literal_column("1")).select_from(jobs).where(is_ready(), IN_CLAIM_ORDER, is_not_expired())
+
+
+def may_find(tx: Connection, *, sweeps: bool) -> bool:
+    """Whether a claim that has found nothing is to try again: something is due, or a job is ready by now."""
+    return bool(_MAY_FIND.rows(tx, sweeps=sweeps)[0][0])
+
+
+_MAY_FIND = Compiled(select(or_(due.IS_DUE, exists(_ANY))))
+
+
 def is_any_ready(tx: Connection) -> bool:
     """Whether there is a job that a claim could take."""
     return bool(_IS_ANY_READY.rows(tx))
 
 
-_IS_ANY_READY = Compiled(select(jobs.c.seq).where(is_ready(), is_not_expired()).limit(1))
+_IS_ANY_READY = Compiled(_ANY.limit(1))
 
 
 def ready_types(tx: Connection, types: Sequence[str]) -> set[str]:
@@ -243,10 +254,6 @@ def ready_types(tx: Connection, types: Sequence[str]) -> set[str]:
 
 
 _READY_TYPES = Many(
-    lambda given: select(given.type).where(
-        exists(
-            select(literal_column("1")).select_from(jobs).where(is_ready(), is_not_expired(), jobs.c.type == given.type)
-        )
-    ),
+    lambda given: select(given.type).where(exists(_ANY.where(jobs.c.type == given.type))),
     type=String(),
 )

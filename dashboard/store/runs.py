@@ -1,6 +1,7 @@
 """Runs: the leased attempts of jobs.
 
-On every path the row of jobs is locked before that of its run, and several by ascending seq.
+On every path the rows of jobs are locked before those of their runs, each by ascending seq, and all of them before
+the first write to jobs: that writes to the tally too, and whoever holds a row of it waits for nothing else.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -125,6 +126,12 @@ def known(tx: Connection, pairs: Sequence[tuple[int, str]]) -> list[KnownRun]:
     return [KnownRun._make(row) for row in _KNOWN.rows(tx, [{"seq": seq, "token": token} for seq, token in pairs])]
 
 
+def lock_known(tx: Connection, pairs: Sequence[tuple[int, str]]) -> list[KnownRun]:
+    """The same, locked by ascending seq, and so as they are after whoever held them."""
+    rows = _LOCK_KNOWN.rows(tx, [{"seq": seq, "token": token} for seq, token in pairs])
+    return [KnownRun._make(row) for row in rows]
+
+
 _failed = runs.alias("failed")
 _FAILURES = (
     select(func.count())
@@ -132,13 +139,16 @@ _FAILURES = (
     .where(_failed.c.seq == runs.c.seq, _failed.c.outcome.in_([literal_column(f"'{each}'") for each in FAILURES]))
     .scalar_subquery()
 )
-_KNOWN = Many(
-    lambda given: select(*(runs.c[name] for name in KnownRun._fields[:-1]), _FAILURES).where(
+
+
+def _of_pair(given: Any) -> Any:
+    return select(*(runs.c[name] for name in KnownRun._fields[:-1]), _FAILURES).where(
         runs.c.seq == given.seq, or_(runs.c.token == given.token, runs.c.ended_at.is_(None))
-    ),
-    seq=_SEQ,
-    token=_TOKEN,
-)
+    )
+
+
+_KNOWN = Many(_of_pair, seq=_SEQ, token=_TOKEN)
+_LOCK_KNOWN = Many(lambda given: _of_pair(given).order_by(runs.c.seq).with_for_update(of=runs), seq=_SEQ, token=_TOKEN)
 
 
 class OpenRun(NamedTuple):
@@ -260,19 +270,16 @@ _EXPIRE = Many(
 )
 
 
-def take_away(tx: Connection, job_id: str, now: datetime, reason: str | None) -> None:
-    """End the job's open run, if there is one: the job was ended without its token."""
-    _TAKE_AWAY.rows(tx, id=job_id, ended_at=now, reason=reason)
+def take_away(tx: Connection, seq: int, reason: str | None) -> None:
+    """End the job's open run, if there is one: the job is ended without its token."""
+    _TAKE_AWAY.rows(tx, seq=seq, reason=reason)
 
 
 _TAKE_AWAY = Compiled(
     update(runs)
-    .where(
-        runs.c.seq == select(jobs.c.seq).where(jobs.c.id == bindparam("id")).scalar_subquery(),
-        runs.c.ended_at.is_(None),
-    )
+    .where(runs.c.seq == bindparam("seq"), runs.c.ended_at.is_(None))
     .values(
-        ended_at=bindparam("ended_at"),
+        ended_at=Now(),
         outcome=literal_column(f"'{Outcome.TAKEN}'"),
         reason=bindparam("reason", type_=runs.c.reason.type),
     )
@@ -379,10 +386,10 @@ _HISTORY = Compiled(
 )
 
 
-def lock_token(tx: Connection, token: str) -> None:
-    """On PostgreSQL: have two claims with the same key take turns. On SQLite a transaction that writes is alone."""
+def lock_key(tx: Connection, key: str) -> None:
+    """On PostgreSQL: have two requests with the same key take turns. On SQLite a transaction that writes is alone."""
     if tx.dialect.name == "postgresql":
-        tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:token, 0))"), {"token": token})
+        tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
 
 
 def finished(tx: Connection, ids: Sequence[str]) -> set[str]:
