@@ -41,7 +41,7 @@ def claim_many(limit: int, types: Sequence[str] = ()) -> list[Job]:
         return [job] if job else []
     rows = write(
         lambda tx: _take(tx, queue, types, limit, None, grace),
-        undone=queue.forget if queue else _nothing,  # what was popped is still PENDING then
+        undone=_nothing if queue is None else queue.forget,  # what was popped is still PENDING then
     )
     return [row.as_job() for row in rows]
 
@@ -74,7 +74,7 @@ def lease(limit: int, types: Sequence[str], lease: Lease, *, is_key: bool) -> li
             return held
         return _begin(tx, _take(tx, queue, types, limit, lease.attempts, grace), lease)
 
-    return write(work, undone=queue.forget if queue else _nothing)
+    return write(work, undone=_nothing if queue is None else queue.forget)
 
 
 def process(job_id: str, lease: Lease, *, is_key: bool) -> LeasedJob:
