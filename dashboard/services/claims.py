@@ -123,7 +123,7 @@ def _held(tx: Connection, token: str) -> list[LeasedJob] | None:
     known = runs.under(tx, token)
     if not known:
         return None
-    ids = runs.ids_under(tx, token)
+    ids = [job.id for job in known if job.is_held]
     if not ids:
         raise KeyUsedError("The runs of this Idempotency-Key have ended; claim with a new key")
     found = runs.full(tx, ids)
@@ -251,13 +251,14 @@ def queue_snapshot(tx: Connection, limit: int) -> tuple[list[claims.QueuedJob], 
     PostgreSQL, it is the database's order.
     """
     queue = claim_queue()
+    known = None if queue is None else queue.snapshot(limit)
+    if queue is not None and known is not None:
+        look = claims.look(tx, known.cursor, limit=WINDOW + 1, sweeps=False)
+        if look.woken == queue.woken and len(look.new) <= WINDOW:
+            claimed = {entry.seq for entry in queue.claimed}
+            entries = sorted({*known.entries, *queue.claimed, *(Entry(-priority, seq) for seq, priority in look.new)})
+            found = claims.queued(tx, [entry.seq for entry in entries[: limit + len(claimed)]])
+            shown = [job for job in found if job.seq not in claimed or job.status == JobStatus.PENDING]
+            return shown[:limit], known.total + len(look.new) + sum(job.seq in claimed for job in shown)
     tally = counts.counts(tx)
-    known = None if queue is None or queue.woken != tally.woken else queue.snapshot(limit)
-    new = None if known is None else claims.pending_after(tx, known.cursor, limit=WINDOW + 1)
-    if queue is None or known is None or new is None or len(new) > WINDOW:
-        return claims.next_pending(tx, limit), tally.pending - tally.delayed
-    claimed = {entry.seq for entry in queue.claimed}
-    entries = sorted({*known.entries, *queue.claimed, *(Entry(-priority, seq) for seq, priority in new)})
-    found = claims.queued(tx, [entry.seq for entry in entries[: limit + len(claimed)]])
-    shown = [job for job in found if job.seq not in claimed or job.status == JobStatus.PENDING]
-    return shown[:limit], known.total + len(new) + sum(job.seq in claimed for job in shown)
+    return claims.next_pending(tx, limit), tally.pending - tally.delayed

@@ -85,7 +85,7 @@ def release_all(token: str, delay: float) -> list[FullJob]:
     """Give back every job that is held under this token; the jobs as they are then."""
 
     def work(tx: Connection) -> list[FullJob]:
-        ids = runs.ids_under(tx, token)
+        ids = [job.id for job in runs.under(tx, token) if job.is_held]
         calls = [End(job_id, token, Action.RELEASE, delay=delay) for job_id in ids]
         refusals = _end_all(tx, calls, _Meeting(tx, calls, []))
         given_back = [job_id for job_id, refusal in zip(ids, refusals, strict=True) if refusal is None]
@@ -167,7 +167,7 @@ def _hear_all(tx: Connection, calls: Sequence[Beat], meets: "_Meeting") -> list[
             rows.append(
                 {
                     "seq": run.seq,
-                    "token": call.token,
+                    "attempt": run.attempt,
                     "lease": lease,
                     "heard_at": now,
                     "expires_at": now + timedelta(seconds=lease),

@@ -27,6 +27,7 @@ def settle(tx: Connection, grace: Grace, limit: int = SLICE) -> int:
     The runs come first: their locks are waited for, which nobody may do who has written to jobs, for he holds the
     tally. The others pass over what is locked.
     """
+    due.by_indexes(tx)
     sweeps = grace.is_over() and grace.is_over_at(clock.now(tx))
     return (_end_overdue_runs(tx, limit) if sweeps else 0) + _expire_jobs(tx, limit) + due.wake(tx, limit)
 

@@ -24,10 +24,10 @@ from sqlalchemy import (
 )
 
 from dashboard.core.job import Job, JobStatus
-from dashboard.database.schema import BY_AGE, IN_CLAIM_ORDER, jobs, tally
+from dashboard.database.schema import BY_AGE, BY_TYPE, IN_CLAIM_ORDER, jobs, tally
 from dashboard.database.statement import Compiled, Many
 from dashboard.store import due
-from dashboard.store.jobs import ROW, Row, changed, claiming, in_claim_order, is_not_expired, is_ready
+from dashboard.store.jobs import CLAIM_ORDER, ROW, Row, changed, claiming, in_claim_order, is_not_expired, is_ready
 
 
 class QueuedJob(NamedTuple):
@@ -127,8 +127,9 @@ def _unless_due(statement: Any) -> Any:
 def _heads(types: int, limit: Any) -> Select[Any]:
     """The first candidates of each type, by its own index head: `type IN (…)` would sort every job of them."""
     heads = [
-        in_claim_order(select(jobs.c.seq, jobs.c.priority))
-        .where(is_not_expired(), jobs.c.type == bindparam(f"type_{place}"))
+        select(jobs.c.seq, jobs.c.priority)
+        .where(is_ready(), BY_TYPE, is_not_expired(), jobs.c.type == bindparam(f"type_{place}"))
+        .order_by(*CLAIM_ORDER)
         .limit(limit)
         .subquery()
         .select()
@@ -189,19 +190,6 @@ def last_seq(tx: Connection) -> int:
 _LAST_SEQ = Compiled(select(func.max(jobs.c.seq)))
 
 
-def pending_after(tx: Connection, seq: int, limit: int) -> Sequence[Any]:
-    """(seq, priority) of the PENDING jobs created after this one, oldest first."""
-    return _PENDING_AFTER.rows(tx, after=seq, limit=limit)
-
-
-_PENDING_AFTER = Compiled(
-    select(jobs.c.seq, jobs.c.priority)
-    .where(is_ready(), BY_AGE, jobs.c.seq > bindparam("after"))
-    .order_by(jobs.c.seq)
-    .limit(bindparam("limit"))
-)
-
-
 def candidates(tx: Connection, limit: int) -> list[tuple[int, int]]:
     """(seq, priority) of the ready jobs in claim order, without those that it is too late to begin."""
     return cast(list[tuple[int, int]], _CANDIDATES.rows(tx, limit=limit))
@@ -229,7 +217,8 @@ def queued(tx: Connection, seqs: list[int]) -> list[QueuedJob]:
 _QUEUED_BY_SEQ = select(*_QUEUED).where(jobs.c.seq.in_(bindparam("seqs", expanding=True)))
 
 
-_ANY: Select[Any] = select(literal_column("1")).select_from(jobs).where(is_ready(), IN_CLAIM_ORDER, is_not_expired())
+_READY: Select[Any] = select(literal_column("1")).select_from(jobs).where(is_ready(), is_not_expired())
+_ANY = _READY.where(IN_CLAIM_ORDER)
 
 
 def may_find(tx: Connection, *, sweeps: bool) -> bool:
@@ -254,6 +243,6 @@ def ready_types(tx: Connection, types: Sequence[str]) -> set[str]:
 
 
 _READY_TYPES = Many(
-    lambda given: select(given.type).where(exists(_ANY.where(jobs.c.type == given.type))),
+    lambda given: select(given.type).where(exists(_READY.where(BY_TYPE, jobs.c.type == given.type))),
     type=String(),
 )

@@ -5,8 +5,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from dashboard.core.job import JobStatus
+from dashboard.database.engine import db
 from tests.conftest import MakeApp
 from tests.support.factory import make_job, make_many
+from tests.support.leases import TOKEN, leased
 from tests.support.server import statements
 
 COSTS = {
@@ -33,6 +35,35 @@ def test_a_request_runs_no_more_statements_however_many_jobs_there_are(client: F
     method, path = line.format(id=make_job(JobStatus.PENDING).id).split()
     body = {"json": {"type": "t"}} if line == "POST /jobs" else {}
     assert len(statements(lambda: client.open(path, method=method, **body))) <= COSTS[line]  # type: ignore[arg-type]
+
+
+# On SQLite, on PostgreSQL: of several jobs as many as of one there, for a statement has many rows.
+LEASE_COSTS = {
+    "claim": (2, 1),
+    "claim?type=job": (3, 1),
+    "claim?type=job&type=none": (3, 1),
+    "claim?limit=10": (11, 1),
+    "claim?lease=60": (3, 3),  # as above, PostgreSQL's time, and the run
+    "claim?lease=60&limit=10": (21, 3),
+    "{id}/heartbeat?token={token}": (3, 4),
+    "{id}/complete?token={token}": (5, 6),
+    "{id}/release?token={token}": (5, 6),
+    "{id}/fail?token={token}": (5, 6),
+    "{id}/fail": (3, 3),
+    "report": (40, 5),
+    "batch": (10, 1),
+}
+
+
+@pytest.mark.parametrize("line", LEASE_COSTS)
+def test_what_leases_add_costs_so_many_statements(app: Flask, client: FlaskClient, line: str) -> None:
+    make_many(200)
+    held = [leased(client, token=f"{TOKEN}-{number}")["id"] for number in range(10)]
+    items = [{"id": each, "token": f"{TOKEN}-{n}", "action": "complete"} for n, each in enumerate(held)]
+    body = {"report": items, "batch": [{"type": "t"}] * 10}.get(line)
+    path = f"/jobs/{line.format(id=held[0], token=f'{TOKEN}-0')}"
+    found = statements(lambda: client.post(path, json=body))
+    assert len(found) == LEASE_COSTS[line][db.engine.dialect.name == "postgresql"], found
 
 
 def test_a_claim_does_not_try_every_job_that_others_have_taken(make_app: MakeApp, sqlite_url: str) -> None:
