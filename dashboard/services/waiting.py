@@ -37,6 +37,7 @@ class _Waiter:
         self.job_id = job_id  # of a reader; a claim has none
         self.woken = Event()
         self.tried = Event()
+        self.waits = False  # after its first attempt
         self.got = False
 
 
@@ -52,7 +53,8 @@ class WaitingRoom:
         self._lock = Lock()  # of the last one, for a moment at a time
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        """How many have found nothing and wait."""
+        return sum(waiter.waits for waiter in self._waiting)
 
     def wait_for_job(
         self, attempt: Callable[[], T | None], types: Sequence[str], seconds: float, is_there: Callable[[], bool]
@@ -91,6 +93,7 @@ class WaitingRoom:
         try:
             if got := attempt():
                 return got
+            waiter.waits = True
             self._begin_to_watch()
             while waiter.woken.wait(max(0.0, until - monotonic())) and not self._is_draining and is_there():
                 waiter.woken.clear()
