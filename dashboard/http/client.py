@@ -1,8 +1,14 @@
 """The client of a request, while it waits for its answer."""
 
-import _socket
+import select
 from collections.abc import Mapping
 from typing import Any
+
+from gevent import monkey
+
+_poll = monkey.get_original("select", "poll")  # it does not wait, so no other greenlet needs to run meanwhile
+
+_CLOSED = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
 def is_there(environ: Mapping[str, Any]) -> bool:
@@ -10,10 +16,8 @@ def is_there(environ: Mapping[str, Any]) -> bool:
     connection = environ.get("gunicorn.socket")
     if connection is None:
         return True
-    try:
-        # Not gevent's own method, which would wait for data.
-        return bool(_socket.socket.recv(connection, 1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT))
-    except BlockingIOError:
-        return True  # nothing was sent meanwhile
-    except OSError:
+    if connection.fileno() < 0:
         return False
+    events = _poll()
+    events.register(connection.fileno(), _CLOSED)
+    return not events.poll(0)

@@ -56,7 +56,7 @@ def _claim_next(grace: Grace) -> Job | None:
     if job := next_job(settled=False):
         return job
     with asking() as tx:
-        if not claims.may_find(tx, sweeps=sweeps):
+        if not claims.may_find(tx, (), sweeps=sweeps):
             return None
     write(lambda tx: settle(tx, grace))
     return next_job(settled=True)
@@ -174,7 +174,7 @@ def _take(
     sweeps = grace.is_over()
     now = utc_now()
     rows = claims.take_next(tx, types, limit, attempts, now=now, settled=False, sweeps=sweeps)
-    if not rows and claims.may_find(tx, sweeps=sweeps):
+    if not rows and claims.may_find(tx, types, sweeps=sweeps):
         settle(tx, grace)
         rows = claims.take_next(tx, types, limit, attempts, now=now, settled=True, sweeps=sweeps)
     return rows

@@ -221,12 +221,19 @@ _READY: Select[Any] = select(literal_column("1")).select_from(jobs).where(is_rea
 _ANY = _READY.where(IN_CLAIM_ORDER)
 
 
-def may_find(tx: Connection, *, sweeps: bool) -> bool:
-    """Whether a claim that has found nothing is to try again: something is due, or a job is ready by now."""
-    return bool(_MAY_FIND.rows(tx, sweeps=sweeps)[0][0])
+def may_find(tx: Connection, types: Sequence[str], *, sweeps: bool) -> bool:
+    """Whether a claim of these types (none: of any) that has found nothing is to try again.
+
+    Something is due, or such a job is ready by now: another process has settled what was due.
+    """
+    values = {f"type_{place}": name for place, name in enumerate(types)}
+    return bool(_may_find(len(types)).rows(tx, sweeps=sweeps, **values)[0][0])
 
 
-_MAY_FIND = Compiled(select(or_(due.IS_DUE, exists(_ANY))))
+@lru_cache
+def _may_find(types: int) -> Compiled:
+    of_type = [exists(_READY.where(BY_TYPE, jobs.c.type == bindparam(f"type_{place}"))) for place in range(types)]
+    return Compiled(select(or_(due.IS_DUE, *(of_type or [exists(_ANY)]))))
 
 
 def is_any_ready(tx: Connection) -> bool:

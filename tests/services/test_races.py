@@ -218,9 +218,9 @@ def test_a_claim_finds_what_another_process_has_just_settled(
         pass_time(61)
         may_find = claims.claims.may_find
 
-        def keep_first(tx: Connection, *, sweeps: bool) -> bool:
+        def keep_first(tx: Connection, types: Sequence[str], *, sweeps: bool) -> bool:
             assert together([other], [lambda: keep(other)]) == [1]
-            return may_find(tx, sweeps=sweeps)
+            return may_find(tx, types, sweeps=sweeps)
 
         monkeypatch.setattr(claims.claims, "may_find", keep_first)
         assert claims.claim().id == job.id

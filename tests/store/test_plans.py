@@ -73,7 +73,11 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "claim of a type": (lambda tx: claim(tx, ["z"]), f"{IF_DUE} jobs_next_of_type jobs_pkey runs_due"),
     "claim of two types": (lambda tx: claim(tx, ["z", "y"]), f"{IF_DUE} jobs_next_of_type jobs_pkey runs_due"),
     "claim by the queue": (lambda tx: jobs.act(tx, Action.CLAIM, 99, NOW), "jobs_pkey"),
-    "whether to claim again": (lambda tx: claims.may_find(tx, sweeps=True), f"{IF_DUE} jobs_next runs_due"),
+    "whether to claim again": (lambda tx: claims.may_find(tx, (), sweeps=True), f"{IF_DUE} jobs_next runs_due"),
+    "whether to claim a type again": (
+        lambda tx: claims.may_find(tx, ["z", "y"], sweeps=True),
+        f"{IF_DUE} jobs_next_of_type runs_due",
+    ),
     "whether any is ready": (claims.is_any_ready, "jobs_next"),
     "which types are ready": (lambda tx: claims.ready_types(tx, ["t", "u"]), "jobs_next_of_type"),
     "process": (lambda tx: jobs.act(tx, Action.PROCESS, "PENDING9", NOW), BY_ID),
