@@ -89,6 +89,31 @@ def test_an_idle_poll_asks_for_the_revision_alone_and_sends_no_body(client: Flas
     assert "FROM jobs" not in found[0][0]
 
 
+@pytest.mark.parametrize("fragment", ["board", "queue"])
+def test_heartbeats_leave_lists_and_overviews_as_they_are(client: FlaskClient, fragment: str) -> None:
+    make_many(2)
+    job = leased(client)["id"]
+    url = f"/dashboard/fragments/{fragment}"
+    tag = client.get(url).headers["ETag"]
+    for progress in (1, 50):
+        client.post(f"/jobs/{job}/heartbeat?token={TOKEN}&lease=600", json={"progress": progress})
+        client.post("/jobs/report", json=[{"id": job, "token": TOKEN, "action": "heartbeat"}])
+    assert client.get(url, headers={"If-None-Match": tag}).status_code == 304
+    client.post(f"/jobs/{job}/release?token={TOKEN}")
+    assert client.get(url, headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_jobs_for_later_are_no_part_of_the_queue_and_cost_a_claim_nothing(client: FlaskClient) -> None:
+    client.post("/jobs/batch", json=[{"type": "t", "priority": 9, "run_at": 3_600}] * 1_000)
+    ready = make_many(10)
+    assert client.get("/jobs/queue").headers["X-Total-Count"] == "10"
+    client.post("/jobs/claim")  # which fills the queue
+    found = statements(lambda: client.post("/jobs/claim"))
+    assert len(found) == LEASE_COSTS["claim"][db.engine.dialect.name == "postgresql"], found
+    assert client.get("/jobs/queue").headers["X-Total-Count"] == "8"
+    assert {job["status"] for job in client.get("/jobs?limit=10").json if job["id"] in ready} == {"RUNNING", "PENDING"}
+
+
 def test_a_page_of_fifty_rows_is_under_60_kilobytes(client: FlaskClient) -> None:
     for number in range(60):
         client.post("/jobs", json={"type": "image_resize", "payload": {"url": "x" * 500, "number": number}})
