@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from gevent import Timeout, idle
 from gunicorn import util
@@ -44,7 +45,7 @@ wsgi_app = "wsgi:app"
 # Greenlets: a client that sends slowly, or keeps its connection, costs no thread; gthread with 8 threads answers nobody
 # once 8 have sent half a request. More processes use more cores; the order of claims is the same with any number.
 worker_class = "gevent"
-worker_connections = 1_000  # a process
+worker_connections = 2_000  # a process: twice as many as may wait for a job, so that others are served meanwhile
 
 # A reason is sent in the request line.
 limit_request_line = 8_190
@@ -83,15 +84,27 @@ def post_fork(server: "Arbiter", worker: "Worker") -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+_begun: "WeakSet[Request]" = WeakSet()
+
+
 def post_worker_init(worker: "Worker") -> None:
-    """SIGTERM answers the requests that wait at once, so that they do not hold up a stop."""
+    """SIGTERM answers the requests that wait at once, as the last ones of their connections: none holds up a stop."""
     end: Any = signal.getsignal(signal.SIGTERM)
 
     def answer_and_end(number: int, frame: Any) -> None:
         worker.wsgi.extensions["waiting"].drain()  # type: ignore[attr-defined]
+        for request in list(_begun):
+            request.force_close()
         end(number, frame)
 
     signal.signal(signal.SIGTERM, answer_and_end)
+
+
+def pre_request(worker: "Worker", req: "Request") -> None:
+    if worker.alive:
+        _begun.add(req)
+    else:
+        req.force_close()
 
 
 def post_request(worker: "Worker", req: "Request", environ: dict[str, Any], resp: "Response") -> None:

@@ -56,10 +56,11 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     transactions.init_app(app)
     headers.init_app(app, settings)
     errors.init_app(app)
-    app.extensions["waiting"] = WaitingRoom(app)
+    app.extensions["waiting"] = room = WaitingRoom(app)
+    app.extensions["written"] = room.nudge
     app.register_blueprint(runs.workers_bp)
-    for room in (sign_in, jobs, claims, runs, openapi, health, pages, fragments, filters, assets, demo):
-        app.register_blueprint(room.bp)
+    for door in (sign_in, jobs, claims, runs, openapi, health, pages, fragments, filters, assets, demo):
+        app.register_blueprint(door.bp)
     migrate.init_app(app)
     access.init_app(app, settings)
     return app

@@ -73,9 +73,13 @@ jobs = db.Table(
 # After an ANALYZE of an idle queue the planner takes every partial index for empty: it sorted all PENDING rows for a
 # claim and walked all RUNNING ones for a complete. `seq > 0` would not do: without statistics PostgreSQL expects a
 # third of the rows, and of `seq > 0 AND seq > ?` SQLite takes the first for the range. The plus makes it an
-# expression: PostgreSQL 17 drops the condition where a column is NOT NULL. The statements join tables that have a seq,
-# too, so the column is qualified.
-IN_CLAIM_ORDER, BY_AGE = text("+jobs.priority IS NOT NULL"), text("+jobs.seq IS NOT NULL")
+# expression: PostgreSQL 17 drops the condition where a column is NOT NULL. The statements join tables that have a
+# column of the same name, so each is qualified.
+IN_CLAIM_ORDER, BY_TYPE, BY_AGE = (
+    text(f"{each} IS NOT NULL") for each in ("+jobs.priority", "-jobs.priority", "+jobs.seq")
+)
+# Of runs; the latter is never stated.
+BY_EXPIRY, UNIQUE_ONLY = text("+runs.lease IS NOT NULL"), text("+runs.attempt IS NOT NULL")
 
 _IS_PENDING = f"status = '{JobStatus.PENDING}'"
 _IS_READY = f"{_IS_PENDING} AND run_at IS NULL"
@@ -87,7 +91,7 @@ def _partial(name: str, *columns: Any, where: str, purpose: TextClause | None = 
 
 
 _partial("jobs_next", jobs.c.priority.desc(), jobs.c.seq, where=_IS_READY, purpose=IN_CLAIM_ORDER)
-_partial("jobs_next_of_type", jobs.c.type, jobs.c.priority.desc(), jobs.c.seq, where=_IS_READY, purpose=IN_CLAIM_ORDER)
+_partial("jobs_next_of_type", jobs.c.type, jobs.c.priority.desc(), jobs.c.seq, where=_IS_READY, purpose=BY_TYPE)
 _partial("jobs_later", jobs.c.run_at, where=f"{_IS_PENDING} AND run_at IS NOT NULL")
 _partial("jobs_expiring", jobs.c.expires_at, where=f"{_IS_PENDING} AND expires_at IS NOT NULL")
 for _status in JobStatus:
@@ -126,8 +130,9 @@ runs = db.Table(
     CheckConstraint(f"outcome IN ({', '.join(repr(o.value) for o in Outcome)})", name="runs_outcome_is_known"),
     CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="runs_end_has_an_outcome"),
 )
-_partial("runs_open", runs.c.seq, where="ended_at IS NULL", unique=True)  # nobody can hold what another one holds
-_partial("runs_due", runs.c.expires_at, where="ended_at IS NULL")
+# Nobody can hold what another one holds.
+_partial("runs_open", runs.c.seq, where="ended_at IS NULL", purpose=UNIQUE_ONLY, unique=True)
+_partial("runs_due", runs.c.expires_at, where="ended_at IS NULL", purpose=BY_EXPIRY)
 Index("runs_token", runs.c.token, runs.c.seq, unique=True)
 
 # What became of tries to sign in by this name from this address, both as hashes.

@@ -8,7 +8,18 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, DateTime, Dialect, bindparam, column, func
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Dialect,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
@@ -97,6 +108,22 @@ class Many:
         if tx.dialect.name == "sqlite":
             return [row for values in given for row in self._single.rows(tx, **values)]
         return self._whole.rows(tx, **{name: [values[name] for values in given] for name in self._names})
+
+
+class Each(Many):
+    """A SELECT about each of the rows that are given, which finds few rows for one.
+
+    On PostgreSQL it is run for one after another, in their order (LATERAL): of a join the planner may expect so much,
+    where its statistics are old, that it reads the whole table. The limit keeps it from making a join of it.
+    """
+
+    def __init__(self, build: Callable[[Any], Any], limit: int, **types: TypeEngine[Any]) -> None:
+        super().__init__(build, **types)
+        arrays = [bindparam(name, type_=ARRAY(kind)) for name, kind in types.items()]
+        columns = [column(name, kind) for name, kind in types.items()]
+        given = func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+        found = build(given.c).limit(literal_column(str(limit))).lateral("found")
+        self._whole = Compiled(select(*found.c).select_from(given.join(found, true())))
 
 
 class _Form(NamedTuple):

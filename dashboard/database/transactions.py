@@ -71,10 +71,14 @@ def write(
 
     `one_statement` says that the work is a single statement, which saves PostgreSQL its BEGIN and COMMIT, two round
     trips of three, and SQLite a savepoint. Raises DatabaseBusyError as writing() does.
+
+    Afterwards the application's `extensions["written"]` is called: who waits for what this process writes is told.
     """
     _refuse_inside_a_write()
     inside = _INSIDE.copy()
-    return cast(T, _writer().write(lambda tx: inside.run(work, tx), undone, one_statement))
+    done = cast(T, _writer().write(lambda tx: inside.run(work, tx), undone, one_statement))
+    current_app.extensions["written"]()
+    return done
 
 
 _is_writing = ContextVar("is_writing", default=False)

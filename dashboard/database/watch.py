@@ -4,7 +4,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from dashboard.database import sqlite
 from dashboard.database.engine import db
+from dashboard.database.pools import connect
 
 SQLITE_INTERVAL = 0.05  # seconds between two looks
 POSTGRESQL_INTERVAL = 0.1
@@ -23,12 +25,23 @@ class Watch:
         """Whether another connection, of whichever process, has committed since the last look."""
         if not self._is_sqlite:
             return True
-        if self._connection is None:
-            self._connection = db.engine.connect()
-        driver: Any = self._connection.connection.dbapi_connection
-        before, self._version = self._version, driver.execute("PRAGMA data_version").fetchone()
+        before = self._version
+        try:
+            self._version = self._ask()
+        except sqlite.driver.Error:
+            if self._connection is not None:
+                self._connection.invalidate()
+            self.close()  # the next look opens another one
+            return True
         return bool(before != self._version)
+
+    def _ask(self) -> Any:
+        if self._connection is None:
+            self._connection = connect(db.engine)
+        driver: Any = self._connection.connection.dbapi_connection
+        return driver.execute("PRAGMA data_version").fetchone()
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+            self._connection = None

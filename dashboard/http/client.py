@@ -1,8 +1,14 @@
 """The client of a request, while it waits for its answer."""
 
-import _socket
+import select
 from collections.abc import Mapping
 from typing import Any
+
+from gevent import monkey
+
+_poll = monkey.get_original("select", "poll")  # it does not wait, so no other greenlet needs to run meanwhile
+
+_CLOSED = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
 def is_there(environ: Mapping[str, Any]) -> bool:
@@ -10,16 +16,8 @@ def is_there(environ: Mapping[str, Any]) -> bool:
     connection = environ.get("gunicorn.socket")
     if connection is None:
         return True
-    try:
-        # The socket of gevent would wait for data, so its file descriptor is asked.
-        same = _socket.socket(fileno=connection.fileno())
-    except OSError:
-        return False  # it was closed
-    try:
-        return bool(same.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT))
-    except BlockingIOError:
-        return True  # nothing was sent meanwhile
-    except OSError:
+    if connection.fileno() < 0:
         return False
-    finally:
-        same.detach()  # the descriptor stays the connection's
+    events = _poll()
+    events.register(connection.fileno(), _CLOSED)
+    return not events.poll(0)

@@ -12,8 +12,7 @@ from dashboard.database import clock
 from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.transactions import asking, write
 from dashboard.services.claims import this_grace
-from dashboard.services.settle import SLICE, settle
-from dashboard.services.waiting import WaitingRoom
+from dashboard.services.settle import settle
 from dashboard.store import due
 
 INTERVAL = 1.0  # seconds
@@ -36,17 +35,13 @@ def run(app: Flask, is_stopped: Callable[[], bool] = lambda: False) -> None:
 def keep(app: Flask) -> int:
     """One round; returns how many jobs were settled. Where the database is away the time of grace begins again."""
     grace, total = this_grace(), 0
-    room: WaitingRoom = app.extensions["waiting"]
     try:
         while True:
             with asking() as tx:
-                grace.watch(clock.now(tx))
-                sweeps = grace.is_over()
-                if not due.is_due(tx, sweeps=sweeps):
+                if not due.is_due(tx, sweeps=grace.is_over_at(clock.now(tx))):
                     return total
-            settled = write(lambda tx, sweeps=sweeps: settle(tx, sweeps=sweeps, limit=SLICE))  # type: ignore[misc]
+            settled = write(lambda tx: settle(tx, grace))
             total += settled
-            room.nudge()
             if not settled:
                 return total  # another process was faster
             sleep(PAUSE)

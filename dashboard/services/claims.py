@@ -35,19 +35,20 @@ def claim(types: Sequence[str] = ()) -> Job:
 
 def claim_many(limit: int, types: Sequence[str] = ()) -> list[Job]:
     """The same for as many as there are, up to a limit."""
-    queue, sweeps = claim_queue(), this_grace().is_over()
+    queue, grace = claim_queue(), this_grace()
     if queue is None and limit == 1 and not types:
-        job = _claim_next(sweeps)
+        job = _claim_next(grace)
         return [job] if job else []
     rows = write(
-        lambda tx: _take(tx, queue, types, limit, None, sweeps),
-        undone=queue.forget if queue else _nothing,  # what was popped is still PENDING then
+        lambda tx: _take(tx, queue, types, limit, None, grace),
+        undone=_nothing if queue is None else queue.forget,  # what was popped is still PENDING then
     )
     return [row.as_job() for row in rows]
 
 
-def _claim_next(sweeps: bool) -> Job | None:
+def _claim_next(grace: Grace) -> Job | None:
     """On PostgreSQL: one statement, where nothing is due."""
+    sweeps = grace.is_over()
 
     def next_job(settled: bool) -> Job | None:
         return write(lambda tx: claims.claim_next(tx, utc_now(), settled=settled, sweeps=sweeps), one_statement=True)
@@ -55,9 +56,9 @@ def _claim_next(sweeps: bool) -> Job | None:
     if job := next_job(settled=False):
         return job
     with asking() as tx:
-        if not due.is_due(tx, sweeps=sweeps):
+        if not claims.may_find(tx, (), sweeps=sweeps):
             return None
-    write(lambda tx: settle(tx, sweeps=sweeps))
+    write(lambda tx: settle(tx, grace))
     return next_job(settled=True)
 
 
@@ -66,14 +67,14 @@ def lease(limit: int, types: Sequence[str], lease: Lease, *, is_key: bool) -> li
 
     Raises KeyUsedError for a key whose runs have all ended.
     """
-    queue, sweeps = claim_queue(), this_grace().is_over()
+    queue, grace = claim_queue(), this_grace()
 
     def work(tx: Connection) -> list[LeasedJob]:
         if is_key and (held := _held(tx, lease.token)) is not None:
             return held
-        return _begin(tx, _take(tx, queue, types, limit, lease.attempts, sweeps), lease)
+        return _begin(tx, _take(tx, queue, types, limit, lease.attempts, grace), lease)
 
-    return write(work, undone=queue.forget if queue else _nothing)
+    return write(work, undone=_nothing if queue is None else queue.forget)
 
 
 def process(job_id: str, lease: Lease, *, is_key: bool) -> LeasedJob:
@@ -118,11 +119,11 @@ def claim_queue() -> ClaimQueue | None:
 
 def _held(tx: Connection, token: str) -> list[LeasedJob] | None:
     """The jobs that are held under this key already; None when it is new."""
-    runs.lock_token(tx, token)
+    runs.lock_key(tx, token)
     known = runs.under(tx, token)
     if not known:
         return None
-    ids = runs.ids_under(tx, token)
+    ids = [job.id for job in known if job.is_held]
     if not ids:
         raise KeyUsedError("The runs of this Idempotency-Key have ended; claim with a new key")
     found = runs.full(tx, ids)
@@ -163,41 +164,42 @@ def _begin(tx: Connection, rows: list[jobs.Row], lease: Lease) -> list[LeasedJob
 
 
 def _take(
-    tx: Connection, queue: ClaimQueue | None, types: Sequence[str], limit: int, attempts: int | None, sweeps: bool
+    tx: Connection, queue: ClaimQueue | None, types: Sequence[str], limit: int, attempts: int | None, grace: Grace
 ) -> list[jobs.Row]:
     """The next jobs in claim order, RUNNING now. What is due is settled first."""
     if queue is not None:
         if types:
-            return _take_of_types(tx, types, limit, attempts, sweeps)
-        return _take_from_queue(tx, queue, limit, attempts, sweeps)
+            return _take_of_types(tx, types, limit, attempts, grace)
+        return _take_from_queue(tx, queue, limit, attempts, grace)
+    sweeps = grace.is_over()
     now = utc_now()
     rows = claims.take_next(tx, types, limit, attempts, now=now, settled=False, sweeps=sweeps)
-    if not rows and due.is_due(tx, sweeps=sweeps):
-        settle(tx, sweeps=sweeps)
+    if not rows and claims.may_find(tx, types, sweeps=sweeps):
+        settle(tx, grace)
         rows = claims.take_next(tx, types, limit, attempts, now=now, settled=True, sweeps=sweeps)
     return rows
 
 
 def _take_of_types(
-    tx: Connection, types: Sequence[str], limit: int, attempts: int | None, sweeps: bool
+    tx: Connection, types: Sequence[str], limit: int, attempts: int | None, grace: Grace
 ) -> list[jobs.Row]:
     """From the heads of the types' own indexes; the queue finds these entries stale later."""
-    if due.is_due(tx, sweeps=sweeps):
-        settle(tx, sweeps=sweeps)
+    if due.is_due(tx, sweeps=grace.is_over()):
+        settle(tx, grace)
     taken = (jobs.take(tx, Action.CLAIM, seq, utc_now(), attempts) for seq, _ in claims.heads(tx, types, limit))
     return [row for row in taken if row]
 
 
 def _take_from_queue(
-    tx: Connection, queue: ClaimQueue, limit: int, attempts: int | None, sweeps: bool
+    tx: Connection, queue: ClaimQueue, limit: int, attempts: int | None, grace: Grace
 ) -> list[jobs.Row]:
-    _catch_up(tx, queue, sweeps)
+    _catch_up(tx, queue, grace)
     taken = _pop(tx, queue, range(STALE_MAX + limit), limit, attempts)
     while len(taken) < limit:
         _refill(tx, queue)  # the table itself says that there is none, or that others have taken many
-        taken += _pop(tx, queue, count(), limit - len(taken), attempts)
-        if len(taken) < limit and not (len(queue) and settle(tx, sweeps=sweeps)):
-            break  # what the window did not show is there, unless expired jobs filled it
+        if not (more := _pop(tx, queue, count(), limit - len(taken), attempts)):
+            break
+        taken += more
     return taken
 
 
@@ -212,7 +214,7 @@ def _pop(tx: Connection, queue: ClaimQueue, tries: Iterable[int], limit: int, at
     return taken
 
 
-def _catch_up(tx: Connection, queue: ClaimQueue, sweeps: bool) -> None:
+def _catch_up(tx: Connection, queue: ClaimQueue, grace: Grace) -> None:
     """Have the queue know every ready job that this transaction sees.
 
     A job enters the queue here and nowhere else: read from the table, so after its commit, whichever process created
@@ -220,10 +222,10 @@ def _catch_up(tx: Connection, queue: ClaimQueue, sweeps: bool) -> None:
     again does, or one whose priority changes: `woken` in the tally counts these, and another count than the last one
     means a refill.
     """
-    cursor = queue.cursor
+    cursor, sweeps = queue.cursor, grace.is_over()
     look = claims.look(tx, cursor or 0, limit=WINDOW + 1, sweeps=sweeps)
     if look.is_due:
-        settle(tx, sweeps=sweeps)
+        settle(tx, grace)
         look = claims.look(tx, cursor or 0, limit=WINDOW + 1, sweeps=sweeps)
     if cursor is None or queue.woken != look.woken or queue.runs_low() or len(look.new) > WINDOW:
         _refill(tx, queue)
@@ -249,13 +251,14 @@ def queue_snapshot(tx: Connection, limit: int) -> tuple[list[claims.QueuedJob], 
     PostgreSQL, it is the database's order.
     """
     queue = claim_queue()
+    known = None if queue is None else queue.snapshot(limit)
+    if queue is not None and known is not None:
+        look = claims.look(tx, known.cursor, limit=WINDOW + 1, sweeps=False)
+        if look.woken == queue.woken and len(look.new) <= WINDOW:
+            claimed = {entry.seq for entry in queue.claimed}
+            entries = sorted({*known.entries, *queue.claimed, *(Entry(-priority, seq) for seq, priority in look.new)})
+            found = claims.queued(tx, [entry.seq for entry in entries[: limit + len(claimed)]])
+            shown = [job for job in found if job.seq not in claimed or job.status == JobStatus.PENDING]
+            return shown[:limit], known.total + len(look.new) + sum(job.seq in claimed for job in shown)
     tally = counts.counts(tx)
-    known = None if queue is None or queue.woken != tally.woken else queue.snapshot(limit)
-    new = None if known is None else claims.pending_after(tx, known.cursor, limit=WINDOW + 1)
-    if queue is None or known is None or new is None or len(new) > WINDOW:
-        return claims.next_pending(tx, limit), tally.pending - tally.delayed
-    claimed = {entry.seq for entry in queue.claimed}
-    entries = sorted({*known.entries, *queue.claimed, *(Entry(-priority, seq) for seq, priority in new)})
-    found = claims.queued(tx, [entry.seq for entry in entries[: limit + len(claimed)]])
-    shown = [job for job in found if job.seq not in claimed or job.status == JobStatus.PENDING]
-    return shown[:limit], known.total + len(new) + sum(job.seq in claimed for job in shown)
+    return claims.next_pending(tx, limit), tally.pending - tally.delayed

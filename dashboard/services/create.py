@@ -25,7 +25,7 @@ _OUR_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 def create_full(new: NewJob) -> FullJob:
-    """The same with what only some jobs use."""
+    """Enqueue a job, PENDING, with what only some jobs use."""
     return write(lambda tx: add(tx, new))
 
 
@@ -34,6 +34,7 @@ def create_once(new: NewJob, key: str, who: str) -> tuple[FullJob, bool]:
     job_id = id_of(key, who)
 
     def work(tx: Connection) -> tuple[FullJob, bool]:
+        runs.lock_key(tx, job_id)
         if found := runs.full(tx, [job_id]).get(job_id):
             if not _is_same(found, new):
                 raise KeyUsedError(f"This Idempotency-Key belongs to another job, {job_id}, of other content")
@@ -54,6 +55,7 @@ def create_many_once(new: Sequence[NewJob], key: str, who: str) -> tuple[list[Fu
     *ids, one_more = [batch_id(key, who, place) for place in range(len(new) + 1)]
 
     def work(tx: Connection) -> tuple[list[FullJob], bool]:
+        runs.lock_key(tx, ids[0])
         found = runs.full(tx, [*ids, one_more])
         if not found:
             return _insert(tx, ids, new), True

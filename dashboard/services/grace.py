@@ -6,6 +6,8 @@ from time import monotonic
 
 JUMP = 5  # seconds that the clock may move against the monotonic one
 
+SILENCE = 5  # seconds without a look at that clock, which is the database's: longer means that it was away, or we were
+
 
 class Grace:
     """A time of `seconds` that begins with the process, and again after its database was away or the clock jumped."""
@@ -13,7 +15,8 @@ class Grace:
     def __init__(self, seconds: float, clock: Callable[[], float] = monotonic) -> None:
         self._seconds = seconds
         self._clock = clock
-        self._ahead: float | None = None  # of the clock that judges leases, before the monotonic one
+        self._looked: float | None = None  # when the clock that judges leases was last looked at
+        self._ahead = 0.0  # how far it was before the monotonic one then
         self.begin()
 
     def begin(self) -> None:
@@ -22,9 +25,11 @@ class Grace:
     def is_over(self) -> bool:
         return self._clock() >= self._until
 
-    def watch(self, now: datetime) -> None:
-        """Compare the clock that judges leases with the monotonic one; begin again where it has jumped."""
-        ahead = (now - datetime.min).total_seconds() - self._clock()
-        if self._ahead is not None and abs(ahead - self._ahead) > JUMP:
+    def is_over_at(self, now: datetime) -> bool:
+        """The same, by a look at the clock that judges leases; who is about to end runs takes one first."""
+        looked = self._clock()
+        ahead = (now - datetime.min).total_seconds() - looked
+        if self._looked is not None and (looked - self._looked > SILENCE or abs(ahead - self._ahead) > JUMP):
             self.begin()
-        self._ahead = ahead
+        self._looked, self._ahead = looked, ahead
+        return self.is_over()

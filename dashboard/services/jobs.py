@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 from dashboard.core.errors import ActionRefusedError, ExpiredError, LeasedError, NotFinishedError
-from dashboard.core.job import Job, NewJob, utc_now
+from dashboard.core.job import Job, JobStatus, NewJob, utc_now
 from dashboard.core.run import FullJob
 from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.database.transactions import asking, write
@@ -44,10 +44,10 @@ def fail(job_id: str, reason: str | None) -> Job:
     """End a RUNNING job badly, or call a PENDING one off; a reason becomes its result. A lease is taken away."""
 
     def work(tx: Connection) -> Job | None:
-        job = jobs.act(tx, Action.FAIL, job_id, utc_now(), reason_text(reason))
-        if job and job.started_at:
-            runs.take_away(tx, job_id, job.completed_at or utc_now(), reason)
-        return job
+        for job in runs.lock(tx, [job_id]).values():
+            if job.status == JobStatus.RUNNING:
+                runs.take_away(tx, job.seq, reason)
+        return jobs.act(tx, Action.FAIL, job_id, utc_now(), reason_text(reason))
 
     return _move(Action.FAIL, job_id, work, one_statement=False)
 

@@ -61,7 +61,7 @@ def end(call: End) -> FullJob:
     """End a run; the job as it is then. Raises LeaseLostError or JobNotFoundError."""
 
     def work(tx: Connection) -> FullJob:
-        (refusal,) = end_all(tx, [call])
+        (refusal,) = _end_all(tx, [call], _Meeting(tx, [call], []))
         if refusal:
             raise refusal
         return runs.full(tx, [call.id])[call.id]
@@ -73,7 +73,7 @@ def heartbeat(call: Beat) -> Heard:
     """Prolong a run's lease. Raises LeaseLostError or JobNotFoundError."""
 
     def work(tx: Connection) -> Heard:
-        (answer,) = hear_all(tx, [call])
+        (answer,) = _hear_all(tx, [call], _Meeting(tx, [], [call]))
         if isinstance(answer, JobError):
             raise answer
         return answer
@@ -85,8 +85,9 @@ def release_all(token: str, delay: float) -> list[FullJob]:
     """Give back every job that is held under this token; the jobs as they are then."""
 
     def work(tx: Connection) -> list[FullJob]:
-        ids = runs.ids_under(tx, token)
-        refusals = end_all(tx, [End(job_id, token, Action.RELEASE, delay=delay) for job_id in ids])
+        ids = [job.id for job in runs.under(tx, token) if job.is_held]
+        calls = [End(job_id, token, Action.RELEASE, delay=delay) for job_id in ids]
+        refusals = _end_all(tx, calls, _Meeting(tx, calls, []))
         given_back = [job_id for job_id, refusal in zip(ids, refusals, strict=True) if refusal is None]
         found = runs.full(tx, given_back)
         return [found[job_id] for job_id in given_back]
@@ -100,20 +101,20 @@ def report(calls: Sequence[End | Beat]) -> list[JobError | None]:
     def work(tx: Connection) -> list[JobError | None]:
         ends = [call for call in calls if isinstance(call, End)]
         beats = [call for call in calls if isinstance(call, Beat)]
-        answers: dict[str, JobError | None] = dict(zip([call.id for call in ends], end_all(tx, ends), strict=True))
-        for call, heard in zip(beats, hear_all(tx, beats), strict=True):
+        meets = _Meeting(tx, ends, beats)
+        refusals = _end_all(tx, ends, meets)
+        answers: dict[str, JobError | None] = dict(zip([call.id for call in ends], refusals, strict=True))
+        for call, heard in zip(beats, _hear_all(tx, beats, meets), strict=True):
             answers[call.id] = heard if isinstance(heard, JobError) else None
         return [answers[call.id] for call in calls]
 
     return write(work)
 
 
-def end_all(tx: Connection, calls: Sequence[End]) -> list[JobError | None]:
+def _end_all(tx: Connection, calls: Sequence[End], meets: "_Meeting") -> list[JobError | None]:
     """End the runs that these calls hold; for each, why not, or None."""
     if not calls:
         return []
-    jobs = runs.lock(tx, [call.id for call in calls])
-    meets = _Meeting(tx, jobs, calls)
     now = clock.now(tx)
     ended: list[dict[str, Any]] = []
     finished: dict[Action, list[dict[str, Any]]] = {Action.COMPLETE: [], Action.FAIL: []}
@@ -126,7 +127,7 @@ def end_all(tx: Connection, calls: Sequence[End]) -> list[JobError | None]:
             refusals.append(None if is_repeat else meets.refusal(call))
             continue
         refusals.append(None)
-        job = jobs[call.id]
+        job = meets.jobs[call.id]
         ended.append(
             {
                 "seq": job.seq,
@@ -153,12 +154,10 @@ def end_all(tx: Connection, calls: Sequence[End]) -> list[JobError | None]:
     return refusals
 
 
-def hear_all(tx: Connection, calls: Sequence[Beat]) -> list[Heard | JobError]:
+def _hear_all(tx: Connection, calls: Sequence[Beat], meets: "_Meeting") -> list[Heard | JobError]:
     """Prolong the runs that these calls hold; for each, until when, or why not. No row of jobs is touched or locked."""
     if not calls:
         return []
-    jobs = runs.find(tx, [call.id for call in calls])
-    meets = _Meeting(tx, jobs, calls)
     now = clock.now(tx)
     rows = []
     for call in calls:
@@ -168,7 +167,7 @@ def hear_all(tx: Connection, calls: Sequence[Beat]) -> list[Heard | JobError]:
             rows.append(
                 {
                     "seq": run.seq,
-                    "token": call.token,
+                    "attempt": run.attempt,
                     "lease": lease,
                     "heard_at": now,
                     "expires_at": now + timedelta(seconds=lease),
@@ -177,29 +176,36 @@ def hear_all(tx: Connection, calls: Sequence[Beat]) -> list[Heard | JobError]:
                 }
             )
     heard = {seq: Heard(expires_at, attempt) for seq, attempt, expires_at in runs.hear(tx, rows)} if rows else {}
-    lost = [call for call in calls if call.id not in jobs or jobs[call.id].seq not in heard]
-    again = _Meeting(tx, runs.find(tx, [call.id for call in lost]), lost) if lost else meets
-    return [heard[jobs[call.id].seq] if call not in lost else again.refusal(call) for call in calls]
+    of_job = {job.id: heard[job.seq] for job in meets.jobs.values() if job.seq in heard}
+    lost = [call for call in calls if call.id not in of_job]
+    now_met = _Meeting(tx, [], lost, locks=False) if lost else meets  # the jobs may have changed before the locks
+    return [of_job.get(call.id) or now_met.refusal(call) for call in calls]
 
 
 class _Meeting:
-    """What calls meet: their jobs, and of these the runs with the calls' tokens and the open ones."""
+    """What calls meet: their jobs, and of these the runs with the calls' tokens and the open ones.
 
-    def __init__(self, tx: Connection, jobs: dict[str, runs.LockedJob], calls: Sequence[End | Beat]) -> None:
-        self._jobs = jobs
-        pairs = [(jobs[call.id].seq, call.token) for call in calls if call.id in jobs]
-        found = runs.known(tx, pairs) if pairs else []
+    The jobs that are to end are locked, and then the runs: a heartbeat leaves the jobs alone.
+    """
+
+    def __init__(self, tx: Connection, ends: Sequence[End], beats: Sequence[Beat], *, locks: bool = True) -> None:
+        calls: list[End | Beat] = [*ends, *beats]
+        self.jobs = runs.lock(tx, [call.id for call in ends]) if ends else {}
+        if beats:
+            self.jobs |= runs.find(tx, [call.id for call in beats])
+        pairs = [(self.jobs[call.id].seq, call.token) for call in calls if call.id in self.jobs]
+        found = (runs.lock_known if locks else runs.known)(tx, pairs) if pairs else []
         self._runs = {(run.seq, run.token): run for run in found}
         self._open = {run.seq: run for run in found if run.ended_at is None}
 
     def run_of(self, call: End | Beat) -> runs.KnownRun | None:
         """The run that has the call's token."""
-        job = self._jobs.get(call.id)
+        job = self.jobs.get(call.id)
         return self._runs.get((job.seq, call.token)) if job else None
 
     def refusal(self, call: End | Beat) -> JobError:
         """Why the call's token holds the job no longer."""
-        if (job := self._jobs.get(call.id)) is None:
+        if (job := self.jobs.get(call.id)) is None:
             return JobNotFoundError()
         if other := self._open.get(job.seq):
             return LeaseLostError(f"the job is RUNNING under another lease (attempt {other.attempt})")

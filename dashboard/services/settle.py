@@ -15,14 +15,21 @@ from dashboard.core.errors import words
 from dashboard.core.job import json_text
 from dashboard.core.transitions import Action
 from dashboard.database import clock
+from dashboard.services.grace import Grace
 from dashboard.store import due, runs
 
 SLICE = 200  # jobs of each kind that one call settles
 
 
-def settle(tx: Connection, *, sweeps: bool, limit: int = SLICE) -> int:
-    """Settle at most `limit` of each kind; returns how many. Overdue runs are left alone unless it `sweeps`."""
-    return due.wake(tx, limit) + _expire_jobs(tx, limit) + (_end_overdue_runs(tx, limit) if sweeps else 0)
+def settle(tx: Connection, grace: Grace, limit: int = SLICE) -> int:
+    """Settle at most `limit` of each kind; returns how many. In a time of grace overdue runs are left alone.
+
+    The runs come first: their locks are waited for, which nobody may do who has written to jobs, for he holds the
+    tally. The others pass over what is locked.
+    """
+    due.by_indexes(tx)
+    sweeps = grace.is_over() and grace.is_over_at(clock.now(tx))
+    return (_end_overdue_runs(tx, limit) if sweeps else 0) + _expire_jobs(tx, limit) + due.wake(tx, limit)
 
 
 def _expire_jobs(tx: Connection, limit: int) -> int:
@@ -42,7 +49,7 @@ def _end_overdue_runs(tx: Connection, limit: int) -> int:
     locked = due.overdue(tx, limit)
     if not locked:
         return 0
-    open_runs = {run.seq: run for run in runs.known(tx, [(job.seq, "") for job in locked])}
+    open_runs = {run.seq: run for run in runs.lock_known(tx, [(job.seq, "") for job in locked])}
     now = clock.now(tx)
     reasons = {seq: _ran_out(run) for seq, run in open_runs.items()}
     ended = runs.expire(

@@ -6,8 +6,8 @@ arrival: so one new job costs one claim, not one for each that waits. What this 
 """
 
 from collections.abc import Callable, Sequence
-from threading import Event, Thread
-from time import monotonic
+from threading import Event, Lock, Thread
+from time import monotonic, sleep
 from typing import TypeVar
 
 from flask import Flask, current_app
@@ -20,6 +20,7 @@ from dashboard.store import claims, runs
 
 WAITING_MAX = 1_000  # requests a process; a further one is answered at once
 ANSWER_WITHIN = 5.0  # seconds that a woken request may take before the next one is woken
+PAUSE = 0.005  # seconds between two looks, however much this process writes
 
 T = TypeVar("T")
 
@@ -33,9 +34,10 @@ def room() -> "WaitingRoom":
 class _Waiter:
     def __init__(self, types: Sequence[str], job_id: str | None) -> None:
         self.types = frozenset(types)
-        self.job_id = job_id
+        self.job_id = job_id  # of a reader; a claim has none
         self.woken = Event()
         self.tried = Event()
+        self.waits = False  # after its first attempt
         self.got = False
 
 
@@ -48,9 +50,11 @@ class WaitingRoom:
         self._changed = Event()
         self._is_draining = False
         self._is_watched = False
+        self._lock = Lock()  # of the last one, for a moment at a time
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        """How many have found nothing and wait."""
+        return sum(waiter.waits for waiter in self._waiting)
 
     def wait_for_job(
         self, attempt: Callable[[], T | None], types: Sequence[str], seconds: float, is_there: Callable[[], bool]
@@ -63,13 +67,15 @@ class WaitingRoom:
 
     def wait_for_end(self, job_id: str, seconds: float) -> None:
         """Return when the job is finished, or after so many seconds."""
-        with asking() as tx:
-            if runs.finished(tx, [job_id]):
-                return
-        self._wait(_Waiter((), job_id), lambda: None, seconds, lambda: True)
+
+        def is_finished() -> bool:
+            with asking() as tx:
+                return bool(runs.finished(tx, [job_id]))
+
+        self._wait(_Waiter((), job_id), is_finished, seconds, lambda: True)
 
     def nudge(self) -> None:
-        """This process has committed something that may make a job ready or end one."""
+        """This process has committed something: it may make a job ready, or end one."""
         if self._waiting:
             self._changed.set()
 
@@ -80,15 +86,16 @@ class WaitingRoom:
     def _wait(
         self, waiter: _Waiter, attempt: Callable[[], T | None], seconds: float, is_there: Callable[[], bool]
     ) -> T | None:
+        if seconds <= 0 or self._is_draining or len(self._waiting) >= WAITING_MAX:
+            return attempt()
         until = monotonic() + seconds
-        if (got := attempt()) or seconds <= 0 or self._is_draining or len(self._waiting) >= WAITING_MAX:
-            return got
-        self._waiting.append(waiter)
-        self._begin_to_watch()
+        self._waiting.append(waiter)  # before the first attempt: what is committed during it wakes this one
         try:
+            if got := attempt():
+                return got
+            waiter.waits = True
+            self._begin_to_watch()
             while waiter.woken.wait(max(0.0, until - monotonic())) and not self._is_draining and is_there():
-                if waiter.job_id:
-                    return None
                 waiter.woken.clear()
                 if got := attempt():
                     waiter.got = True
@@ -100,50 +107,75 @@ class WaitingRoom:
             waiter.tried.set()
 
     def _begin_to_watch(self) -> None:
-        if not self._is_watched:
-            self._is_watched = True
+        with self._lock:
+            begins, self._is_watched = not self._is_watched, True
+        if begins:
+            self._changed.set()  # what was committed during the first attempt
             Thread(target=self._watch, name="waiting room", daemon=True).start()
+
+    def _is_needed(self) -> bool:
+        with self._lock:
+            self._is_watched = bool(self._waiting)
+            return self._is_watched
 
     def _watch(self) -> None:
         with self._app.app_context():
             watch = Watch()
             try:
-                self._changed.set()  # what was committed between the first request's attempt and now
-                while self._waiting:
+                while self._is_needed():
                     is_told = self._changed.wait(watch.interval)
                     self._changed.clear()
                     if self._is_draining:
-                        for waiter in self._waiting:
-                            waiter.woken.set()
-                        self._changed.wait(watch.interval)
-                        continue
-                    try:
-                        if watch.has_changed() or is_told:
-                            self._wake()
-                    except (SQLAlchemyError, DatabaseBusyError):
-                        continue  # the requests themselves are told, when they try
+                        self._wake_all()
+                    else:
+                        self._look(watch, is_told)
+                    sleep(PAUSE)
             finally:
                 watch.close()
-                self._is_watched = False
+
+    def _wake_all(self) -> None:
+        for waiter in self._waiting:
+            waiter.woken.set()
+
+    def _look(self, watch: Watch, is_told: bool) -> None:
+        try:
+            if watch.has_changed() or is_told:
+                self._wake()
+        except (SQLAlchemyError, DatabaseBusyError):
+            return  # the requests themselves are told, when they try
 
     def _wake(self) -> None:
         readers = [waiter for waiter in self._waiting if waiter.job_id]
         claimers = [waiter for waiter in self._waiting if not waiter.job_id]
-        with asking() as tx:
-            finished = runs.finished(tx, [waiter.job_id for waiter in readers if waiter.job_id]) if readers else set()
-            wanted = sorted({name for waiter in claimers for name in waiter.types})
-            ready = claims.ready_types(tx, wanted) if wanted else set()
-            is_any = bool(claimers) and claims.is_any_ready(tx)
-        for waiter in readers:
-            if waiter.job_id in finished:
-                waiter.woken.set()
+        if readers:
+            with asking() as tx:
+                finished = runs.finished(tx, [waiter.job_id for waiter in readers if waiter.job_id])
+            for waiter in readers:
+                if waiter.job_id in finished:
+                    waiter.woken.set()
+        if not claimers:
+            return
+        types, is_any = _ready(claimers)
         for waiter in claimers:
-            if not (waiter.types & ready if waiter.types else is_any):
+            if not (waiter.types & types if waiter.types else is_any):
                 continue
             waiter.tried.clear()
             waiter.woken.set()
-            waiter.tried.wait(ANSWER_WITHIN)
+            self._let_try(waiter)
+            if self._is_draining:
+                return
             if not waiter.got:  # or its client has gone, and then the next one may find it
-                with asking() as tx:
-                    ready = claims.ready_types(tx, wanted) if wanted else set()
-                    is_any = claims.is_any_ready(tx)
+                types, is_any = _ready(claimers)
+
+    def _let_try(self, waiter: _Waiter) -> None:
+        until = monotonic() + ANSWER_WITHIN
+        while not (waiter.tried.wait(0.05) or self._is_draining or monotonic() > until):
+            pass
+
+
+def _ready(claimers: Sequence[_Waiter]) -> tuple[set[str], bool]:
+    """Of which of their types there are jobs to claim, and whether there is any job, where some of them take any."""
+    wanted = sorted({name for waiter in claimers for name in waiter.types})
+    takes_any = any(not waiter.types for waiter in claimers)
+    with asking() as tx:
+        return claims.ready_types(tx, wanted) if wanted else set(), takes_any and claims.is_any_ready(tx)

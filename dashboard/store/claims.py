@@ -24,10 +24,10 @@ from sqlalchemy import (
 )
 
 from dashboard.core.job import Job, JobStatus
-from dashboard.database.schema import BY_AGE, jobs, tally
+from dashboard.database.schema import BY_AGE, BY_TYPE, IN_CLAIM_ORDER, jobs, tally
 from dashboard.database.statement import Compiled, Many
 from dashboard.store import due
-from dashboard.store.jobs import ROW, Row, changed, claiming, in_claim_order, is_not_expired, is_ready
+from dashboard.store.jobs import CLAIM_ORDER, ROW, Row, changed, claiming, in_claim_order, is_not_expired, is_ready
 
 
 class QueuedJob(NamedTuple):
@@ -127,8 +127,9 @@ def _unless_due(statement: Any) -> Any:
 def _heads(types: int, limit: Any) -> Select[Any]:
     """The first candidates of each type, by its own index head: `type IN (…)` would sort every job of them."""
     heads = [
-        in_claim_order(select(jobs.c.seq, jobs.c.priority))
-        .where(is_not_expired(), jobs.c.type == bindparam(f"type_{place}"))
+        select(jobs.c.seq, jobs.c.priority)
+        .where(is_ready(), BY_TYPE, is_not_expired(), jobs.c.type == bindparam(f"type_{place}"))
+        .order_by(*CLAIM_ORDER)
         .limit(limit)
         .subquery()
         .select()
@@ -189,27 +190,14 @@ def last_seq(tx: Connection) -> int:
 _LAST_SEQ = Compiled(select(func.max(jobs.c.seq)))
 
 
-def pending_after(tx: Connection, seq: int, limit: int) -> Sequence[Any]:
-    """(seq, priority) of the PENDING jobs created after this one, oldest first."""
-    return _PENDING_AFTER.rows(tx, after=seq, limit=limit)
-
-
-_PENDING_AFTER = Compiled(
-    select(jobs.c.seq, jobs.c.priority)
-    .where(is_ready(), BY_AGE, jobs.c.seq > bindparam("after"))
-    .order_by(jobs.c.seq)
-    .limit(bindparam("limit"))
-)
-
-
 def candidates(tx: Connection, limit: int) -> list[tuple[int, int]]:
-    """(seq, priority) of the PENDING jobs in claim order; the index alone answers that."""
+    """(seq, priority) of the ready jobs in claim order, without those that it is too late to begin."""
     return cast(list[tuple[int, int]], _CANDIDATES.rows(tx, limit=limit))
 
 
 _NEXT_ONES = in_claim_order(select()).limit(bindparam("limit"))
 
-_CANDIDATES = Compiled(_NEXT_ONES.add_columns(jobs.c.seq, jobs.c.priority))
+_CANDIDATES = Compiled(_NEXT_ONES.where(is_not_expired()).add_columns(jobs.c.seq, jobs.c.priority))
 
 
 def next_pending(tx: Connection, limit: int) -> list[QueuedJob]:
@@ -229,12 +217,31 @@ def queued(tx: Connection, seqs: list[int]) -> list[QueuedJob]:
 _QUEUED_BY_SEQ = select(*_QUEUED).where(jobs.c.seq.in_(bindparam("seqs", expanding=True)))
 
 
+_READY: Select[Any] = select(literal_column("1")).select_from(jobs).where(is_ready(), is_not_expired())
+_ANY = _READY.where(IN_CLAIM_ORDER)
+
+
+def may_find(tx: Connection, types: Sequence[str], *, sweeps: bool) -> bool:
+    """Whether a claim of these types (none: of any) that has found nothing is to try again.
+
+    Something is due, or such a job is ready by now: another process has settled what was due.
+    """
+    values = {f"type_{place}": name for place, name in enumerate(types)}
+    return bool(_may_find(len(types)).rows(tx, sweeps=sweeps, **values)[0][0])
+
+
+@lru_cache
+def _may_find(types: int) -> Compiled:
+    of_type = [exists(_READY.where(BY_TYPE, jobs.c.type == bindparam(f"type_{place}"))) for place in range(types)]
+    return Compiled(select(or_(due.IS_DUE, *(of_type or [exists(_ANY)]))))
+
+
 def is_any_ready(tx: Connection) -> bool:
     """Whether there is a job that a claim could take."""
     return bool(_IS_ANY_READY.rows(tx))
 
 
-_IS_ANY_READY = Compiled(select(jobs.c.seq).where(is_ready(), is_not_expired()).limit(1))
+_IS_ANY_READY = Compiled(_ANY.limit(1))
 
 
 def ready_types(tx: Connection, types: Sequence[str]) -> set[str]:
@@ -243,10 +250,6 @@ def ready_types(tx: Connection, types: Sequence[str]) -> set[str]:
 
 
 _READY_TYPES = Many(
-    lambda given: select(given.type).where(
-        exists(
-            select(literal_column("1")).select_from(jobs).where(is_ready(), is_not_expired(), jobs.c.type == given.type)
-        )
-    ),
+    lambda given: select(given.type).where(exists(_READY.where(BY_TYPE, jobs.c.type == given.type))),
     type=String(),
 )

@@ -14,19 +14,20 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.types import Text
 
 from dashboard.core.job import JobStatus
 from dashboard.core.transitions import TRANSITIONS, Action
-from dashboard.database.schema import jobs, runs
+from dashboard.database.schema import BY_EXPIRY, jobs, runs
 from dashboard.database.statement import Compiled, Many, Now
 
 _PENDING = jobs.c.status == literal_column(f"'{JobStatus.PENDING}'")
 _LATER = and_(_PENDING, jobs.c.run_at.is_not(None), jobs.c.run_at <= Now())
 _EXPIRED = and_(_PENDING, jobs.c.expires_at.is_not(None), jobs.c.expires_at <= Now())
-_OVERDUE = and_(runs.c.ended_at.is_(None), runs.c.expires_at <= Now())
+_OVERDUE = and_(runs.c.ended_at.is_(None), BY_EXPIRY, runs.c.expires_at <= Now())
 
 # Whether anything has to be settled; overdue runs count where this process may end them (`sweeps`).
 IS_DUE: ColumnElement[bool] = or_(
@@ -41,6 +42,19 @@ def is_due(tx: Connection, *, sweeps: bool) -> bool:
 
 
 _IS_DUE = Compiled(select(IS_DUE))
+
+
+def by_indexes(tx: Connection) -> None:
+    """On PostgreSQL, for this transaction: what is due is read in the order of its index, and no more than a slice.
+
+    Where it takes an index for almost empty, as after an ANALYZE of an idle queue, it would read all that is due, and
+    sort that, for each slice.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.execute(_BY_INDEXES)
+
+
+_BY_INDEXES = text("SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true)")
 
 
 def wake(tx: Connection, limit: int) -> int:

@@ -1,6 +1,7 @@
 """Runs: the leased attempts of jobs.
 
-On every path the row of jobs is locked before that of its run, and several by ascending seq.
+On every path the rows of jobs are locked before those of their runs, each by ascending seq, and all of them before
+the first write to jobs: that writes to the tally too, and whoever holds a row of it waits for nothing else.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,8 +30,8 @@ from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job, JobStatus
 from dashboard.core.run import FAILURES, HISTORY, FullJob, Outcome, Run
 from dashboard.core.transitions import TRANSITIONS, Action
-from dashboard.database.schema import jobs, runs
-from dashboard.database.statement import Compiled, Many, Now
+from dashboard.database.schema import BY_EXPIRY, jobs, runs
+from dashboard.database.statement import Compiled, Each, Many, Now
 
 _SEQ = jobs.c.seq.type
 _TOKEN = String(64)
@@ -125,20 +126,30 @@ def known(tx: Connection, pairs: Sequence[tuple[int, str]]) -> list[KnownRun]:
     return [KnownRun._make(row) for row in _KNOWN.rows(tx, [{"seq": seq, "token": token} for seq, token in pairs])]
 
 
+def lock_known(tx: Connection, pairs: Sequence[tuple[int, str]]) -> list[KnownRun]:
+    """The same, locked by ascending seq, and so as they are after whoever held them."""
+    rows = _LOCK_KNOWN.rows(tx, [{"seq": seq, "token": token} for seq, token in sorted(pairs)])
+    return [KnownRun._make(row) for row in rows]
+
+
 _failed = runs.alias("failed")
 _FAILURES = (
     select(func.count())
     .select_from(_failed)
     .where(_failed.c.seq == runs.c.seq, _failed.c.outcome.in_([literal_column(f"'{each}'") for each in FAILURES]))
     .scalar_subquery()
+    .label("failures")
 )
-_KNOWN = Many(
-    lambda given: select(*(runs.c[name] for name in KnownRun._fields[:-1]), _FAILURES).where(
+
+
+def _of_pair(given: Any) -> Any:
+    return select(*(runs.c[name] for name in KnownRun._fields[:-1]), _FAILURES).where(
         runs.c.seq == given.seq, or_(runs.c.token == given.token, runs.c.ended_at.is_(None))
-    ),
-    seq=_SEQ,
-    token=_TOKEN,
-)
+    )
+
+
+_KNOWN = Each(_of_pair, limit=2, seq=_SEQ, token=_TOKEN)
+_LOCK_KNOWN = Each(lambda given: _of_pair(given).with_for_update(of=runs), limit=2, seq=_SEQ, token=_TOKEN)
 
 
 class OpenRun(NamedTuple):
@@ -161,35 +172,30 @@ _OPEN = Compiled(
 )
 
 
-def under(tx: Connection, token: str) -> list[KnownRun]:
-    """All runs under this token, open ones and ended ones."""
-    return [KnownRun._make(row) for row in _UNDER.rows(tx, token=token)]
+class Claimed(NamedTuple):
+    """A job that was claimed under a token, and whether it is still held."""
+
+    seq: int
+    id: str
+    is_held: bool
+
+
+def under(tx: Connection, token: str) -> list[Claimed]:
+    """The jobs that were ever claimed under this token, by ascending seq."""
+    return sorted(Claimed(seq, job_id, ended_at is None) for seq, job_id, ended_at in _UNDER.rows(tx, token=token))
 
 
 _UNDER = Compiled(
-    select(*(runs.c[name] for name in KnownRun._fields[:-1]), literal_column("0"))
-    .where(runs.c.token == bindparam("token"))
-    .order_by(runs.c.seq)
-)
-
-
-def ids_under(tx: Connection, token: str) -> list[str]:
-    """The ids of the jobs that are held under this token, by ascending seq."""
-    return [job_id for (job_id,) in _IDS_UNDER.rows(tx, token=token)]
-
-
-_IDS_UNDER = Compiled(
-    select(jobs.c.id)
+    select(jobs.c.seq, jobs.c.id, runs.c.ended_at)
     .join(runs, runs.c.seq == jobs.c.seq)
-    .where(runs.c.token == bindparam("token"), runs.c.ended_at.is_(None))
-    .order_by(jobs.c.seq)
+    .where(runs.c.token == bindparam("token"))
 )
 
 
 def hear(tx: Connection, rows: list[dict[str, Any]]) -> list[tuple[int, int, datetime]]:
     """Prolong open runs: (seq, attempt, expires_at) of those that were. A run never ends earlier than it would have.
 
-    Each row has seq, token, lease, heard_at, expires_at, progress and message; None of the last two leaves the old.
+    Each row has seq, attempt, lease, heard_at, expires_at, progress and message; None of the last two leaves the old.
     """
     return [(seq, attempt, at) for seq, attempt, at in _HEAR.rows(tx, rows)]
 
@@ -197,7 +203,7 @@ def hear(tx: Connection, rows: list[dict[str, Any]]) -> list[tuple[int, int, dat
 _HEAR = Many(
     lambda given: (
         update(runs)
-        .where(runs.c.seq == given.seq, runs.c.token == given.token, runs.c.ended_at.is_(None))
+        .where(runs.c.seq == given.seq, runs.c.attempt == given.attempt, runs.c.ended_at.is_(None))
         .values(
             heard_at=given.heard_at,
             lease=given.lease,
@@ -208,7 +214,7 @@ _HEAR = Many(
         .returning(runs.c.seq, runs.c.attempt, runs.c.expires_at)
     ),
     seq=_SEQ,
-    token=_TOKEN,
+    attempt=Integer(),
     lease=Integer(),
     heard_at=DateTime(),
     expires_at=DateTime(),
@@ -260,19 +266,16 @@ _EXPIRE = Many(
 )
 
 
-def take_away(tx: Connection, job_id: str, now: datetime, reason: str | None) -> None:
-    """End the job's open run, if there is one: the job was ended without its token."""
-    _TAKE_AWAY.rows(tx, id=job_id, ended_at=now, reason=reason)
+def take_away(tx: Connection, seq: int, reason: str | None) -> None:
+    """End the job's open run, if there is one: the job is ended without its token."""
+    _TAKE_AWAY.rows(tx, seq=seq, reason=reason)
 
 
 _TAKE_AWAY = Compiled(
     update(runs)
-    .where(
-        runs.c.seq == select(jobs.c.seq).where(jobs.c.id == bindparam("id")).scalar_subquery(),
-        runs.c.ended_at.is_(None),
-    )
+    .where(runs.c.seq == bindparam("seq"), runs.c.ended_at.is_(None))
     .values(
-        ended_at=bindparam("ended_at"),
+        ended_at=Now(),
         outcome=literal_column(f"'{Outcome.TAKEN}'"),
         reason=bindparam("reason", type_=runs.c.reason.type),
     )
@@ -372,17 +375,16 @@ def history(tx: Connection, job_id: str) -> list[Run]:
 
 _HISTORY = Compiled(
     select(*(runs.c[name] for name in Run._fields))
-    .join(jobs, jobs.c.seq == runs.c.seq)
-    .where(jobs.c.id == bindparam("id"))
+    .where(runs.c.seq == select(jobs.c.seq).where(jobs.c.id == bindparam("id")).scalar_subquery())
     .order_by(runs.c.attempt.desc())
     .limit(bindparam("limit"))
 )
 
 
-def lock_token(tx: Connection, token: str) -> None:
-    """On PostgreSQL: have two claims with the same key take turns. On SQLite a transaction that writes is alone."""
+def lock_key(tx: Connection, key: str) -> None:
+    """On PostgreSQL: have two requests with the same key take turns. On SQLite a transaction that writes is alone."""
     if tx.dialect.name == "postgresql":
-        tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:token, 0))"), {"token": token})
+        tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
 
 
 def finished(tx: Connection, ids: Sequence[str]) -> set[str]:
@@ -420,7 +422,7 @@ _WORKERS = Compiled(
         func.max(runs.c.heard_at),
         func.min(runs.c.expires_at),
     )
-    .where(runs.c.ended_at.is_(None))
+    .where(runs.c.ended_at.is_(None), BY_EXPIRY)
     .group_by(runs.c.worker)
     .order_by(runs.c.worker)
 )

@@ -26,6 +26,7 @@ LANDED = {
     "0003_what_early_databases_lack": "8c6b130e8d8a584dce0728e0b82e314b946ab6ceff873082cd41c53584cb7c02",
     "0004_indexes_with_a_purpose": "31133145bedded40a8a047759cb6a91aa548d74a49f893dd580adbd6498fd75c",
     "0005_sessions": "900c2ab0c16712246a97bc51539f62f05f599530636d41f0216c81b4911828ef",
+    "0006_runs": "4a5a7237dde1070438cd7455cabc127a6781af045a0f9f94aed29d3b00d052d0",
 }
 
 
@@ -104,7 +105,8 @@ def schema(url: str) -> list[str]:
     found = query(
         url,
         "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' "
-        "UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger UNION ALL SELECT pg_get_constraintdef(oid) "
+        "UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal "
+        "UNION ALL SELECT pg_get_constraintdef(oid) "
         "FROM pg_constraint WHERE connamespace = 'public'::regnamespace "
         "UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace "
         "UNION ALL SELECT concat_ws(' ', table_name, ordinal_position, column_name, data_type, is_nullable, "
@@ -115,6 +117,7 @@ def schema(url: str) -> list[str]:
 
 PAYLOAD = '{"long":"' + "x" * 200 + '"}'
 ROWS = "SELECT seq, id, status, substr(preview, 1, 80), payload, result FROM jobs ORDER BY seq"
+TIMES = "SELECT type, priority, created_at, started_at, completed_at FROM jobs ORDER BY seq"
 TALLY = "SELECT sum(pending), sum(running), sum(completed), sum(failed) FROM tally"
 
 
@@ -143,8 +146,49 @@ def test_a_database_of_an_earlier_form_of_the_first_migration_becomes_like_a_new
     assert client.post("/jobs", json={"type": "t"}).status_code == 201
     assert query(empty_url, TALLY) == [(1, 2, 1, 1)]
     if empty_url.startswith("postgresql"):
-        execute(empty_url, "TRUNCATE jobs")
+        execute(empty_url, "TRUNCATE jobs CASCADE")
         assert query(empty_url, TALLY) == [(0, 0, 0, 0)]
+
+
+EARLIER = (
+    ("PENDING", "NULL", "NULL"),
+    ("RUNNING", "'2026-01-02'", "NULL"),
+    ("COMPLETED", "'2026-01-02'", "'2026-01-03'"),
+    ("FAILED", "NULL", "'2026-01-03'"),
+    ("PENDING", "NULL", "NULL"),
+)
+
+
+@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004", "0005"])
+def test_a_database_of_any_earlier_version_becomes_like_a_new_one_and_can_lease(
+    version: str, empty_url: str, new_url: str, make_app: MakeApp
+) -> None:
+    upgrade(empty_url, MIGRATIONS, version)
+    for number, (status, started, completed) in enumerate(EARLIER):
+        execute(
+            empty_url,
+            "INSERT INTO jobs (id, type, priority, status, created_at, started_at, completed_at, preview, payload) "
+            f"VALUES ('{number}', 't', {number}, '{status}', '2026-01-01', {started}, {completed}, '{PAYLOAD[:80]}', "
+            f"'{PAYLOAD}')",
+        )
+    execute(empty_url, "DELETE FROM jobs WHERE id = '4'")  # its number is never given to another job
+    before = query(empty_url, ROWS)
+    times = query(empty_url, TIMES)
+
+    client = make_app(empty_url, LEASE_GRACE="0").test_client()
+    assert client.get("/readyz").status_code == 200
+    assert schema(empty_url) == schema(new_url)
+    assert (query(empty_url, ROWS), query(empty_url, TIMES)) == (before, times)
+    assert query(empty_url, TALLY) == [(1, 1, 1, 1)]
+    assert query(empty_url, "SELECT sum(delayed), sum(woken) FROM tally") == [(0, 0)]
+
+    leased = client.post("/jobs/claim?lease=60&worker=w").json
+    assert (leased["id"], leased["attempt"], leased["run_at"], leased["retry_of"]) == ("0", 1, None, None)
+    assert client.post("/jobs", json={"type": "t", "run_at": 60}).status_code == 201
+    assert query(empty_url, "SELECT max(seq) FROM jobs") == [(6,)]
+    assert query(empty_url, "SELECT sum(pending), sum(running), sum(delayed) FROM tally") == [(1, 2, 1)]
+    execute(empty_url, "DELETE FROM jobs")
+    assert query(empty_url, "SELECT sum(pending), sum(running), sum(delayed) FROM tally") == [(0, 0, 0)]
 
 
 LOSSES = {

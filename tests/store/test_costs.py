@@ -5,8 +5,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from dashboard.core.job import JobStatus
+from dashboard.database.engine import db
 from tests.conftest import MakeApp
 from tests.support.factory import make_job, make_many
+from tests.support.leases import TOKEN, leased
 from tests.support.server import statements
 
 COSTS = {
@@ -35,6 +37,35 @@ def test_a_request_runs_no_more_statements_however_many_jobs_there_are(client: F
     assert len(statements(lambda: client.open(path, method=method, **body))) <= COSTS[line]  # type: ignore[arg-type]
 
 
+# On SQLite, on PostgreSQL: of several jobs as many as of one there, for a statement has many rows.
+LEASE_COSTS = {
+    "claim": (2, 1),
+    "claim?type=job": (3, 1),
+    "claim?type=job&type=none": (3, 1),
+    "claim?limit=10": (11, 1),
+    "claim?lease=60": (3, 3),  # as above, PostgreSQL's time, and the run
+    "claim?lease=60&limit=10": (21, 3),
+    "{id}/heartbeat?token={token}": (3, 4),
+    "{id}/complete?token={token}": (5, 6),
+    "{id}/release?token={token}": (5, 6),
+    "{id}/fail?token={token}": (5, 6),
+    "{id}/fail": (3, 3),
+    "report": (40, 5),
+    "batch": (10, 1),
+}
+
+
+@pytest.mark.parametrize("line", LEASE_COSTS)
+def test_what_leases_add_costs_so_many_statements(app: Flask, client: FlaskClient, line: str) -> None:
+    make_many(200)
+    held = [leased(client, token=f"{TOKEN}-{number}")["id"] for number in range(10)]
+    items = [{"id": each, "token": f"{TOKEN}-{n}", "action": "complete"} for n, each in enumerate(held)]
+    body = {"report": items, "batch": [{"type": "t"}] * 10}.get(line)
+    path = f"/jobs/{line.format(id=held[0], token=f'{TOKEN}-0')}"
+    found = statements(lambda: client.post(path, json=body))
+    assert len(found) == LEASE_COSTS[line][db.engine.dialect.name == "postgresql"], found
+
+
 def test_a_claim_does_not_try_every_job_that_others_have_taken(make_app: MakeApp, sqlite_url: str) -> None:
     idle, busy = make_app(sqlite_url), make_app(sqlite_url)
     with busy.app_context():
@@ -56,6 +87,31 @@ def test_an_idle_poll_asks_for_the_revision_alone_and_sends_no_body(client: Flas
     assert (answer.status_code, answer.data) == (304, b"")
     assert len(found) == 1
     assert "FROM jobs" not in found[0][0]
+
+
+@pytest.mark.parametrize("fragment", ["board", "queue"])
+def test_heartbeats_leave_lists_and_overviews_as_they_are(client: FlaskClient, fragment: str) -> None:
+    make_many(2)
+    job = leased(client)["id"]
+    url = f"/dashboard/fragments/{fragment}"
+    tag = client.get(url).headers["ETag"]
+    for progress in (1, 50):
+        client.post(f"/jobs/{job}/heartbeat?token={TOKEN}&lease=600", json={"progress": progress})
+        client.post("/jobs/report", json=[{"id": job, "token": TOKEN, "action": "heartbeat"}])
+    assert client.get(url, headers={"If-None-Match": tag}).status_code == 304
+    client.post(f"/jobs/{job}/release?token={TOKEN}")
+    assert client.get(url, headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_jobs_for_later_are_no_part_of_the_queue_and_cost_a_claim_nothing(client: FlaskClient) -> None:
+    client.post("/jobs/batch", json=[{"type": "t", "priority": 9, "run_at": 3_600}] * 1_000)
+    ready = make_many(10)
+    assert client.get("/jobs/queue").headers["X-Total-Count"] == "10"
+    client.post("/jobs/claim")  # which fills the queue
+    found = statements(lambda: client.post("/jobs/claim"))
+    assert len(found) == LEASE_COSTS["claim"][db.engine.dialect.name == "postgresql"], found
+    assert client.get("/jobs/queue").headers["X-Total-Count"] == "8"
+    assert {job["status"] for job in client.get("/jobs?limit=10").json if job["id"] in ready} == {"RUNNING", "PENDING"}
 
 
 def test_a_page_of_fifty_rows_is_under_60_kilobytes(client: FlaskClient) -> None:

@@ -20,7 +20,7 @@ def upgrade() -> None:
         for column in _new_columns():
             op.add_column("jobs", column)
         op.execute("DROP INDEX jobs_next")
-    _indexes(READY if op.get_bind().dialect.name == "sqlite" else f"{READY} AND +priority IS NOT NULL")
+    _indexes()
     for name in ("delayed", "woken"):
         op.add_column("tally", sa.Column(name, sa.BigInteger, nullable=False, server_default="0"))
     _runs()
@@ -69,9 +69,15 @@ def _rebuild_jobs() -> None:
     op.execute("CREATE INDEX jobs_started ON jobs (started_at)")
 
 
-def _indexes(ready: str) -> None:
-    op.execute(f"CREATE INDEX jobs_next ON jobs (priority DESC, seq) WHERE {ready}")
-    op.execute(f"CREATE INDEX jobs_next_of_type ON jobs (type, priority DESC, seq) WHERE {ready}")
+def _purpose(condition: str) -> str:
+    """One that always holds, for PostgreSQL: see 0004."""
+    return "" if op.get_bind().dialect.name == "sqlite" else f" AND {condition} IS NOT NULL"
+
+
+def _indexes() -> None:
+    in_order, of_type = _purpose("+priority"), _purpose("-priority")
+    op.execute(f"CREATE INDEX jobs_next ON jobs (priority DESC, seq) WHERE {READY}{in_order}")
+    op.execute(f"CREATE INDEX jobs_next_of_type ON jobs (type, priority DESC, seq) WHERE {READY}{of_type}")
     op.execute(f"CREATE INDEX jobs_later ON jobs (run_at) WHERE {DELAYED}")
     op.execute("CREATE INDEX jobs_expiring ON jobs (expires_at) WHERE status = 'PENDING' AND expires_at IS NOT NULL")
 
@@ -102,8 +108,8 @@ def _runs() -> None:
         ),
         sa.CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="runs_end_has_an_outcome"),
     )
-    op.execute("CREATE UNIQUE INDEX runs_open ON runs (seq) WHERE ended_at IS NULL")
-    op.execute("CREATE INDEX runs_due ON runs (expires_at) WHERE ended_at IS NULL")
+    op.execute(f"CREATE UNIQUE INDEX runs_open ON runs (seq) WHERE ended_at IS NULL{_purpose('+attempt')}")
+    op.execute(f"CREATE INDEX runs_due ON runs (expires_at) WHERE ended_at IS NULL{_purpose('+lease')}")
     op.execute("CREATE UNIQUE INDEX runs_token ON runs (token, seq)")
 
 
