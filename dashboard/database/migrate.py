@@ -10,7 +10,7 @@ from alembic.util import CommandError
 from flask import Flask, Request, current_app
 from sqlalchemy import Connection, text
 
-from dashboard.database.engine import db
+from dashboard.database.engine import db, dispose
 from dashboard.database.errors import UNAVAILABLE, UnusableDatabaseError
 from dashboard.database.transactions import reading, writing
 from dashboard.database.usable import checked
@@ -49,6 +49,9 @@ def init_app(app: Flask) -> None:
             _upgrade()
         except UNAVAILABLE as error:
             app.logger.warning("Started without the database, which will be tried again: %s", error)
+        except UnusableDatabaseError:
+            dispose()  # the application is not made, so its connections must not stay open
+            raise
 
 
 def is_current() -> bool:

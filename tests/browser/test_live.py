@@ -197,7 +197,7 @@ def test_a_poll_that_is_refused_says_why_once_and_goes_on(page: Page) -> None:
         page.wait_for_event("response", lambda answer: answer.status == 422)
     expect(page.locator("#live")).to_have_text("Refused, retrying")
     expect(page.locator("#toasts .toast")).to_have_count(1)
-    expect(page.locator("#toasts")).to_contain_text("The status in the address is not valid")
+    expect(page.locator("#toasts")).to_contain_text("There is no status BOGUS")
     page.evaluate("document.getElementById('board').dataset.hxGet = '/dashboard/fragments/board'")
     expect(page.locator("#live")).to_have_text("Live, 2 s")
 
