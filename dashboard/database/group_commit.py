@@ -67,6 +67,7 @@ class GroupCommit:
     def _consume(self) -> None:
         while self._has_tasks():
             self._commit_together()
+            sleep(0)  # requests that are about to write come along, and writing() gets its turn
 
     def _has_tasks(self) -> bool:
         with self._lock:
@@ -76,7 +77,6 @@ class GroupCommit:
     def _commit_together(self) -> None:
         taken: list[_Task] = []
         try:
-            sleep(0)  # requests that are about to write come along, and writing() gets its turn
             with self.transaction() as tx:
                 while self._tasks and len(taken) < GROUP_MAX:
                     taken.append(self._tasks.popleft())
