@@ -128,15 +128,19 @@ def test_a_connection_that_cannot_be_opened_takes_no_place_in_the_pool(app: Flas
     used(asking)
 
 
-def test_after_the_failure_of_one_connection_all_are_replaced(app: Flask) -> None:
+def test_after_the_failure_of_one_connection_all_are_closed_and_replaced(app: Flask) -> None:
+    closed: list[object] = []
+    for each in db.engines.values():
+        event.listen(each, "close", lambda driver, _entry: closed.append(driver))
     with asking() as one, asking() as other:
-        before = {one.connection.dbapi_connection, other.connection.dbapi_connection, used(writing)}
+        in_use = [one.connection.dbapi_connection, other.connection.dbapi_connection]
+        idle = used(writing)
         one.invalidate()
-    with asking() as one, asking() as other:
-        after = {one.connection.dbapi_connection, other.connection.dbapi_connection, used(writing)}
-    assert len(after) == 3
-    assert not before & after
-    assert used(asking) in after  # and once only
+        assert set(closed) == {in_use[0], idle}
+    assert set(closed) == {*in_use, idle}
+    assert used(asking) is used(reading)
+    assert used(writing) is used(writing)
+    assert len(closed) == 3
 
 
 def test_connections_that_the_server_has_closed_are_replaced_before_a_request_meets_them(
