@@ -171,6 +171,22 @@ def test_a_write_that_fails_after_it_has_written_undoes_no_other_write(app: Flas
     assert len(commits) == 1
 
 
+def test_an_error_in_undone_is_raised_by_its_write_and_stops_no_other(app: Flask) -> None:
+    def fail() -> None:
+        raise KeyError("undone")
+
+    create = lambda: job_service.create("t", None, 0)  # noqa: E731
+    with at_once(app, [create, lambda: write(half, undone=fail), create]) as futures:
+        pass
+    assert isinstance(futures[1].exception(), KeyError)
+    assert futures[0].result() != futures[2].result()
+    with at_once(app, [create, lambda: write(half, undone=fail), create]) as futures:
+        event.listen(db.engines[WRITES], "commit", break_down)
+    event.remove(db.engines[WRITES], "commit", break_down)
+    assert [type(future.exception()) for future in futures] == [DatabaseBusyError, KeyError, DatabaseBusyError]
+    create()
+
+
 def test_a_write_of_one_statement_that_fails_after_it_fails_all_and_raises_its_error_alone(app: Flask) -> None:
     with at_once(app, [lambda: job_service.create("t", None, 0), lambda: write(half, one_statement=True)]) as futures:
         pass
