@@ -148,7 +148,7 @@ def test_a_double_click_creates_one_job(open_page: OpenPage, server: Server) -> 
     page.get_by_role("button", name="Create job").dblclick()
     expect(page.get_by_role("dialog")).to_be_hidden()
     for _ in range(2):  # the refresh that follows a change, and the next one by the clock
-        page.wait_for_event("response", lambda answer: answer.url.endswith("/board"))
+        page.wait_for_event("response", lambda answer: "/fragments/board" in answer.url)
     assert len(httpx.get(f"{server.url}/jobs").json()) == 1
 
 
