@@ -39,11 +39,12 @@ class Asset(NamedTuple):
 @bp.app_template_global()
 def asset(name: str) -> str:
     """The URL of a file in static/, with a hash of what is in it."""
-    return url_for("assets.static", name=name, v=_load(name).version)
+    return url_for("assets.static", version=_version(name), name=name)
 
 
 @bp.get("/static/<name>")
-def static(name: str) -> Response:
+@bp.get("/static/<version>/<name>")
+def static(name: str, version: str = "") -> Response:
     if name not in _names():
         abort(404)
     file = _load(name)
@@ -53,7 +54,7 @@ def static(name: str) -> Response:
     if zipped:
         response.headers["Content-Encoding"] = "gzip"
     response.set_etag(f"{file.version}{'-gzip' if zipped else ''}")
-    is_this = request.args.get("v") == file.version
+    is_this = version == _version(name)
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if is_this else "no-cache"
     response.make_conditional(request)
     return response
@@ -62,6 +63,19 @@ def static(name: str) -> Response:
 @lru_cache
 def _names() -> frozenset[str]:
     return frozenset(path.name for path in FOLDER.iterdir())
+
+
+@lru_cache
+def _version(name: str) -> str:
+    """A hash of the file; the ES modules (.mjs) have one hash of them all.
+
+    It is a folder of the URL, not a query: so `import "./toasts.mjs"` in a module resolves to the URL that the page has
+    for that module, which is loaded once, and is never a cached copy of another version. No file is rewritten for this.
+    """
+    if not name.endswith(".mjs"):
+        return _load(name).version
+    modules = sorted(each for each in _names() if each.endswith(".mjs"))
+    return sha256(b"".join(_load(each).content for each in modules)).hexdigest()[:10]
 
 
 @lru_cache

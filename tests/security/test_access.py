@@ -42,6 +42,7 @@ FROM_ELSEWHERE = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.exampl
 TABLE = {
     "GET /": (302, 302, 302, 302),
     "GET /static/<name>": (200, 200, 200, 200),
+    "GET /static/<version>/<name>": (200, 200, 200, 200),
     "GET /healthz": (200, 200, 200, 200),
     "GET /readyz": (200, 200, 200, 200),
     "GET /sign-in": (200, 200, 200, 200),
@@ -111,7 +112,7 @@ def job_for(app: Flask, line: str) -> Job:
 def ask(client: FlaskClient, line: str, job: Job, **sent: Any) -> TestResponse:
     """Send a line of the table, about this job."""
     method, rule = line.split(" ", 1)
-    values = {"job_id": job.id, "action": "complete", "name": "app.css"}
+    values = {"job_id": job.id, "action": "complete", "version": "1", "name": "app.css"}
     path = re.sub(r"<(?:[^>]*:)?(\w+)>", lambda found: values[found[1]], rule)
     if method == "POST" and not path.startswith("/jobs/"):
         form = {"type": "job", "name": "operator", "password": PASSWORDS["operator"]}
