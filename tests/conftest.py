@@ -189,7 +189,7 @@ def open_page(request: pytest.FixtureRequest, browser: Browser, server: Server) 
     contexts = []
 
     def open_page(path: str = "/dashboard/", **options: object) -> Page:
-        context = browser.new_context(base_url=server.url, **options)  # type: ignore[arg-type]
+        context = browser.new_context(**{"base_url": server.url, **options})  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
