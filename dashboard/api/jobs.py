@@ -10,7 +10,7 @@ from dashboard.api.operation import operation
 from dashboard.core.job import Job
 from dashboard.current import this_app
 from dashboard.database.transactions import asking, reading
-from dashboard.http.answers import json_answer, json_bytes, json_response
+from dashboard.http.answers import json_bytes, json_response, json_stream
 from dashboard.services import claims
 from dashboard.services import jobs as job_service
 from dashboard.store import counts, listing
@@ -44,7 +44,7 @@ def jobs(query: schemas.ListQuery) -> list[Job] | Response:
         before = None if query.before is None else listing.seq_of(tx, query.before)
         found = listing.newest(tx, query.status, query.limit, before)
     long = listing.cut(found)
-    return json_answer(_in_slices(this_app(), found, long), 200) if long else found
+    return json_stream(_in_slices(this_app(), found, long)) if long else found
 
 
 def _in_slices(app: Flask, found: list[Job], long: set[str]) -> Iterator[bytes]:
