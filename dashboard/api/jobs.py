@@ -11,6 +11,7 @@ from dashboard.core.job import Job
 from dashboard.current import this_app
 from dashboard.database.transactions import asking, reading
 from dashboard.http.answers import json_bytes, json_response, json_stream
+from dashboard.security.access import viewers
 from dashboard.services import claims
 from dashboard.services import jobs as job_service
 from dashboard.store import counts, listing
@@ -37,6 +38,7 @@ def create(body: schemas.JobCreate) -> Job:
 
 
 @bp.get("", strict_slashes=False)
+@viewers
 @operation(answer=list[schemas.Job], query=schemas.ListQuery, refuses=(404,))
 def jobs(query: schemas.ListQuery) -> list[Job] | Response:
     """The newest jobs, newest first. For the next page, `before` is the id of the last one."""
@@ -69,6 +71,7 @@ def claim() -> Job:
 
 
 @bp.get("/queue")
+@viewers
 @operation(
     answer=list[schemas.QueueEntry],
     query=schemas.QueueQuery,
@@ -84,6 +87,7 @@ def queue(query: schemas.QueueQuery) -> Response:
 
 
 @bp.get("/summary")
+@viewers
 @operation(answer=schemas.Summary)
 def summary() -> dict[str, int]:
     """How many jobs there are of each status."""
@@ -93,6 +97,7 @@ def summary() -> dict[str, int]:
 
 
 @bp.get("/<job_id:job_id>")
+@viewers
 @operation(answer=schemas.Job, refuses=(404,))
 def job(job_id: str) -> Job:
     """One job."""

@@ -11,6 +11,7 @@ from dashboard import __version__
 from dashboard.api import schemas
 from dashboard.api.operation import Operation
 from dashboard.http.answers import json_response
+from dashboard.security.access import viewers
 
 REFS = "#/components/schemas/{model}"
 
@@ -24,11 +25,13 @@ bp = Blueprint("openapi", __name__)
 
 
 @bp.get("/openapi.json")
+@viewers
 def openapi() -> Response:
     return json_response(document(current_app, request.script_root))
 
 
 @bp.get("/docs")
+@viewers
 def docs() -> str:
     return render_template("docs.html")
 

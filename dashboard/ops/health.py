@@ -4,17 +4,20 @@ from flask import Blueprint, Response
 
 from dashboard.database import migrate
 from dashboard.http.answers import json_response
+from dashboard.security.access import public, public_without_database
 
 bp = Blueprint("health", __name__)
 
 
 @bp.get("/healthz")
+@public_without_database
 def healthz() -> Response:
     """The process lives."""
     return json_response({"status": "ok"})
 
 
 @bp.get("/readyz")
+@public
 def readyz() -> Response:
     """The process can serve: the database answers, and its schema is ours."""
     if migrate.is_current():

@@ -4,9 +4,10 @@ Scripts send `Authorization: Bearer TOKEN`; people sign in: see sessions.py. Wha
 request, so a setting that changed counts at once.
 """
 
+from collections.abc import Callable
 from hashlib import sha256
 from hmac import compare_digest
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from flask import Flask, Request, current_app, request
 from werkzeug.exceptions import Forbidden, Unauthorized
@@ -23,6 +24,41 @@ OPEN_TO_ALL = {"access.sign_in", "access.sign_out"}
 ASKS_TO_ACT = {"pages.new", "pages.ask", "fragments.new", "fragments.ask"}  # reads that only lead to an act
 
 ROLE, USER = "dashboard.role", "dashboard.user"  # where the request's environ has who asks
+
+
+EVERYONE = frozenset({None, *Role})  # None is a client without a credential
+
+VIEWERS = frozenset({Role.VIEWER, Role.OPERATOR})
+
+OPERATORS = frozenset({Role.OPERATOR})
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def public(view: View) -> View:
+    """Open this view to everyone."""
+    return _open(view, EVERYONE)
+
+
+def public_without_database(view: View) -> View:
+    """Open this view to everyone, also while the database cannot be reached: no session is looked up."""
+    view.needs_database = False  # type: ignore[attr-defined]
+    return public(view)
+
+
+def viewers(view: View) -> View:
+    """Open this view to viewers and operators."""
+    return _open(view, VIEWERS)
+
+
+def operators(view: View) -> View:
+    """Open this view to operators only."""
+    return _open(view, OPERATORS)
+
+
+def _open(view: View, roles: frozenset[Role | None]) -> View:
+    view.roles = roles  # type: ignore[attr-defined]
+    return view
 
 
 class Access(NamedTuple):

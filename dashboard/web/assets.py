@@ -1,4 +1,4 @@
-"""Addresses; and static files, whose address changes with their content, so that browsers may keep them."""
+"""URLs, and the static files. The URL of a file has a hash of its content, so browsers may cache it for good."""
 
 import gzip
 import mimetypes
@@ -11,6 +11,8 @@ from typing import NamedTuple
 import flask
 from flask import Blueprint, Response, abort, request
 
+from dashboard.security.access import public_without_database
+
 bp = Blueprint("assets", __name__)
 
 FOLDER = Path(__file__).parents[2] / "static"
@@ -18,7 +20,7 @@ FOLDER = Path(__file__).parents[2] / "static"
 
 @bp.app_template_global()
 def url_for(endpoint: str, **values: Hashable) -> str:
-    """Flask's, remembered: a page has thirty, which cost more than its queries."""
+    """Flask's url_for, cached: a page has thirty URLs, which take longer than its queries."""
     return _url_for(request.root_path, endpoint, **values)
 
 
@@ -28,7 +30,7 @@ def _url_for(_prefix: str, endpoint: str, **values: Hashable) -> str:
 
 
 class Asset(NamedTuple):
-    """A file, and what is sent of it to who takes it compressed."""
+    """A file, and its compressed content for clients that accept gzip."""
 
     content: bytes
     zipped: bytes
@@ -38,12 +40,13 @@ class Asset(NamedTuple):
 
 @bp.app_template_global()
 def asset(name: str) -> str:
-    """The URL of a file in static/, with a hash of what is in it."""
+    """The URL of a file in static/, with a hash of its content."""
     return url_for("assets.static", version=_version(name), name=name)
 
 
 @bp.get("/static/<name>")
 @bp.get("/static/<version>/<name>")
+@public_without_database
 def static(name: str, version: str = "") -> Response:
     if name not in _names():
         abort(404)

@@ -5,7 +5,7 @@ from werkzeug import Response
 from werkzeug.exceptions import Forbidden
 
 from dashboard.security import sessions, throttle
-from dashboard.security.access import credentials
+from dashboard.security.access import credentials, public
 from dashboard.security.passwords import password_is_right
 from dashboard.web.forms import SignInForm
 
@@ -13,6 +13,7 @@ bp = Blueprint("access", __name__)
 
 
 @bp.route("/sign-in", methods=["GET", "POST"])
+@public
 def sign_in() -> Response:
     if credentials().is_open:
         return redirect(url_for("pages.jobs"))
@@ -39,6 +40,7 @@ def _form(form: SignInForm, status: int) -> Response:
 
 
 @bp.post("/sign-out")
+@public
 def sign_out() -> Response:
     if credentials().users:
         sessions.end()
