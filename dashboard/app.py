@@ -6,17 +6,19 @@ from typing import Any
 
 from flask import Flask
 
-from dashboard import errors
 from dashboard.api import jobs, openapi
+from dashboard.api import refusals as api_refusals
 from dashboard.cli import demo
 from dashboard.config import ClaimFrom, Settings
 from dashboard.core.claim_queue import ClaimQueue
 from dashboard.current import this_request
 from dashboard.database import engine, migrate, transactions, usable
 from dashboard.database.group_commit import GROUP_MAX
+from dashboard.http import refusals
 from dashboard.ops import health
 from dashboard.security import access, bodies, cross_site, headers, hosts
 from dashboard.web import assets, filters, fragments, pages, sign_in
+from dashboard.web import refusals as web_refusals
 
 CHECKS = (
     hosts.refuse_other_hosts,
@@ -50,7 +52,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     engine.init_app(app, settings.database_url, settings.durability)
     transactions.init_app(app)
     headers.init_app(app, settings)
-    errors.init_app(app)
+    refusals.init_app(app, (api_refusals.DOOR, health.DOOR), web_refusals.render)
     for room in (sign_in, jobs, openapi, health, pages, fragments, filters, assets, demo):
         app.register_blueprint(room.bp)
     migrate.init_app(app)

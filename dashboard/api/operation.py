@@ -14,19 +14,10 @@ from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, U
 from dashboard.current import this_request
 from dashboard.http.answers import JSON, json_response
 from dashboard.http.json_text import parse_json
+from dashboard.http.refusals import InvalidRequestError, Problem
 from dashboard.security.bodies import body_length, body_too_long
 
 PROBLEMS_MAX = 100  # that one refusal tells: it must not be many times as long as the request
-
-Problem = dict[str, Any]  # type, loc, msg, input: as FastAPI and pydantic name them
-
-
-class InvalidRequestError(Exception):
-    """The request is not of the form that the operation takes; `problems` says where and why, all of it at once."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__(problems)
-        self.problems = problems
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,12 @@ from flask import Blueprint, Response
 
 from dashboard.database import migrate
 from dashboard.http.answers import json_response
+from dashboard.http.refusals import Door, as_json
 from dashboard.security.access import public, public_without_database
 
 bp = Blueprint("health", __name__)
+
+DOOR = Door(paths=("/healthz", "/readyz"), render=as_json)
 
 
 @bp.get("/healthz")
