@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, current_app
 from werkzeug.routing import BaseConverter
 
 from dashboard.api import schemas
 from dashboard.api.operation import operation
 from dashboard.core.job import Job
-from dashboard.current import this_app
 from dashboard.database.transactions import asking, reading
 from dashboard.http.answers import json_bytes, json_response, json_stream
 from dashboard.security.access import viewers
@@ -46,7 +45,7 @@ def jobs(query: schemas.ListQuery) -> list[Job] | Response:
         before = None if query.before is None else listing.seq_of(tx, query.before)
         found = listing.newest(tx, query.status, query.limit, before)
     long = listing.cut(found)
-    return json_stream(_in_slices(this_app(), found, long)) if long else found
+    return json_stream(_in_slices(current_app._get_current_object(), found, long)) if long else found  # type: ignore[attr-defined]
 
 
 def _in_slices(app: Flask, found: list[Job], long: set[str]) -> Iterator[bytes]:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from itertools import count
 
+from flask import current_app
 from sqlalchemy import Connection
 
 from dashboard.core.claim_queue import WINDOW, ClaimQueue, Entry
 from dashboard.core.errors import NoPendingJobsError
 from dashboard.core.job import Job, JobStatus, utc_now
 from dashboard.core.transitions import Action
-from dashboard.current import this_app
 from dashboard.database.transactions import write
 from dashboard.store import claims, counts, jobs
 
@@ -31,7 +31,7 @@ def claim() -> Job:
 
 def claim_queue() -> ClaimQueue | None:
     """This process's queue; None where the database says what is next."""
-    queue: ClaimQueue | None = this_app().extensions["claim_queue"]
+    queue: ClaimQueue | None = current_app.extensions["claim_queue"]
     return queue
 
 

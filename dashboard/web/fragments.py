@@ -12,6 +12,7 @@ from dashboard.core.job import Job
 from dashboard.core.transitions import CREATED, TRANSITIONS, Action
 from dashboard.database.transactions import asking, reading
 from dashboard.http.answers import not_modified
+from dashboard.security import bodies
 from dashboard.security.access import operators, viewers
 from dashboard.services import claims
 from dashboard.web import actions
@@ -27,6 +28,7 @@ JOBS_CHANGED = "jobs-changed"  # the event on which every element refreshes
 JOB_CREATED = "job-created"  # the event after which the board shows new rows, whatever holds its rows
 
 bp = Blueprint("fragments", __name__, url_prefix="/dashboard/fragments")
+bp.before_request(bodies.check_form)
 
 Fragment = Response | tuple[str, int]
 

@@ -7,6 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from dashboard.database.transactions import reading
+from dashboard.security import bodies
 from dashboard.security.access import operators, viewers
 from dashboard.services import claims
 from dashboard.web import actions, job_filter
@@ -17,6 +18,7 @@ from dashboard.web.job import JOB
 from dashboard.web.queue import QUEUE
 
 bp = Blueprint("pages", __name__)
+bp.before_request(bodies.check_form)
 
 Page = str | Response | tuple[str, int]
 
