@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import jiter
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
 from pydantic_core import PydanticKnownError
 
@@ -13,15 +12,6 @@ from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, JobStatus, json_text
 LIMIT_DEFAULT = 100
 
 LIMIT_MAX = 1_000
-
-
-def parse_json(text: bytes) -> Any:
-    """Parse one JSON text, and nothing looser.
-
-    Raises ValueError, which says where, for what is no JSON: NaN, a lone surrogate, bytes that are not UTF-8, an
-    object that has a key twice, nesting deeper than 200, a number with more than 4,300 digits.
-    """
-    return jiter.from_json(text, allow_inf_nan=False, catch_duplicate_keys=True)
 
 
 def _object_text(value: Any) -> str | None:
