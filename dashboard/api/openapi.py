@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the routes and their operations, and the page to read and try it."""
+"""The OpenAPI 3.1 document, made from the routes and their operations, and the page that shows it."""
 
 from re import sub
 from typing import Any
@@ -37,7 +37,7 @@ def docs() -> str:
 
 
 def document(app: Flask, root: str = "") -> dict[str, Any]:
-    """The whole document as JSON-ready values; the root is the prefix it is served under, if any."""
+    """The document as values for JSON; `root` is the prefix that the service is served under, or empty."""
     operations = [
         (rule, method, view.operation, view.__doc__ or "")
         for rule in app.url_map.iter_rules()
@@ -67,7 +67,7 @@ def document(app: Flask, root: str = "") -> dict[str, Any]:
             "schemas": definitions["$defs"],
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
-        "security": [{"token": []}, {}],  # or none: on one's own machine, or signed in
+        "security": [{"token": []}, {}],  # or none: without credentials in the settings, or with a session
     }
 
 
@@ -80,7 +80,7 @@ def _operation(rule: Rule, op: Operation, doc: str, schema: dict[str, Any]) -> d
         success["headers"] = {
             name: {"description": meaning, "schema": {"type": "integer"}} for name, meaning in op.headers
         }
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "operationId": rule.endpoint.rpartition(".")[2],
         "summary": summary.removesuffix("."),
         "description": more,
@@ -96,11 +96,11 @@ def _operation(rule: Rule, op: Operation, doc: str, schema: dict[str, Any]) -> d
     }
     if op.body:
         body = schema[repr(op.body)]
-        told["requestBody"] = {
+        described["requestBody"] = {
             "required": op.body_required,
             "content": _json(body if op.body_required else {"anyOf": [body, {"type": "null"}]}),
         }
-    return told
+    return described
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _query_parameters(model: type[BaseModel] | None) -> list[dict[str, Any]]:
 
 
 def _given(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """What a value may be when it is there: a query has no null, it leaves out."""
+    """The schema of a value in a query, which cannot be null."""
     kind = next((kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"), schema)
     name = kind.get("$ref", "").rpartition("/")[2]
     return {**definitions.get(name, kind), "title": schema.get("title", name)}

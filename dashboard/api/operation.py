@@ -32,7 +32,7 @@ class Operation:
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     refuses: tuple[int, ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()  # name and meaning of the answer's own
+    headers: tuple[tuple[str, str], ...] = ()  # name and meaning of each header that only this operation has
 
     @cached_property
     def body_required(self) -> bool:

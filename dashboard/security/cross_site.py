@@ -1,4 +1,4 @@
-"""The cross-site guard: a page of another site changes nothing."""
+"""The cross-site check: a page of another site changes nothing."""
 
 from flask import Request
 from werkzeug.exceptions import Forbidden
