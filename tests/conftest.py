@@ -14,10 +14,10 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from dashboard.app import create_app
-from dashboard.database import engine
 from tests.support import pgbouncer
+from tests.support.app import MakeApp, dispose
 from tests.support.postgres import Postgres
-from tests.support.server import ROOT, Server, free_port
+from tests.support.server import ROOT, RunProgram, Server, StartServer, free_port
 
 # The slow parts, the slowest first, and the fixtures that start them: tests get the part as a marker.
 PARTS = {
@@ -87,7 +87,15 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
-MakeApp = Callable[..., Flask]
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of each kind in turn without a schema; of SQLite there is not even the file."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'new.db'}"
+    else:
+        postgres: Postgres = request.getfixturevalue("postgres")
+        yield postgres.create("empty")
+        postgres.drop("empty")
 
 
 @pytest.fixture
@@ -117,7 +125,7 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Real gunicorn processes; those still running at the end of the test are stopped."""
     started: list[Server] = []
 
@@ -128,9 +136,6 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     yield start
     for server in started:
         server.stop()
-
-
-RunProgram = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -202,8 +207,3 @@ def open_page(request: pytest.FixtureRequest, browser: Browser, server: Server) 
     for context in contexts:
         context.close()
     assert [text for text in complaints if not any(part in text for part in excused)] == []
-
-
-def dispose(app: Flask) -> None:
-    with app.app_context():
-        engine.dispose()

@@ -14,8 +14,9 @@ from dashboard.core.job import JobStatus
 from dashboard.core.transitions import JOB_ACTIONS, TRANSITIONS, Action
 from dashboard.database.transactions import writing
 from dashboard.store import jobs as job_store
-from tests.conftest import MakeApp
-from tests.support.factory import EXAMPLE, UNKNOWN, as_json, call, make_job, make_many, parsed, refused
+from tests.support.app import MakeApp
+from tests.support.calls import as_json, call, parsed, refused
+from tests.support.factory import EXAMPLE, UNKNOWN, make_job, make_many
 
 KEYS = ["id", "type", "payload", "priority", "status", "result", "created_at", "started_at", "completed_at"]
 

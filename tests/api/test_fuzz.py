@@ -20,8 +20,9 @@ from schemathesis.engine import events, from_schema
 from dashboard.core.job import JobStatus
 from dashboard.database.transactions import reading
 from dashboard.store import counts
-from tests.conftest import MakeApp
-from tests.support.factory import as_json, make_job
+from tests.support.app import MakeApp
+from tests.support.calls import as_json
+from tests.support.factory import make_job
 
 pytestmark = pytest.mark.hypothesis
 

@@ -16,8 +16,10 @@ from dashboard.core.job import JobStatus
 from dashboard.database.transactions import writing
 from dashboard.services import jobs
 from dashboard.store.listing import SHORT_MAX
-from tests.support.factory import call, make_job
-from tests.support.server import Server, statements
+from tests.support.calls import call
+from tests.support.factory import make_job
+from tests.support.server import Server
+from tests.support.statements import statements
 
 JSON = {"Content-Type": "application/json"}
 LONG = json.dumps({"text": "x" * 900_000})

@@ -9,8 +9,9 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from dashboard.core.job import JobStatus
-from tests.conftest import MakeApp
-from tests.support.factory import EXAMPLE, UNKNOWN, call, make_job, refused
+from tests.support.app import MakeApp
+from tests.support.calls import call, refused
+from tests.support.factory import EXAMPLE, UNKNOWN, make_job
 
 Document = dict[str, Any]
 

@@ -12,8 +12,8 @@ from bench import load, rates, report, targets
 from bench.in_process import App
 from bench.measure import BenchError, Ratio, Section, interleaved
 from bench.talk import Request
+from tests.support.database import query
 from tests.support.server import Server
-from tests.support.traffic import query
 
 LOAD = partial(load.by_processes, connections=4, seconds=0.2)
 

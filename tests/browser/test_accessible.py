@@ -6,7 +6,8 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
-from tests.support.server import ROOT, Server, eventually
+from tests.support.server import ROOT, Server
+from tests.support.waiting import eventually
 
 OpenPage = Callable[..., Page]
 AXE = (ROOT / "tests" / "vendor" / "axe-4.14.1.min.js").read_text()

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
-from tests.support.server import Server
+from tests.support.server import Server, StartServer
 
 OpenPage = Callable[..., Page]
 
@@ -316,7 +316,7 @@ def test_the_live_indicator_pauses_and_resumes_the_refresh(open_page: OpenPage, 
 
 @pytest.mark.excuses("status of 503")
 def test_a_database_that_fails_is_not_stormed_and_what_was_typed_stays(
-    start_server: Callable[..., Server], sqlite_url: str, open_page: OpenPage
+    start_server: StartServer, sqlite_url: str, open_page: OpenPage
 ) -> None:
     page = open_page(f"{start_server(sqlite_url).url}/dashboard/")
     page.locator("#new").click()

@@ -9,7 +9,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from tests.support.server import Server, eventually
+from tests.support.server import Server, StartServer
+from tests.support.waiting import eventually
 
 OpenPage = Callable[..., Page]
 
@@ -203,7 +204,7 @@ def test_a_poll_that_is_refused_says_why_once_and_goes_on(page: Page) -> None:
 
 
 @pytest.fixture
-def signed_in(start_server: Callable[..., Server], sqlite_url: str, open_page: OpenPage) -> Page:
+def signed_in(start_server: StartServer, sqlite_url: str, open_page: OpenPage) -> Page:
     page = open_page(f"{start_server(sqlite_url, USERS='ada:operator:press-the-button').url}/sign-in")
     sign_in(page)
     expect(page.locator("#new")).to_be_visible()

@@ -26,7 +26,7 @@ from dashboard.store import jobs as job_store
 from dashboard.store import listing
 from tests.support.factory import make_job
 from tests.support.faults import locked
-from tests.support.server import eventually
+from tests.support.waiting import eventually
 
 CROWD = 8
 

@@ -9,11 +9,14 @@ from sqlalchemy.exc import OperationalError
 
 from dashboard.database import postgresql
 from dashboard.database.transactions import asking, reading, write, writing
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
+from tests.support.database import query, table
 from tests.support.pgbouncer import Pgbouncer
 from tests.support.postgres import Postgres
-from tests.support.server import Server, eventually
-from tests.support.traffic import Call, Traffic, drain, judge, query, table
+from tests.support.server import StartServer
+from tests.support.traffic import Call, Traffic, drain
+from tests.support.verdict import judge
+from tests.support.waiting import eventually
 
 JOBS = 500
 MODES: dict[str, dict[str, str]] = {
@@ -43,7 +46,7 @@ def pooled_url(pgbouncer: Pgbouncer, postgres_url: str) -> str:
 
 
 def test_every_answer_to_16_clients_of_2_servers_is_true(
-    pooled_url: str, postgres_url: str, start_server: Callable[..., Server]
+    pooled_url: str, postgres_url: str, start_server: StartServer
 ) -> None:
     calls: list[Call] = []
     servers = [start_server(pooled_url) for _ in range(2)]

@@ -18,10 +18,10 @@ from dashboard.database.transactions import asking, reading, write, writing
 from dashboard.services import jobs as job_service
 from dashboard.store import counts, listing
 from dashboard.store import jobs as job_store
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
+from tests.support.database import query
 from tests.support.factory import make_job
-from tests.support.server import eventually
-from tests.support.traffic import query
+from tests.support.waiting import eventually
 
 Block = Callable[[], AbstractContextManager[Connection]]
 

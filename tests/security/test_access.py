@@ -25,9 +25,9 @@ from dashboard.database.transactions import reading, writing
 from dashboard.security.sessions import LASTS
 from dashboard.security.throttle import FORGET_AFTER, FREE, KNOWN_FOR, WAIT_MAX
 from dashboard.store import counts
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
 from tests.support.factory import UNKNOWN, make_job
-from tests.support.server import statements
+from tests.support.statements import statements
 
 PASSWORDS = {"viewer": "only-looks-on", "operator": "presses:buttons"}
 TOKENS = {"viewer": "token-that-looks-on", "operator": "token-that-presses"}

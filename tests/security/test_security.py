@@ -20,9 +20,9 @@ from werkzeug.test import TestResponse
 from dashboard.core.job import Job, JobStatus
 from dashboard.database.transactions import reading, writing
 from dashboard.store import counts
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
 from tests.support.factory import make_job
-from tests.support.server import ROOT, Server, free_port
+from tests.support.server import ROOT, Server, StartServer, free_port
 
 ADA = "ada:operator:press-the-button"
 SIGN_IN = {"name": "ada", "password": "press-the-button"}
@@ -415,7 +415,7 @@ def test_the_server_reveals_no_version(server: Server) -> None:
     assert not re.search(rb"gunicorn|python|\d+\.\d+\.\d+", raw(server, b"GARBAGE\r\n\r\n").lower())
 
 
-def test_a_request_cannot_forge_a_line_of_the_log(sqlite_url: str, start_server: Callable[..., Server]) -> None:
+def test_a_request_cannot_forge_a_line_of_the_log(sqlite_url: str, start_server: StartServer) -> None:
     server = start_server(sqlite_url, GUNICORN_CMD_ARGS="--access-logfile - --log-level debug")
     hostile = "a\r\nFORGED\n\x85FORGED\u2028FORGED\x1b[2K"
     with httpx.Client(base_url=server.url) as client:

@@ -28,7 +28,7 @@ from dashboard.database.transactions import reading, writing
 from dashboard.services import claims
 from dashboard.services import jobs as job_service
 from dashboard.store import counts, listing
-from tests.conftest import dispose
+from tests.support.app import dispose
 
 pytestmark = pytest.mark.hypothesis
 

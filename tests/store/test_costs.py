@@ -5,9 +5,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from dashboard.core.job import JobStatus
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
 from tests.support.factory import make_job, make_many
-from tests.support.server import statements
+from tests.support.statements import statements
 
 COSTS = {
     "GET /jobs?before={id}": 2,  # where that one is, and those before it

@@ -14,9 +14,9 @@ from dashboard.core.job import JobStatus
 from dashboard.core.transitions import Action
 from dashboard.database.transactions import writing
 from dashboard.store import claims, jobs, listing
-from tests.conftest import dispose
+from tests.support.app import dispose
 from tests.support.postgres import Postgres
-from tests.support.server import Statement, statements
+from tests.support.statements import Statement, statements
 
 NOW = datetime(2026, 1, 1, 12)
 FILL = (

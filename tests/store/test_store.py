@@ -20,7 +20,7 @@ from dashboard.services import claims as claim_service
 from dashboard.services import jobs as job_service
 from dashboard.store import claims, counts, listing
 from dashboard.store import jobs as job_store
-from tests.support.server import Statement, statements
+from tests.support.statements import Statement, statements
 
 NOW = datetime(2026, 1, 1, 12)
 JOB = Job("id-7", "t", None, 1, "PENDING", None, NOW, None, None)

@@ -10,9 +10,12 @@ from random import Random
 
 import httpx
 
+from tests.support.database import connect, table
 from tests.support.postgres import Postgres
-from tests.support.server import Server, eventually
-from tests.support.traffic import UNANSWERED, Acknowledged, Call, Traffic, connect, drain, judge, judge_answer, table
+from tests.support.server import Server
+from tests.support.traffic import UNANSWERED, Call, Traffic, drain, judge_answer
+from tests.support.verdict import Acknowledged, judge
+from tests.support.waiting import eventually
 
 Fault = Callable[..., Acknowledged]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support.server import eventually
+from tests.support.waiting import eventually
 
 
 def binaries() -> Path:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +12,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from dashboard.database.errors import UnusableDatabaseError
-from tests.conftest import MakeApp
 from tests.support import faults
+from tests.support.app import MakeApp
+from tests.support.database import execute, query
 from tests.support.postgres import Postgres
-from tests.support.server import Server, eventually
-from tests.support.traffic import execute, judge_answer, query
-
-StartServer = Callable[..., Server]
+from tests.support.server import StartServer
+from tests.support.traffic import judge_answer
+from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize("kill", faults.KILLS)
