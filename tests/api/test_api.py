@@ -408,7 +408,7 @@ def test_a_refusal_is_json_for_whoever_asks_for_json(client: FlaskClient, path: 
 
 def test_a_body_that_breaks_off_is_400_and_creates_nothing(client: FlaskClient) -> None:
     refused(client, "POST /jobs", 400, **as_json('{"type": "t"}'), environ_overrides={"CONTENT_LENGTH": "20"})
-    assert client.get("/jobs").json == []
+    assert client.get("/jobs").get_json() == []
 
 
 def test_head_is_answered_as_get_without_the_body(client: FlaskClient) -> None:

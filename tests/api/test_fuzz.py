@@ -97,7 +97,7 @@ def fuzz(examples: int) -> Callable[[T], T]:
 
 def taken(client: FlaskClient, path: str, rule: str, body: Any) -> tuple[bool, bool]:
     """Whether the document says that a body is right, and whether the service takes it."""
-    document = client.get("/openapi.json").json
+    document = client.get("/openapi.json").get_json()
     told = document["paths"][rule]["post"]["requestBody"]["content"]["application/json"]["schema"]
     answer = client.post(path, **as_json(json.dumps(body)))
     assert answer.status_code in (200, 201, 422)
@@ -207,7 +207,7 @@ def test_a_new_job_that_was_typed_reads_back_equal_or_is_refused(client: FlaskCl
     @given(form=st.fixed_dictionaries({"type": st.text(min_size=1) | TEXT}, optional=fields))
     def check(form: dict[str, str]) -> None:
         if sent(client, f"{door}/jobs/new" if ok == 303 else f"{door}/new", form, ok):
-            (job,) = client.get("/jobs?limit=1").json
+            (job,) = client.get("/jobs?limit=1").get_json()
             typed = (form["type"], parsed(form.get("payload", "")), int(form.get("priority", 0)))
             assert (job["type"], job["payload"], job["priority"]) == typed
 
@@ -225,7 +225,7 @@ def test_a_result_and_a_reason_that_were_typed_read_back_equal_or_are_refused(
         for action, form in ends:
             job = make_job(JobStatus.RUNNING)
             if sent(client, f"{door}/jobs/{job.id}/{action}", form, ok):
-                stored = client.get(f"/jobs/{job.id}").json["result"]
+                stored = client.get(f"/jobs/{job.id}").get_json()["result"]
                 assert stored == (parsed(result) if action == "complete" else {"reason": reason} if reason else None)
 
     check()

@@ -60,7 +60,7 @@ def test_head_of_a_long_list_is_answered_as_get_without_the_body(client: FlaskCl
 def test_a_list_is_as_it_was_when_it_was_asked_for(client: FlaskClient) -> None:
     waits, runs = jobs.create("long", LONG, 0).id, jobs.create("long", LONG, 0).id
     jobs.process(runs)
-    before = [client.get(f"/jobs/{job_id}").json for job_id in (runs, waits)]
+    before = [client.get(f"/jobs/{job_id}").get_json() for job_id in (runs, waits)]
     body = chunks(client, "/jobs")
     sent = next(body)
     jobs.complete(runs, LONG)

@@ -115,7 +115,7 @@ def test_a_database_of_an_earlier_form_of_the_first_migration_becomes_like_a_new
     assert query(empty_url, ROWS) == before
     assert query(empty_url, "SELECT max(length(preview)) FROM jobs") == [(80,)]
     assert query(empty_url, TALLY) == [(1, 1, 1, 1)]
-    assert client.post("/jobs/claim").json["id"] == "0"
+    assert client.post("/jobs/claim").get_json()["id"] == "0"
     assert client.post("/jobs", json={"type": "t"}).status_code == 201
     assert query(empty_url, TALLY) == [(1, 2, 1, 1)]
     if empty_url.startswith("postgresql"):
@@ -138,7 +138,7 @@ def test_readyz_looks_at_what_is_really_there(loss: str, empty_url: str, make_ap
     assert client.get("/readyz").status_code == 200
     execute(empty_url, LOSSES[loss].format(on=" ON jobs" if empty_url.startswith("postgresql") else ""))
     answer = client.get("/readyz")
-    assert (answer.status_code, list(answer.json)) == (503, ["detail"])
+    assert (answer.status_code, list(answer.get_json())) == (503, ["detail"])
 
 
 def test_readyz_does_not_count_a_trigger_that_is_switched_off(postgres: Postgres, make_app: MakeApp) -> None:

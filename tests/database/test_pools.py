@@ -150,7 +150,7 @@ def test_connections_that_the_server_has_closed_are_replaced_before_a_request_me
     client = make_app(postgres_url).test_client()
     for number in range(1, 4):
         assert client.post("/jobs", json={"type": "t"}).status_code == 201
-        assert client.get("/jobs/summary").json["pending"] == number
+        assert client.get("/jobs/summary").get_json()["pending"] == number
         assert client.get("/jobs/queue").headers["X-Total-Count"] == str(number)
         query(postgres_url, f"SELECT pg_terminate_backend(pid) {others}")
         eventually(lambda: not query(postgres_url, f"SELECT 1 {others}"), "the connections are closed")
@@ -202,9 +202,9 @@ def test_an_impossible_answer_is_not_sent_and_its_connection_is_dropped(
     with monkeypatch.context() as patched:
         patched.setattr(statement, "run", answer)
         refused = client.post(f"/jobs/{path.format(job.id)}")
-    assert (refused.status_code, list(refused.json)) == (500, ["detail"])
+    assert (refused.status_code, list(refused.get_json())) == (500, ["detail"])
     assert dropped
-    assert client.get(f"/jobs/{job.id}").json["status"] != answered
+    assert client.get(f"/jobs/{job.id}").get_json()["status"] != answered
     assert client.post("/jobs", json={"type": "t"}).status_code == 201
 
 

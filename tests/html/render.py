@@ -14,7 +14,7 @@ PASSWORD = "only-looks-on"
 
 
 def pages(client: FlaskClient) -> dict[str, str]:
-    ids = [client.post("/jobs", json={"type": HOSTILE, "payload": {HOSTILE: [1]}}).json["id"] for _ in range(60)]
+    ids = [client.post("/jobs", json={"type": HOSTILE, "payload": {HOSTILE: [1]}}).get_json()["id"] for _ in range(60)]
     client.post(f"/jobs/{ids[0]}/process")
     client.post(f"/jobs/{ids[0]}/complete", json={"result": {HOSTILE: None}})
     client.post(f"/jobs/{ids[1]}/fail?reason={HOSTILE}")

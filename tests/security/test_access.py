@@ -147,10 +147,10 @@ def test_each_role_may_do_what_the_table_says(app: Flask, line: str, way: Callab
         if line.startswith("GET"):
             assert ask(client, line.replace("GET", "HEAD", 1), job).status_code == answer.status_code
         if answer.status_code in (401, 403) and " /jobs" in line:
-            assert [type(detail) for detail in answer.json.values()] == [str]
+            assert [type(detail) for detail in answer.get_json().values()] == [str]
             assert answer.headers.get("WWW-Authenticate") == ("Bearer" if client is nobody else None)
         elif answer.status_code in (302, 401) and client is nobody:
-            asked = answer.json["detail"] if answer.is_json else answer.location or sign_in_link(answer)
+            asked = answer.get_json()["detail"] if answer.is_json else answer.location or sign_in_link(answer)
             assert asked.startswith(("Sign in", "/sign-in?next=/"))
     assert tuple(statuses) == TABLE[line]
 
@@ -176,7 +176,11 @@ WRONG_TOKENS = (
 @pytest.mark.parametrize("header", WRONG_TOKENS, ids=ascii)
 def test_a_token_that_is_not_exactly_one_of_the_setting_is_401_in_the_contract_s_shape(app: Flask, header: str) -> None:
     answer = app.test_client().get("/jobs", headers={"Authorization": header})
-    assert (answer.status_code, list(answer.json), answer.headers["WWW-Authenticate"]) == (401, ["detail"], "Bearer")
+    assert (answer.status_code, list(answer.get_json()), answer.headers["WWW-Authenticate"]) == (
+        401,
+        ["detail"],
+        "Bearer",
+    )
     assert VIEWER not in answer.text
 
 

@@ -91,7 +91,7 @@ def test_another_host_gets_a_400_and_no_data(app: Flask, host: str) -> None:
         answer = ask_as(app, host, path)
         assert (answer.status_code, answer.is_json) == (400, path == "/jobs")
         assert "private-type" not in answer.text
-        assert not answer.is_json or [type(detail) for detail in answer.json.values()] == [str]
+        assert not answer.is_json or [type(detail) for detail in answer.get_json().values()] == [str]
 
 
 def test_another_host_changes_nothing(app: Flask) -> None:
@@ -277,7 +277,7 @@ def test_every_link_and_redirect_has_the_prefix(proxied: FlaskClient) -> None:
 
 
 def test_the_openapi_document_has_the_prefix(proxied: FlaskClient) -> None:
-    assert proxied.get("/openapi.json").json["servers"] == [{"url": "/queue"}]
+    assert proxied.get("/openapi.json").get_json()["servers"] == [{"url": "/queue"}]
 
 
 @pytest.mark.parametrize("page", ["/dashboard/", "/dashboard/jobs/{}"])
@@ -332,7 +332,7 @@ def test_without_the_setting_forwarded_headers_are_ignored(app: Flask) -> None:
         )
         assert told == plain
     assert client.get("/", headers=PROXIED).location == "/dashboard/"
-    assert "servers" not in client.get("/openapi.json", headers=PROXIED).json
+    assert "servers" not in client.get("/openapi.json", headers=PROXIED).get_json()
     refused = client.post("/jobs/claim", headers=PROXIED | {"Origin": "https://jobs.example.com"})
     assert refused.status_code == 403
 

@@ -192,7 +192,7 @@ def test_any_text_is_kept_whatever_encoding_the_environment_has_for_postgresql(
 ) -> None:
     monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
     made = make_app(postgres_url).test_client().post("/jobs", json={"type": "🎉"})
-    assert (made.status_code, made.json["type"]) == (201, "🎉")
+    assert (made.status_code, made.get_json()["type"]) == (201, "🎉")
 
 
 def test_a_database_that_cannot_be_reached_yet_is_tried_again(tmp_path: Path, start_server: StartServer) -> None:
