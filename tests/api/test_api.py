@@ -399,8 +399,8 @@ ACCEPTS_PAGES = [
     "path", ["/nothing", "/dashboard/nothing", "/dashboard/jobs/nothing", "/job", "/static/nothing"]
 )
 def test_a_refusal_is_json_for_whoever_asks_for_json(client: FlaskClient, path: str) -> None:
-    for accept in ACCEPTS_JSON:
-        refused(client, f"GET {path}", 404, headers={"Accept": accept})
+    for for_json in ACCEPTS_JSON:
+        refused(client, f"GET {path}", 404, headers={"Accept": for_json})
     for accept in ACCEPTS_PAGES:
         answer = client.get(path, headers={} if accept is None else {"Accept": accept})
         assert (answer.status_code, answer.mimetype) == (404, "text/html")

@@ -53,14 +53,14 @@ def test_schemathesis_finds_nothing(app: Flask) -> None:
     answered: Counter[tuple[str, int]] = Counter()
     found = []
     for event in from_schema(schema).execute():
-        assert not isinstance(event, events.NonFatalError | events.FatalError), event.info
+        assert not isinstance(event, events.NonFatalError | events.FatalError), event
         if isinstance(event, events.ScenarioFinished):
             record = event.recorder
             for case_id, interaction in record.interactions.items():
                 if interaction.response is not None:
                     answered[record.cases[case_id].value.operation.label, interaction.response.status_code] += 1
-            for check in (check for checks in record.checks.values() for check in checks if check.failure_info):
-                found.append(f"{check.failure_info.failure.title}: {check.failure_info.code_sample}")
+            failures = (check.failure_info for checks in record.checks.values() for check in checks)
+            found += [f"{failure.failure.title}: {failure.code_sample}" for failure in failures if failure]
     assert found == []
     assert {line for line, _ in answered} == OPERATIONS
     assert {line for line, status in answered if status < 300} == OPERATIONS
@@ -131,7 +131,7 @@ def test_a_result_is_taken_if_and_only_if_the_document_says_so(app: Flask, clien
 
 # ---- The forms
 
-NASTY = (
+NASTY: tuple[str, ...] = (
     "",
     " ",
     "\t\n",
@@ -292,7 +292,7 @@ def test_no_bytes_in_a_path_a_query_or_a_header_break_anything(make_app: MakeApp
     names = st.sampled_from(
         ("Authorization", "If-None-Match", "HX-Current-URL", "Referer", "Origin", "Accept", "Cookie")
     )
-    header_text = st.text(st.characters(codec="latin-1", exclude_categories=("Cc",)))
+    header_text = st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]))
 
     @fuzz(60)
     @given(path=st.binary(max_size=20), query=st.binary(max_size=20), headers=st.dictionaries(names, header_text))

@@ -102,6 +102,8 @@ def test_creates_beside_reads_are_compared_with_creates_alone(server: Server, mo
     monkeypatch.setattr(rates, "ROUNDS", 1)
     ((what, beside, _, alone, ratio, wanted),) = rates.together(rates.Target(server.url, [])).rows
     assert (what, wanted) == ("8 create beside 4 that read", "≥ 0.4")
+    assert isinstance(beside, float)
+    assert isinstance(alone, float)
     assert ratio == Ratio.of([beside], [alone])
     assert len(statuses(server)) >= beside + alone
 

@@ -25,8 +25,8 @@ def create(server: Server, type: str = "resize", **body: Any) -> str:  # noqa: A
     return job_id
 
 
-def row(page: Page, text: str, **options: bool) -> Locator:
-    return page.get_by_role("row", **options).filter(has_text=text)
+def row(page: Page, text: str, include_hidden: bool = False) -> Locator:
+    return page.get_by_role("row", include_hidden=include_hidden).filter(has_text=text)
 
 
 def counter(page: Page, status: str) -> Locator:

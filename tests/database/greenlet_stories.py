@@ -134,7 +134,7 @@ def the_queue_agrees_with_the_database_during_the_commit_of_a_claim(stage: Stage
     stage.call(claims.claim)
     claimer = stage.start_and_commit(claims.claim)
     queue = stage.client.get("/jobs/queue")
-    assert [entry["job_id"] for entry in queue.json] == [second.id], queue.json
+    assert [entry["job_id"] for entry in queue.get_json()] == [second.id], queue.text
     assert queue.headers["X-Total-Count"] == "1"
     assert "do not agree" not in stage.client.get("/dashboard/queue").text
     disk.release()

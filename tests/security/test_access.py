@@ -130,7 +130,9 @@ def revision(app: Flask) -> counts.Tally:
 
 def test_the_table_has_every_route_and_method(app: Flask) -> None:
     rules = app.url_map.iter_rules()
-    assert set(TABLE) == {f"{method} {rule}" for rule in rules for method in rule.methods - {"HEAD", "OPTIONS"}}
+    assert set(TABLE) == {
+        f"{method} {rule}" for rule in rules for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
 
 
 @pytest.mark.parametrize("way", [by_password, by_token], ids=["password", "token"])
@@ -237,7 +239,8 @@ def test_a_fragment_links_to_the_sign_in_which_redirects_back_to_its_page(app: F
     headers = {"HX-Current-URL": "http://localhost/dashboard/?status=FAILED&q=a%20b"}
     method = "POST" if fragment == "claim" else "GET"
     answer = app.test_client().open(f"/dashboard/fragments/{fragment}", method=method, headers=headers)
-    assert (answer.status_code, answer.headers.get("HX-Redirect"), answer.location) == (401, None, None)
+    assert answer.status_code == 401
+    assert not {"HX-Redirect", "Location"} & {*answer.headers.keys()}
     there = urlsplit(sign_in_link(answer))
     assert (there.netloc, there.path) == ("", "/sign-in")
     assert parse_qs(there.query) == {"next": ["/dashboard/?status=FAILED&q=a%20b"]}

@@ -110,7 +110,12 @@ OTHER_SITES = (
     *({"Origin": origin} for origin in ("http://localhost.evil.example", "http://localhost@evil.example", "http://[")),
     {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost", "Referer": "http://localhost/dashboard/"},
 )
-OURS = ({}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": "http://localhost"})
+OURS: tuple[dict[str, str], ...] = (
+    {},
+    {"Sec-Fetch-Site": "same-origin"},
+    {"Sec-Fetch-Site": "none"},
+    {"Origin": "http://localhost"},
+)
 
 
 def writing_paths(app: Flask, pending: Job, running: Job) -> list[str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -94,7 +95,7 @@ def test_a_write_that_is_undone_leaves_the_tally_as_it_was(app: Flask) -> None:
         assert counts.counts(tx) == before
 
 
-PLANS = {
+PLANS: dict[str, tuple[Callable[..., object], tuple[object, ...], str]] = {
     "the next ones in claim order": (claims.next_pending, (10,), "jobs_next"),
     "the candidates": (claims.candidates, (10,), "(COVERING INDEX|Index Only Scan using) jobs_next"),
     "those behind the cursor": (claims.pending_after, (5, 10), "jobs_pending"),

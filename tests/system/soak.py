@@ -40,7 +40,7 @@ def survive(fault: faults.Fault, kind: str, rounds: int, folder: Path, postgres:
         raise
     finally:
         server.stop()
-    what, seconds = function.__doc__.partition(":")[0].rstrip("."), time.monotonic() - began
+    what, seconds = (function.__doc__ or "").partition(":")[0].rstrip("."), time.monotonic() - began
     told = ", ".join(f"{count} {calls}" for calls, count in checked._asdict().items())
     print(f"{kind}, {rounds} rounds in {seconds:.0f} s: {what}\n    acknowledged, and all there: {told}", flush=True)
 

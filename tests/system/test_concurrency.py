@@ -50,7 +50,7 @@ def test_16_clients_of_2_queues_on_postgresql_get_each_job_once(postgres_url: st
 
 def test_each_process_lists_the_jobs_that_others_created(sqlite_url: str, start_server: StartServer) -> None:
     servers = [start_server(sqlite_url), start_server(sqlite_url)]
-    expected = []
+    expected: list[str] = []
     for priority in (0, 1, 2, 3):
         for server in servers:
             created = httpx.post(f"{server.url}/jobs", json={"type": "a", "priority": priority}).json()

@@ -31,7 +31,12 @@ OTHER_SITES = (
     {"Origin": "null"},
     {"Origin": "http://["},
 )
-OURS = ({}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": "http://localhost"})
+OURS: tuple[dict[str, str], ...] = (
+    {},
+    {"Sec-Fetch-Site": "same-origin"},
+    {"Sec-Fetch-Site": "none"},
+    {"Origin": "http://localhost"},
+)
 REFERERS = (  # and where a Start leads back to
     ("http://localhost/dashboard/?status=PENDING&before=9", "/dashboard/?status=PENDING&before=9#job-{id}"),
     ("https://evil.example/dashboard/?status=PENDING", "/dashboard/?status=PENDING#job-{id}"),
