@@ -17,7 +17,7 @@ from dashboard.app import create_app
 from tests.support import pgbouncer
 from tests.support.app import MakeApp, dispose
 from tests.support.postgres import Postgres
-from tests.support.server import ROOT, RunProgram, Server, StartServer, free_port
+from tests.support.server import ROOT, RunProgram, Server, StartServer, environment, free_port
 
 # The slow parts, the slowest first, and the fixtures that start them: tests get the part as a marker.
 PARTS = {
@@ -145,7 +145,7 @@ def run_program() -> RunProgram:
     def run(
         *command: str | Path, cwd: Path = ROOT, environ: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, "PORT": str(free_port()), **(environ or {})}
+        env = {**environment(), "PORT": str(free_port()), **(environ or {})}
         return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False)
 
     return run
