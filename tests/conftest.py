@@ -98,13 +98,17 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         postgres.drop("empty")
 
 
+SECRET_KEY = "the same in all applications of a test"
+
+
 @pytest.fixture
 def make_app() -> Iterator[MakeApp]:
     """Applications as the environment makes them; each is what one process is."""
     made: list[Flask] = []
 
     def make(url: str, **environ: str) -> Flask:
-        made.append(create_app({"DATABASE_URL": url, **environ}))
+        # Without a key for cookies each application with users derives one, which takes 76 ms by design.
+        made.append(create_app({"DATABASE_URL": url, "SECRET_KEY": SECRET_KEY, **environ}))
         return made[-1]
 
     yield make
