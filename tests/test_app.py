@@ -8,7 +8,7 @@ import pytest
 from flask import Flask, g, request
 
 from dashboard.database.engine import db
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_an_async_view_and_an_async_hook_are_run(app: Flask) -> None:
     def run(function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *arguments, **named: asyncio.run(function(*arguments, **named))
 
-    app.async_to_sync = run  # type: ignore[method-assign]  # Flask's own needs its extra "async"
+    app.async_to_sync = run  # type: ignore[method-assign, assignment]  # Flask's own needs its extra "async"
 
     @app.before_request
     async def before() -> None:
@@ -67,7 +67,7 @@ def test_an_async_view_and_an_async_hook_are_run(app: Flask) -> None:
         await asyncio.sleep(0)
         return {"ran": g.name}
 
-    assert app.test_client().get("/async").json == {"ran": "async"}
+    assert app.test_client().get("/async").get_json() == {"ran": "async"}
 
 
 def test_an_extension_s_teardown_runs_and_learns_of_an_error(app: Flask) -> None:
@@ -78,7 +78,7 @@ def test_an_extension_s_teardown_runs_and_learns_of_an_error(app: Flask) -> None
             app.teardown_appcontext(self.teardown)
 
         def teardown(self, error: BaseException | None) -> None:
-            ended.append(error and str(error))
+            ended.append(str(error) if error else None)
 
     Extension().init_app(app)
     app.test_client().get("/jobs")
@@ -95,7 +95,7 @@ def test_the_session_of_flask_sqlalchemy_ends_with_the_request(app: Flask) -> No
         sessions.append(db.session())
         return {"jobs": db.session.execute(db.text("SELECT count(*) FROM jobs")).scalar_one()}
 
-    assert [app.test_client().get("/session").json for _ in range(2)] == [{"jobs": 0}] * 2
+    assert [app.test_client().get("/session").get_json() for _ in range(2)] == [{"jobs": 0}] * 2
     assert sessions[0] is not sessions[1]
     assert [session.in_transaction() for session in sessions] == [False, False]
 

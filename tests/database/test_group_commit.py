@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
 
 from dashboard.core.errors import ActionRefusedError
-from dashboard.core.job import JobStatus, utc_now
+from dashboard.core.job import Job, JobStatus, utc_now
 from dashboard.database import group_commit
 from dashboard.database.engine import WRITES, db
 from dashboard.database.errors import DatabaseBusyError
@@ -175,7 +175,9 @@ def test_an_error_in_undone_is_raised_by_its_write_and_stops_no_other(app: Flask
     def fail() -> None:
         raise KeyError("undone")
 
-    create = lambda: job_service.create("t", None, 0)  # noqa: E731
+    def create() -> Job:
+        return job_service.create("t", None, 0)
+
     with at_once(app, [create, lambda: write(half, undone=fail), create]) as futures:
         pass
     assert isinstance(futures[1].exception(), KeyError)

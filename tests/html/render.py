@@ -44,7 +44,7 @@ def pages_with_users(client: FlaskClient) -> dict[str, str]:
     wrong, right = ({"name": "vera", "password": password} for password in (HOSTILE, PASSWORD))
     found = {"sign_in": client.get("/sign-in").text, "sign_in_with_an_error": client.post("/sign-in", data=wrong).text}
     client.post("/sign-in", data=right)
-    job_id = client.get("/jobs?status=RUNNING").json[0]["id"]
+    job_id = client.get("/jobs?status=RUNNING").get_json()[0]["id"]
     return found | {
         "viewer": client.get("/dashboard/").text,
         "viewer_running": client.get(f"/dashboard/jobs/{job_id}").text,

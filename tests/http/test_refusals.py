@@ -1,6 +1,7 @@
 """An exception has one status and one sentence through every door, and each door renders it in its own way."""
 
 import logging
+from typing import NoReturn
 
 import pytest
 from flask import Flask
@@ -9,7 +10,7 @@ from werkzeug.exceptions import Forbidden, TooManyRequests
 
 from dashboard.core.errors import JobNotFoundError, NoPendingJobsError
 from dashboard.database.errors import DatabaseBusyError, TookTooLongError, UnusableDatabaseError
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
 
 BUSY = "The database is busy or cannot be reached."
 REFUSALS = [
@@ -33,7 +34,7 @@ NAMES = [type(error).__name__ for error, _, _ in REFUSALS]
 def app_that_raises(app: Flask, error: Exception) -> Flask:
     """With a view of each door, and one of no door, that raises it."""
 
-    def view() -> None:
+    def view() -> NoReturn:
         raise error
 
     for path in ("/jobs/x/y", "/readyz/x", "/dashboard/x", "/dashboard/fragments/x", "/x"):
@@ -53,8 +54,9 @@ def test_every_door_refuses_with_the_same_status_and_sentence(
     client = app_that_raises(app, error).test_client()
     for path in ("/jobs/x/y", "/readyz/x"):
         answer = client.get(path, headers={"Accept": "text/html"})
-        assert (answer.status_code, answer.mimetype, list(answer.json)) == (status, "application/json", ["detail"])
-        assert answer.json["detail"].startswith(sentence)
+        shape = (answer.status_code, answer.mimetype, list(answer.get_json()))
+        assert shape == (status, "application/json", ["detail"])
+        assert answer.get_json()["detail"].startswith(sentence)
     for path in ("/dashboard/x", "/x", "/dashboard/fragments/x"):
         answer = client.get(path)
         assert (answer.status_code, answer.mimetype) == (status, "text/html")
@@ -91,7 +93,7 @@ def test_the_log_has_the_cause_and_the_answer_has_not(app: Flask, caplog: pytest
 
 def test_everything_that_is_wrong_with_an_operation_s_body_is_one_422(app: Flask) -> None:
     answer = app.test_client().post("/jobs", json={"priority": -1})
-    assert (answer.status_code, [problem["loc"] for problem in answer.json["detail"]]) == (
+    assert (answer.status_code, [problem["loc"] for problem in answer.get_json()["detail"]]) == (
         422,
         [["body", "type"], ["body", "priority"]],
     )

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from dashboard.core.job import JobStatus
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
 from tests.support.factory import make_job
 
 JSON = b'{"type": "t"}'
@@ -38,7 +38,7 @@ class BrokenChunks(BytesIO):
 
 def post(client: FlaskClient, body: bytes, environ: dict[str, Any], path: str = "/jobs") -> tuple[int, str]:
     answer = client.post(path, data=body, content_type="application/json", environ_overrides=environ)
-    return answer.status_code, answer.json.get("detail", "") if answer.is_json else answer.text
+    return answer.status_code, answer.get_json().get("detail", "") if answer.is_json else answer.text
 
 
 def test_a_body_of_the_longest_length_is_taken_and_a_byte_more_is_413_with_the_limit_and_its_setting(
@@ -52,21 +52,20 @@ def test_a_body_of_the_longest_length_is_taken_and_a_byte_more_is_413_with_the_l
 
 def test_a_body_that_is_too_long_is_413_where_no_body_is_read(client: FlaskClient) -> None:
     for path in ("/jobs/claim", "/jobs/summary", "/nothing"):
-        sent = {"method": "POST", "data": b"x" * 2_001, "headers": {"Accept": "application/json"}}
-        assert client.open(path, **sent).status_code == 413
+        assert client.post(path, data=b"x" * 2_001, headers={"Accept": "application/json"}).status_code == 413
 
 
 @pytest.mark.parametrize("environ", [{}, ENDED], ids=["known end", "server's end"])
 def test_a_body_that_is_shorter_than_its_length_is_400(client: FlaskClient, environ: dict[str, Any]) -> None:
     assert post(client, JSON, environ | {"CONTENT_LENGTH": str(len(JSON) + 1)})[0] == 400
-    assert client.get("/jobs").json == []
+    assert client.get("/jobs").get_json() == []
 
 
 def test_a_form_that_is_shorter_than_its_length_is_400(client: FlaskClient) -> None:
     sent = {"data": b"type=t", "content_type": "application/x-www-form-urlencoded"}
     answer = client.post("/dashboard/jobs/new", **sent, environ_overrides=ENDED | {"CONTENT_LENGTH": "7"})
     assert answer.status_code == 400
-    assert client.get("/jobs").json == []
+    assert client.get("/jobs").get_json() == []
 
 
 @pytest.mark.parametrize("environ", [CHUNKED, ENDED], ids=["chunks", "length"])

@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 
 from dashboard.security.access import operators, public, public_without_database, viewers
 from dashboard.security.hosts import any_host
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
 
 TOKENS = {"viewer": "token-that-looks-on", "operator": "token-that-presses"}
 DECORATORS = {"public": public, "public_without_database": public_without_database}
