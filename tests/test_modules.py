@@ -8,26 +8,21 @@ from tests.support.server import ROOT
 
 # A behaviour that goes through several modules is tested where one sees it: at the API, in the tables, at the start.
 TESTED_BY = {
-    "api/test_api.py": ("api/jobs", "api/operation", "api/schemas", "errors", "http/answers", "http/json_text"),
+    "api/test_api.py": ("api/jobs", "api/operation", "api/schemas", "http/json_text"),
     "core/test_transitions.py": ("core/errors", "core/job"),
     "database/test_greenlets.py": ("database/blocking", "database/own_commit"),
     "database/test_migrations.py": ("database/migrate",),
     "database/test_pgbouncer.py": ("database/postgresql",),
     "database/test_pools.py": ("database/engine", "database/sqlite", "database/statement"),
+    "http/test_refusals.py": ("api/refusals", "web/refusals"),
     "security/test_access.py": ("security/passwords", "security/sessions", "security/throttle", "web/sign_in"),
-    "security/test_security.py": (
-        "current",
-        "security/bodies",
-        "security/cross_site",
-        "security/headers",
-        "security/hosts",
-    ),
+    "security/test_security.py": ("security/checks", "security/cross_site", "security/headers", "security/hosts"),
     "services/test_machine.py": ("services/claims",),
     "store/test_search.py": ("database/deadline", "database/matching", "store/listing"),
     "store/test_store.py": ("database/schema", "store/claims", "store/counts", "store/jobs"),
     "system/test_concurrency.py": ("database/file_lock",),
     "system/test_faults.py": ("database/errors", "ops/health"),
-    "system/test_start.py": ("__main__", "app", "database/usable"),
+    "system/test_start.py": ("__main__", "database/usable"),
 }
 
 
