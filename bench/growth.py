@@ -14,7 +14,7 @@ from bench import targets
 from bench.in_process import App
 from bench.measure import Cell, Ratio, Section, interleaved, say
 from bench.talk import Request, check
-from tests.support.traffic import connect
+from tests.support.database import connect
 
 ROUNDS = 7
 BATCH = 50  # requests in a row: all rounds together leave some of the few PENDING jobs of the small database

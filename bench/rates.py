@@ -149,6 +149,13 @@ def together(ours: Target) -> Section:
     found = interleaved({"beside": partial(ours.create_beside_readers, 8, 4), "alone": partial(ours.create, 8)}, ROUNDS)
     beside, alone = ([result.rate for result in results] for results in found.values())
     p99 = median(result.p99 * 1000 for result in found["beside"])
-    row = ["8 create beside 4 that read", median(beside), p99, median(alone), Ratio.of(beside, alone), "≥ 0.4"]
+    row: list[Cell] = [
+        "8 create beside 4 that read",
+        median(beside),
+        p99,
+        median(alone),
+        Ratio.of(beside, alone),
+        "≥ 0.4",
+    ]
     columns = ("connections", "creates/s", "p99, ms", "alone/s", "ratio", "wanted")
     return Section("Together", "The readers ask for the newest job, over and over.", columns, [row])

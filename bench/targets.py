@@ -17,7 +17,8 @@ from bench.talk import Request
 from dashboard.app import create_app
 from dashboard.database import engine
 from dashboard.database.sqlite import driver as sqlite
-from tests.support.server import ROOT, eventually, free_port
+from tests.support.server import ROOT, free_port
+from tests.support.waiting import eventually
 
 PAYLOAD = {"image_url": "https://example.com/image.png", "width": 300, "height": 300}
 CREATE = Request("POST", "/jobs", json.dumps({"type": "image_resize", "payload": PAYLOAD, "priority": 5}))

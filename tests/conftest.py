@@ -14,10 +14,10 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from dashboard.app import create_app
-from dashboard.database import engine
 from tests.support import pgbouncer
+from tests.support.app import MakeApp, dispose
 from tests.support.postgres import Postgres
-from tests.support.server import ROOT, Server, free_port
+from tests.support.server import ROOT, RunProgram, Server, StartServer, environment, free_port
 
 # The slow parts, the slowest first, and the fixtures that start them: tests get the part as a marker.
 PARTS = {
@@ -87,7 +87,18 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
-MakeApp = Callable[..., Flask]
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of each kind in turn without a schema; of SQLite there is not even the file."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'new.db'}"
+    else:
+        postgres: Postgres = request.getfixturevalue("postgres")
+        yield postgres.create("empty")
+        postgres.drop("empty")
+
+
+SECRET_KEY = "the same in all applications of a test"
 
 
 @pytest.fixture
@@ -96,7 +107,8 @@ def make_app() -> Iterator[MakeApp]:
     made: list[Flask] = []
 
     def make(url: str, **environ: str) -> Flask:
-        made.append(create_app({"DATABASE_URL": url, **environ}))
+        # Without a key for cookies each application with users derives one, which takes 76 ms by design.
+        made.append(create_app({"DATABASE_URL": url, "SECRET_KEY": SECRET_KEY, **environ}))
         return made[-1]
 
     yield make
@@ -117,7 +129,7 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Real gunicorn processes; those still running at the end of the test are stopped."""
     started: list[Server] = []
 
@@ -130,9 +142,6 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         server.stop()
 
 
-RunProgram = Callable[..., subprocess.CompletedProcess[str]]
-
-
 @pytest.fixture
 def run_program() -> RunProgram:
     """Run a command to its end, with a port of its own to listen on."""
@@ -140,7 +149,7 @@ def run_program() -> RunProgram:
     def run(
         *command: str | Path, cwd: Path = ROOT, environ: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, "PORT": str(free_port()), **(environ or {})}
+        env = {**environment(), "PORT": str(free_port()), **(environ or {})}
         return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False)
 
     return run
@@ -189,7 +198,7 @@ def open_page(request: pytest.FixtureRequest, browser: Browser, server: Server) 
     contexts = []
 
     def open_page(path: str = "/dashboard/", **options: object) -> Page:
-        context = browser.new_context(base_url=server.url, **options)  # type: ignore[arg-type]
+        context = browser.new_context(**{"base_url": server.url, **options})  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
@@ -202,8 +211,3 @@ def open_page(request: pytest.FixtureRequest, browser: Browser, server: Server) 
     for context in contexts:
         context.close()
     assert [text for text in complaints if not any(part in text for part in excused)] == []
-
-
-def dispose(app: Flask) -> None:
-    with app.app_context():
-        engine.dispose()

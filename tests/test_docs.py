@@ -13,7 +13,7 @@ from dashboard import __version__
 from dashboard.api.openapi import document
 from dashboard.config import Settings
 from dashboard.core.transitions import TRANSITIONS
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
 from tests.support.server import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.server import ROOT, Server, eventually
+from tests.support.server import ROOT, Server
+from tests.support.waiting import eventually
 
 ADDRESS = "http://127.0.0.1:8080"
 # A refusal ends the script: as it stands curl would show it and go on.

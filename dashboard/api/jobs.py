@@ -3,17 +3,17 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, current_app
 from werkzeug.routing import BaseConverter
 
 from dashboard.api import bodies, schemas, shapes, words
 from dashboard.api.operation import Key, idempotency_key, operation
 from dashboard.core.job import Job, NewJob
 from dashboard.core.run import FullJob
-from dashboard.current import this_app
 from dashboard.database.transactions import asking, reading
-from dashboard.http.answers import job_keys, json_answer, json_bytes, json_response
+from dashboard.http.answers import job_keys, json_bytes, json_response, json_stream
 from dashboard.security import access
+from dashboard.security.access import viewers
 from dashboard.services import claims, waiting
 from dashboard.services import create as creation
 from dashboard.services import jobs as job_service
@@ -88,6 +88,7 @@ def _nine(job: FullJob) -> Job:
 
 
 @bp.get("", strict_slashes=False)
+@viewers
 @operation(answer=list[schemas.Job | shapes.FullJob], query=words.ListQuery, refuses=(404,))
 def jobs(query: words.ListQuery) -> Sequence[Job | FullJob] | Response:
     """The newest jobs, newest first. For the next page, `before` is the id of the last one."""
@@ -96,7 +97,7 @@ def jobs(query: words.ListQuery) -> Sequence[Job | FullJob] | Response:
         before = None if query.before is None else listing.seq_of(tx, query.before)
         found: Sequence[Job | FullJob] = newest(tx, query.status, query.limit, before)
     long = listing.cut(found)
-    return json_answer(_in_slices(this_app(), found, long), 200) if long else found
+    return json_stream(_in_slices(current_app._get_current_object(), found, long)) if long else found  # type: ignore[attr-defined]
 
 
 def _in_slices(app: Flask, found: Sequence[Job | FullJob], long: set[str]) -> Iterator[bytes]:
@@ -114,6 +115,7 @@ def _in_slices(app: Flask, found: Sequence[Job | FullJob], long: set[str]) -> It
 
 
 @bp.get("/queue")
+@viewers
 @operation(
     answer=list[schemas.QueueEntry],
     query=schemas.QueueQuery,
@@ -129,6 +131,7 @@ def queue(query: schemas.QueueQuery) -> Response:
 
 
 @bp.get("/summary")
+@viewers
 @operation(answer=schemas.Summary)
 def summary() -> dict[str, int]:
     """How many jobs there are of each status."""
@@ -138,6 +141,7 @@ def summary() -> dict[str, int]:
 
 
 @bp.get("/<job_id:job_id>")
+@viewers
 @operation(answer=shapes.JobWithAttempts | schemas.Job, query=words.JobQuery, refuses=(404,))
 def job(job_id: str, query: words.JobQuery) -> Job | dict[str, Any]:
     """One job; with `wait`, when it is finished or the time is up."""

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the routes and their operations, and the page to read and try it."""
+"""The OpenAPI 3.1 document, made from the routes and their operations, and the page that shows it."""
 
 from re import sub
 from typing import Any
@@ -11,6 +11,7 @@ from dashboard import __version__
 from dashboard.api import schemas
 from dashboard.api.operation import KEY_HEADER, Key, Operation
 from dashboard.http.answers import json_response
+from dashboard.security.access import viewers
 
 REFS = "#/components/schemas/{model}"
 
@@ -25,17 +26,19 @@ bp = Blueprint("openapi", __name__)
 
 
 @bp.get("/openapi.json")
+@viewers
 def openapi() -> Response:
     return json_response(document(current_app, request.script_root))
 
 
 @bp.get("/docs")
+@viewers
 def docs() -> str:
     return render_template("docs.html")
 
 
 def document(app: Flask, root: str = "") -> dict[str, Any]:
-    """The whole document as JSON-ready values; the root is the prefix it is served under, if any."""
+    """The document as values for JSON; `root` is the prefix that the service is served under, or empty."""
     operations = [
         (rule, method, view.operation, view.__doc__ or "")
         for rule in app.url_map.iter_rules()
@@ -65,7 +68,7 @@ def document(app: Flask, root: str = "") -> dict[str, Any]:
             "schemas": definitions["$defs"],
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
-        "security": [{"token": []}, {}],  # or none: on one's own machine, or signed in
+        "security": [{"token": []}, {}],  # or none: without credentials in the settings, or with a session
     }
 
 
@@ -79,7 +82,7 @@ def _operation(rule: Rule, op: Operation, doc: str, schema: dict[str, Any]) -> d
         success["headers"] = {
             name: {"description": meaning, "schema": {"type": "integer"}} for name, meaning in op.headers
         }
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "operationId": rule.endpoint.rpartition(".")[2],
         "summary": summary.removesuffix("."),
         "description": more,
@@ -100,11 +103,11 @@ def _operation(rule: Rule, op: Operation, doc: str, schema: dict[str, Any]) -> d
     }
     if op.body:
         body = schema[repr(op.body)]
-        told["requestBody"] = {
+        described["requestBody"] = {
             "required": op.body_required,
             "content": _json(body if op.body_required else {"anyOf": [body, {"type": "null"}]}),
         }
-    return told
+    return described
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""What a JSON operation takes and gives, said once beside its route: this parses by it, openapi.py describes by it."""
+"""What a JSON operation takes and returns, declared once beside its route.
+
+This module parses requests by that declaration, and openapi.py describes the operation by it.
+"""
 
 from codecs import BOM_UTF8
 from collections.abc import Callable
@@ -9,27 +12,18 @@ from typing import Any, NamedTuple, get_origin
 from urllib.parse import parse_qsl
 
 from flask import Request, Response
+from flask.globals import request_ctx
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, UnsupportedMediaType
+from werkzeug.exceptions import UnsupportedMediaType
 
-from dashboard.current import this_request
 from dashboard.http.answers import JSON, json_response
 from dashboard.http.json_text import parse_json
-from dashboard.security.bodies import body_length, body_too_long
+from dashboard.http.refusals import InvalidRequestError, Problem
+from dashboard.security import bodies
 
-PROBLEMS_MAX = 1_000  # that one refusal tells: it must not be many times as long as the request
+PROBLEMS_MAX = 1_000  # problems in one refusal: it must not be many times as long as the request
 
 KEY_HEADER = "Idempotency-Key"
-
-Problem = dict[str, Any]  # type, loc, msg, input: as FastAPI and pydantic name them
-
-
-class InvalidRequestError(Exception):
-    """The request is not of the form that the operation takes; `problems` says where and why, all of it at once."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__(problems)
-        self.problems = problems
 
 
 class Key(NamedTuple):
@@ -50,7 +44,7 @@ class Operation:
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     refuses: tuple[int, ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()  # name and meaning of the answer's own
+    headers: tuple[tuple[str, str], ...] = ()  # name and meaning of each header that only this operation has
     key: Key | None = None
 
     @cached_property
@@ -58,12 +52,12 @@ class Operation:
         return self.body is not None and any(field.is_required() for field in self.body.model_fields.values())
 
 
-def operation(**told: Any) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
+def operation(**declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Make a Flask view of a function that takes parsed arguments and returns a job, a list, a dict, or a Response.
 
-    The arguments are those of the route, as text, and `body` and `query` where the Operation says so.
+    The arguments are those of the route, as text, and `body` and `query` where the Operation has them.
     """
-    op = Operation(**told)
+    op = Operation(**declared)
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Response]:
         read = _reader(op)
@@ -80,23 +74,26 @@ def operation(**told: Any) -> Callable[[Callable[..., Any]], Callable[..., Respo
 
 
 def _reader(op: Operation) -> Callable[[], dict[str, Any]]:
-    """What reads the operation's arguments from a request; it raises InvalidRequestError with all that is wrong."""
+    """A function that reads the operation's arguments from the request.
+
+    It raises InvalidRequestError with everything that is wrong with them.
+    """
     parts: list[tuple[str, Callable[[Request], Any]]] = []
     if (query := op.query) is not None:
-        parts.append(("query", lambda asked: query.model_validate(_query(asked, query))))
+        parts.append(("query", lambda request: query.model_validate(_query(request, query))))
     if (body := op.body) is not None:
-        parts.append(("body", lambda asked: _body(asked, body, op.body_required)))
+        parts.append(("body", lambda request: _body(request, body, op.body_required)))
 
     def read() -> dict[str, Any]:
-        asked = this_request()
+        request = request_ctx.request
         arguments = {}
         problems: list[Problem] = []
         for name, parse in parts:
             try:
-                arguments[name] = parse(asked)
+                arguments[name] = parse(request)
             except ValidationError as error:
-                told = error.errors(include_url=False, include_context=False)
-                problems.extend({**problem, "loc": [name, *problem["loc"]]} for problem in told)
+                found = error.errors(include_url=False, include_context=False)
+                problems.extend({**problem, "loc": [name, *problem["loc"]]} for problem in found)
             except ValueError as error:
                 kind = "json_invalid" if name == "body" else "value_error"
                 problems.append({"type": kind, "loc": [name], "msg": str(error), "input": None})
@@ -109,21 +106,21 @@ def _reader(op: Operation) -> Callable[[], dict[str, Any]]:
 
 def idempotency_key(key: Key) -> str | None:
     """The request's Idempotency-Key, if it has one; raises InvalidRequestError where it is not of this form."""
-    sent = this_request().headers.get(KEY_HEADER)
+    sent = request_ctx.request.headers.get(KEY_HEADER)
     if sent is not None and not fullmatch(key.pattern, sent):
         problem = {"type": "string_pattern_mismatch", "loc": ["header", KEY_HEADER], "msg": key.form, "input": sent}
         raise InvalidRequestError([problem])
     return sent
 
 
-def _query(asked: Request, model: type[BaseModel]) -> dict[str, Any]:
-    """The query's values that the model knows; what it does not know is passed over, as FastAPI does.
+def _query(request: Request, model: type[BaseModel]) -> dict[str, Any]:
+    """The parameters of the query that the model knows; others are ignored, as FastAPI does.
 
-    A value that is not UTF-8 stays bytes, which pydantic refuses. Werkzeug would make another text of it.
+    A value that is not UTF-8 stays bytes, which pydantic rejects. Werkzeug would replace what it cannot decode.
     """
-    if not asked.query_string:
+    if not request.query_string:
         return {}
-    pairs = parse_qsl(asked.query_string.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    pairs = parse_qsl(request.query_string.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
     values: dict[str, Any] = {}
     for field_name, field in model.model_fields.items():
         name = field.alias or field_name
@@ -144,38 +141,11 @@ def _text(value: bytes) -> str | bytes:
         return value
 
 
-def _body(asked: Request, model: type[BaseModel], required: bool) -> BaseModel:
-    data = _data(asked)
-    if data and asked.environ.get("CONTENT_TYPE") != JSON and asked.mimetype and not asked.is_json:
+def _body(request: Request, model: type[BaseModel], required: bool) -> BaseModel:
+    data = bodies.read(request)
+    if data and request.environ.get("CONTENT_TYPE") != JSON and request.mimetype and not request.is_json:
         raise UnsupportedMediaType("The body must be application/json")
     value = parse_json(data.removeprefix(BOM_UTF8)) if data else None
     if value is None and required:
         raise ValidationError.from_exception_data(model.__name__, [{"type": "missing", "loc": (), "input": None}])
     return model() if value is None else model.model_validate(value)
-
-
-def _data(asked: Request) -> bytes:
-    try:
-        return _read(asked)
-    except HTTPException:
-        raise
-    except Exception as error:  # of the server's own kind, whichever that is
-        raise BadRequest("The body is broken") from error
-
-
-def _read(asked: Request) -> bytes:
-    """The body. Its length, where it is said, has been checked; of one sent in chunks Werkzeug would read up to the
-    limit and say nothing."""
-    if length := body_length(asked):
-        data: bytes = asked.environ["wsgi.input"].read(length)  # a sixth of what Werkzeug's way to it costs
-        if len(data) < length:
-            raise ClientDisconnected
-        return data
-    if "HTTP_TRANSFER_ENCODING" not in asked.environ:
-        return b""
-    limit = asked.max_content_length or 0
-    asked.max_content_length = limit + 1
-    data = asked.get_data(cache=False)
-    if len(data) > limit:
-        raise body_too_long(limit)
-    return data

@@ -11,6 +11,7 @@ from dashboard.core.job import Job
 from dashboard.core.run import FullJob
 from dashboard.core.transitions import Action
 from dashboard.database.transactions import asking
+from dashboard.security.access import viewers
 from dashboard.services import jobs as job_service
 from dashboard.services import runs
 from dashboard.services.runs import Beat, End
@@ -75,6 +76,7 @@ def report(body: bodies.Report) -> list[dict[str, Any]]:
 
 
 @workers_bp.get("/workers")
+@viewers
 @operation(answer=list[shapes.WorkerAtWork])
 def workers() -> list[dict[str, Any]]:
     """Who holds jobs now, by a lease."""

@@ -46,7 +46,6 @@ def init_app(app: Flask, url: str, durability: Durability) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = reads
     app.config["SQLALCHEMY_BINDS"] = {WRITES: writes}
     db.init_app(app)
-    app.teardown_appcontext_funcs.clear()  # it is the first: what ends the ORM's session, which nobody opens
     with app.app_context():
         for engine in db.engines.values():
             set_up(engine, durability)

@@ -67,6 +67,7 @@ class GroupCommit:
     def _consume(self) -> None:
         while self._has_tasks():
             self._commit_together()
+            sleep(0)  # requests that are about to write come along, and writing() gets its turn
 
     def _has_tasks(self) -> bool:
         with self._lock:
@@ -76,7 +77,6 @@ class GroupCommit:
     def _commit_together(self) -> None:
         taken: list[_Task] = []
         try:
-            sleep(0)  # requests that are about to write come along, and writing() gets its turn
             with self.transaction() as tx:
                 while self._tasks and len(taken) < GROUP_MAX:
                     taken.append(self._tasks.popleft())
@@ -126,7 +126,7 @@ class _Task:
             self._error = error
             if tx.invalidated or not driver.in_transaction or not self._rolled_back(driver):
                 raise
-            self._undone()
+            self._fail(error)
 
     def _do(self, tx: Connection, driver: Any) -> None:
         driver.execute("SAVEPOINT task")
@@ -143,7 +143,14 @@ class _Task:
         if self._error is not error:
             self._error = DatabaseBusyError()
             self._error.__cause__ = error
-        self._undone()
+        self._fail(self._error)
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
+        try:
+            self._undone()
+        except Exception as another:  # the consumer must go on
+            self._error = another
 
     def finish(self) -> None:
         self._running.release()

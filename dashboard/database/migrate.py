@@ -7,17 +7,15 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from flask import Flask, Request, current_app
+from flask import Flask, current_app
 from sqlalchemy import Connection, text
 
-from dashboard.database.engine import db
+from dashboard.database.engine import db, dispose
 from dashboard.database.errors import UNAVAILABLE, UnusableDatabaseError
 from dashboard.database.transactions import reading, writing
 from dashboard.database.usable import checked
 
 ADVISORY_LOCK = 0x6A6F6273  # "jobs": PostgreSQL's key for the one process that migrates
-
-NEEDS_NO_DATABASE = ("assets.static", "health.healthz")
 
 # The names of the columns, of the indexes in use, and of the triggers that are not switched off.
 _PRESENT = {
@@ -49,6 +47,9 @@ def init_app(app: Flask) -> None:
             _upgrade()
         except UNAVAILABLE as error:
             app.logger.warning("Started without the database, which will be tried again: %s", error)
+        except UnusableDatabaseError:
+            dispose()  # the application is not made, so its connections must not stay open
+            raise
 
 
 def is_current() -> bool:
@@ -59,8 +60,9 @@ def is_current() -> bool:
         return not missing and _is_of_this_version(tx)
 
 
-def migrate_first(app: Flask, request: Request) -> None:
-    if not app.extensions.get("migrated") and request.endpoint not in NEEDS_NO_DATABASE:
+def upgrade_once(app: Flask) -> None:
+    """Migrate where the start could not, because the database could not be reached."""
+    if not app.extensions.get("migrated"):
         _upgrade()
 
 

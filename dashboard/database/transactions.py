@@ -19,7 +19,9 @@ from dashboard.database.pools import connect
 T = TypeVar("T")
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: Flask, written: Callable[[], None]) -> None:
+    """`written` is called after each commit of this process."""
+    app.extensions["written"] = written
     with app.app_context():
         reads, writes = db.engine, db.engines[WRITES]
     if reads.dialect.name == "sqlite":
@@ -70,9 +72,7 @@ def write(
     shared it raises a DatabaseBusyError of its own.
 
     `one_statement` says that the work is a single statement, which saves PostgreSQL its BEGIN and COMMIT, two round
-    trips of three, and SQLite a savepoint. Raises DatabaseBusyError as writing() does.
-
-    Afterwards the application's `extensions["written"]` is called: who waits for what this process writes is told.
+    trips of three, and SQLite a savepoint, 4 µs. Raises DatabaseBusyError as writing() does.
     """
     _refuse_inside_a_write()
     inside = _INSIDE.copy()

@@ -1,1 +1,1 @@
-"""What all doors share of HTTP: JSON texts, answers that are whole, and which refusal is which status."""
+"""HTTP that all doors share: JSON texts, responses, and the status of each refusal. No endpoint is here."""

@@ -1,4 +1,4 @@
-"""Parse one JSON text, and nothing looser."""
+"""The JSON parser of all doors."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import jiter
 
 
 def parse_json(text: bytes) -> Any:
-    """Parse one JSON text, and nothing looser.
+    """The value of a JSON text.
 
-    Raises ValueError, which says where, for what is no JSON: NaN, a lone surrogate, bytes that are not UTF-8, an
-    object that has a key twice, nesting deeper than 200, a number with more than 4,300 digits.
+    Raises ValueError with the position of the error for a text that is not JSON: NaN, a lone surrogate, bytes that are
+    not UTF-8, an object that has a key twice, nesting deeper than 200, a number with more than 4,300 digits.
     """
     return jiter.from_json(text, allow_inf_nan=False, catch_duplicate_keys=True)

@@ -1,1 +1,1 @@
-"""The machines' door: health. No job is changed here."""
+"""The door for machines that run the service: health. Nothing here changes a job."""

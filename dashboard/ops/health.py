@@ -1,22 +1,31 @@
-"""What a load balancer asks."""
+"""Health: what a load balancer asks for."""
 
 from flask import Blueprint, Response
 
 from dashboard.database import migrate
 from dashboard.http.answers import json_response
+from dashboard.http.refusals import Door, as_json
+from dashboard.security.access import public, public_without_database
+from dashboard.security.hosts import any_host
 
 bp = Blueprint("health", __name__)
 
+DOOR = Door(paths=("/healthz", "/readyz"), render=as_json)
+
 
 @bp.get("/healthz")
+@any_host
+@public_without_database
 def healthz() -> Response:
-    """The process lives."""
+    """The process runs."""
     return json_response({"status": "ok"})
 
 
 @bp.get("/readyz")
+@any_host
+@public
 def readyz() -> Response:
-    """The process can serve: the database answers, and its schema is ours."""
+    """The process can serve: the database answers, and has the schema of this version."""
     if migrate.is_current():
         return json_response({"status": "ready"})
     return json_response({"detail": "The database's schema is not the one that this version needs"}, 503)

@@ -1,1 +1,1 @@
-"""What every request must pass, and who sends it: hosts, cross-site, bodies, headers, access, sign-in."""
+"""The checks of every request, the roles of clients, and sign-in. Nothing here renders a page."""

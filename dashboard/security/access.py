@@ -1,31 +1,62 @@
-"""Who may do what: viewers read, operators act. Without any credential everybody is an operator.
+"""Which roles may use which view.
 
-Scripts send `Authorization: Bearer TOKEN`; people sign in: see sessions.py. What somebody may do is looked up at each
-request, so a setting that changed counts at once.
+A decorator on the view names them. A view without one is open to operators where it writes, and to viewers where it
+reads. Without any credential in the settings, every client is an operator.
+
+A script sends `Authorization: Bearer TOKEN`; a person signs in (see sessions.py). The role is looked up for each
+request, so a changed setting counts at once.
 """
 
+from collections.abc import Callable
 from hashlib import sha256
 from hmac import compare_digest
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from flask import Flask, Request, current_app, request
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from dashboard.config import Credential, Role, Settings
-from dashboard.current import this_request
 from dashboard.security import sessions
 from dashboard.security.cross_site import SAFE_METHODS
 
-NOT_ASKED = {"assets.static", "health.healthz", "health.readyz"}  # who asks is nothing to them
+EVERYONE = frozenset({None, *Role})  # None is a client without a credential
 
-OPEN_TO_ALL = {"access.sign_in", "access.sign_out"}
+VIEWERS = frozenset({Role.VIEWER, Role.OPERATOR})
 
-ASKS_TO_ACT = {"pages.new", "pages.ask", "fragments.new", "fragments.ask"}  # reads that only lead to an act
+OPERATORS = frozenset({Role.OPERATOR})
 
-ROLE, USER, CALLER = "dashboard.role", "dashboard.user", "dashboard.caller"  # where the request's environ has who asks
+ROLE, USER, TOKEN = "dashboard.role", "dashboard.user", "dashboard.token"  # keys of the request's environ
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
-class Access(NamedTuple):
+def public(view: View) -> View:
+    """Open this view to everyone."""
+    return _open(view, EVERYONE)
+
+
+def public_without_database(view: View) -> View:
+    """Open this view to everyone, also while the database cannot be reached: no session is looked up."""
+    view.needs_database = False  # type: ignore[attr-defined]
+    return public(view)
+
+
+def viewers(view: View) -> View:
+    """Open this view to viewers and operators."""
+    return _open(view, VIEWERS)
+
+
+def operators(view: View) -> View:
+    """Open this view to operators only."""
+    return _open(view, OPERATORS)
+
+
+def _open(view: View, roles: frozenset[Role | None]) -> View:
+    view.roles = roles  # type: ignore[attr-defined]
+    return view
+
+
+class Credentials(NamedTuple):
     users: dict[str, Credential]
     tokens: tuple[Credential, ...]
 
@@ -35,7 +66,7 @@ class Access(NamedTuple):
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    app.extensions["access"] = Access({user.name: user for user in settings.users}, settings.tokens)
+    app.extensions["credentials"] = Credentials({user.name: user for user in settings.users}, settings.tokens)
     sessions.init_app(app, settings)
     app.add_template_global(may_act)
     app.add_template_global(signed_in_as)
@@ -43,7 +74,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def may_act() -> bool:
-    return this_request().environ.get(ROLE) is Role.OPERATOR
+    return request.environ.get(ROLE) is Role.OPERATOR
 
 
 def asks_for_token() -> bool:
@@ -52,50 +83,51 @@ def asks_for_token() -> bool:
 
 
 def signed_in_as() -> str | None:
-    """The name of who signed in with a password; None for a token, and where all is open."""
+    """The name that signed in with a password; None for a token, and where no credential is needed."""
     name: str | None = request.environ.get(USER)
     return name
 
 
-def caller() -> str | None:
-    """The name of the token or of the person; None where all is open."""
-    name: str | None = this_request().environ.get(CALLER)
+def token_name() -> str | None:
+    """The name of the token that was sent; None for a person, and where no credential is needed."""
+    name: str | None = request.environ.get(TOKEN)
     return name
 
 
-def token_name() -> str | None:
-    """The name of the token that was sent; None for a person, and where all is open."""
-    return None if signed_in_as() else caller()
+def caller() -> str | None:
+    """The name of the person or of the token; None where no credential is needed."""
+    return signed_in_as() or token_name()
 
 
-def guard(app: Flask, request: Request) -> None:
-    """Refuse what whoever asks may not do."""
-    if request.endpoint in NOT_ASKED:
-        return
-    request.environ[ROLE] = role = _role(app.extensions["access"], request)
-    if request.endpoint in OPEN_TO_ALL:
+def needs_database(view: Callable[..., Any] | None) -> bool:
+    return getattr(view, "needs_database", True)
+
+
+def check(app: Flask, request: Request, view: Callable[..., Any] | None) -> None:
+    """Look up the client's role, and reject the request where the view is not open to it."""
+    request.environ[ROLE] = role = _role(app.extensions["credentials"], request)
+    default = VIEWERS if request.method in SAFE_METHODS else OPERATORS
+    if role in getattr(view, "roles", default):
         return
     if role is None:
         raise Unauthorized("Sign in, or send a token: Authorization: Bearer …")
-    acts = request.method not in SAFE_METHODS or request.endpoint in ASKS_TO_ACT
-    if acts and role is not Role.OPERATOR:
-        raise Forbidden("A viewer may look at the jobs, and change nothing")
+    raise Forbidden("A viewer may look at the jobs, and change nothing")
 
 
-def _role(access: Access, request: Request) -> Role | None:
-    if access.is_open:
+def _role(credentials: Credentials, request: Request) -> Role | None:
+    if credentials.is_open:
         return Role.OPERATOR
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer":
         sent = sha256(token.strip().encode()).digest()
-        matches = [each for each in access.tokens if compare_digest(sent, sha256(each.secret.encode()).digest())]
-        request.environ[CALLER] = matches[0].name if matches else None
+        matches = [each for each in credentials.tokens if compare_digest(sent, sha256(each.secret.encode()).digest())]
+        request.environ[TOKEN] = matches[0].name if matches else None
         return matches[0].role if matches else None
-    user = sessions.user(access.users) if access.users else None
-    request.environ[USER] = request.environ[CALLER] = user and user.name
+    user = sessions.user(credentials.users) if credentials.users else None
+    request.environ[USER] = user and user.name
     return user.role if user else None
 
 
-def credentials() -> Access:
-    access: Access = current_app.extensions["access"]
-    return access
+def credentials() -> Credentials:
+    found: Credentials = current_app.extensions["credentials"]
+    return found

@@ -1,29 +1,78 @@
-"""Bodies: their length, and forms that no browser sends."""
+"""Request bodies: how long they may be, whether they are complete, and forms that no browser sends."""
 
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, Request
-from werkzeug.exceptions import BadRequest, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
+from flask import Request, request
+from werkzeug.exceptions import (
+    BadRequest,
+    ClientDisconnected,
+    HTTPException,
+    LengthRequired,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
 
 from dashboard.security.cross_site import SAFE_METHODS
 
-SIGN_IN_MAX = 10_000  # bytes of a form that anybody may send
+SHORT_FORM_MAX = 10_000  # bytes of a form that everyone may send
 
 LENGTH_MAX = 4_300  # digits of a Content-Length: int() takes no more
 
 
-def refuse_long_bodies(app: Flask, request: Request) -> None:
-    """Where no body is asked for, too: nobody would read it, but it would be taken."""
-    if body_length(request) > app.config["MAX_CONTENT_LENGTH"]:
-        raise body_too_long(app.config["MAX_CONTENT_LENGTH"])
+def check_length(request: Request) -> None:
+    """Reject a body that is too long by its Content-Length, also where no body is read: the server would receive it."""
+    if (length := _length(request)) and length > (limit := request.max_content_length or 0):
+        raise _too_long(limit)
 
 
-def body_too_long(limit: int) -> RequestEntityTooLarge:
-    return RequestEntityTooLarge(f"The body is longer than {limit:,} bytes, which MAX_BODY_BYTES allows")
+def read(request: Request) -> bytes:
+    """The whole body.
+
+    Raises a 400 for a body that is shorter than its Content-Length or whose chunks are broken, and a 413 for chunks
+    that are too long.
+    """
+    length, limit = _length(request), request.max_content_length or 0
+    if not length:
+        if "HTTP_TRANSFER_ENCODING" not in request.environ:
+            return b""
+        request.max_content_length = limit + 1  # at its limit, Werkzeug cuts a body in chunks and raises nothing
+    try:
+        data = request.get_data()
+    except HTTPException:
+        raise
+    except Exception as error:  # each server has its own classes for broken chunks
+        raise BadRequest("The body is broken") from error
+    if len(data) < length:
+        raise ClientDisconnected
+    if len(data) > limit:
+        raise _too_long(limit)
+    return data
 
 
-def body_length(request: Request) -> int:
-    """The bytes of the body, as it says; 0 for one that is sent in chunks."""
+def check_form() -> None:
+    """Reject forms that no browser sends: Werkzeug would cut them at the limit, or replace bytes that are not UTF-8."""
+    if request.method in SAFE_METHODS:
+        return
+    if "Transfer-Encoding" in request.headers:
+        raise LengthRequired("A form must say how long it is")
+    data = read(request)
+    if data and request.mimetype != "application/x-www-form-urlencoded":
+        raise UnsupportedMediaType("A form must be application/x-www-form-urlencoded")
+    try:
+        unquote_to_bytes(data).decode()
+    except UnicodeDecodeError:
+        raise BadRequest("The form is not UTF-8") from None
+
+
+def check_short_form() -> None:
+    """As check_form(), for forms that everyone may send."""
+    if request.method not in SAFE_METHODS and _length(request) > SHORT_FORM_MAX:
+        raise RequestEntityTooLarge(f"The form is longer than {SHORT_FORM_MAX:,} bytes")
+    check_form()
+
+
+def _length(request: Request) -> int:
+    """The Content-Length in bytes; 0 without one."""
     length: str = request.environ.get("CONTENT_LENGTH", "")
     if not length:
         return 0
@@ -32,18 +81,5 @@ def body_length(request: Request) -> int:
     return int(length)
 
 
-def refuse_broken_forms(_app: Flask, request: Request) -> None:
-    """What no browser sends, and Werkzeug would make something of: cut at the limit, or with its bytes replaced."""
-    if request.method in SAFE_METHODS or request.blueprint not in ("pages", "fragments", "access"):
-        return
-    if "Transfer-Encoding" in request.headers:
-        raise LengthRequired("A form must say how long it is")
-    if request.blueprint == "access" and body_length(request) > SIGN_IN_MAX:
-        raise RequestEntityTooLarge(f"The form is longer than {SIGN_IN_MAX:,} bytes")
-    data = request.get_data()
-    if data and request.mimetype != "application/x-www-form-urlencoded":
-        raise UnsupportedMediaType("A form must be application/x-www-form-urlencoded")
-    try:
-        unquote_to_bytes(data).decode()
-    except UnicodeDecodeError:
-        raise BadRequest("The form is not UTF-8") from None
+def _too_long(limit: int) -> RequestEntityTooLarge:
+    return RequestEntityTooLarge(f"The body is longer than {limit:,} bytes, which MAX_BODY_BYTES allows")

@@ -1,13 +1,13 @@
-"""The cross-site guard: a page of another site changes nothing."""
+"""The cross-site check: a page of another site changes nothing."""
 
-from flask import Flask, Request
+from flask import Request
 from werkzeug.exceptions import Forbidden
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
-def refuse_other_sites(_app: Flask, request: Request) -> None:
-    """Let a page of another site change nothing. A client that sends neither header is no browser."""
+def check(request: Request) -> None:
+    """Reject a write that a page of another site sent. A client that sends neither header is not a browser."""
     if request.method in SAFE_METHODS:
         return
     site, origin = request.environ.get("HTTP_SEC_FETCH_SITE"), request.environ.get("HTTP_ORIGIN")

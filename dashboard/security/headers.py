@@ -1,4 +1,4 @@
-"""Response headers: what a browser may do with an answer."""
+"""Response headers: what a browser may do with a response."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -33,7 +33,7 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def _with_headers(app: Wsgi, headers: list[tuple[str, str]]) -> Wsgi:
-    """The application, every answer of it with these headers, and kept by nobody unless it says otherwise."""
+    """The application with these headers on every response, and no-store on a response without a Cache-Control."""
     without_caching = [*headers, ("Cache-Control", "no-store")]
 
     def with_headers(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""Whether a password is right, in the same time for every name."""
+"""The password check. It takes the same time for a name that exists and for one that does not."""
 
 from hashlib import sha256
 from hmac import compare_digest
@@ -8,13 +8,13 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from dashboard.config import HASHES
 from dashboard.security.access import credentials
 
-NOBODY = generate_password_hash("nobody")  # so that an unknown name takes as long as a known one
+UNKNOWN = generate_password_hash("unknown")  # what a password is compared with where the name is unknown
 
 
 def password_is_right(name: str, password: str) -> bool:
     user = credentials().users.get(name)
-    secret = user.secret if user else NOBODY
+    secret = user.secret if user else UNKNOWN
     if secret.startswith(HASHES):
         return check_password_hash(secret, password) and user is not None
-    check_password_hash(NOBODY, password)  # as slow as a hash
+    check_password_hash(UNKNOWN, password)  # takes the time of a hash, which comparing plain text does not
     return compare_digest(sha256(password.encode()).digest(), sha256(secret.encode()).digest())

@@ -1,6 +1,6 @@
-"""Who is signed in: a signed cookie says who, and a row in the database that it has not ended.
+"""Sessions: a signed cookie names the user, and a row in the database says that the session has not ended.
 
-So a sign-out counts in every process at once, for a copy of the cookie too. To look is one question by key.
+So a sign-out ends the session in every process at once, also for a copy of the cookie. A lookup is one query by key.
 """
 
 from datetime import timedelta
@@ -23,9 +23,9 @@ ID_BYTES = 16
 
 def init_app(app: Flask, settings: Settings) -> None:
     app.config.update(
-        SECRET_KEY=settings.secret_key or None,  # without users there is no session to look for
-        # A name of its own, for other services of this host have cookies, too. One that begins with __Host- is taken by
-        # a browser from this very host alone, by https.
+        SECRET_KEY=settings.secret_key or None,  # without users there are no sessions
+        # Other services on this host have cookies too. A browser accepts a cookie whose name begins with __Host- only
+        # from this very host, by https.
         SESSION_COOKIE_NAME="__Host-job-queue" if settings.tls else "job-queue",
         SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_SAMESITE="Lax",
@@ -36,7 +36,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def begin(user: Credential) -> None:
-    """Sign in; who was signed in before by this browser no longer is."""
+    """Sign in, and end the session that this browser had."""
     now, replaced = utc_now(), session.get("id", "")
     session.clear()
     session.update(id=token_urlsafe(ID_BYTES), user=user.name, mark=_mark(user))
@@ -55,7 +55,7 @@ def end() -> None:
 
 
 def user(users: dict[str, Credential]) -> Credential | None:
-    """Which of these is signed in, with the password of today."""
+    """The user whose session this is, if the password is still the same; else None."""
     found = users.get(session.get("user", ""))
     if found is None or not compare_digest(session.get("mark", ""), _mark(found)):
         return None
@@ -64,7 +64,7 @@ def user(users: dict[str, Credential]) -> Credential | None:
 
 
 def _mark(user: Credential) -> str:
-    """What is in the cookie of who signed in with this password, and tells nothing of it."""
+    """A keyed hash of the password, kept in the cookie: it changes with the password and does not reveal it."""
     return digest(str(current_app.secret_key).encode(), user.secret.encode(), "sha256").hex()
 
 

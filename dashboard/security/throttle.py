@@ -1,10 +1,10 @@
-"""Guesses of passwords are slowed down, in every process alike: the database counts those that failed.
+"""Waiting times after wrong passwords, the same in every process: the database counts the failed attempts.
 
-An address that failed waits. A name that failed waits too, however many addresses the guesses came from, but only for
-addresses that never succeeded with that name: so guesses from elsewhere do not lock a person out. A success forgets
-what failed for its own name and address, and nothing else: a guesser may have a password, too.
+After failed attempts, their address has to wait. Their name has to wait too, whatever addresses they came from, but
+only at addresses that never succeeded with that name: so attempts from elsewhere do not lock its user out. A success
+resets the count of its own name and address only, because an attacker may have a password too.
 
-An attempt counts as failed from its beginning until it has succeeded, so that a hundred at once gain nothing.
+An attempt counts as failed from its beginning until it succeeds, so a hundred attempts at once gain nothing.
 """
 
 from datetime import timedelta
@@ -19,39 +19,39 @@ from dashboard.core.job import utc_now
 from dashboard.database.schema import attempts
 from dashboard.database.transactions import reading, writing
 
-FREE = 5  # attempts before one has to wait
+FREE = 5  # attempts before the first waiting time
 
 WAIT_MAX = 300  # seconds
 
-FORGET_AFTER = timedelta(days=1)  # what failed
+FORGET_AFTER = timedelta(days=1)  # failed attempts
 
-KNOWN_FOR = timedelta(days=30)  # an address, since it last succeeded
+KNOWN_FOR = timedelta(days=30)  # an address after its last success
 
 
 def begin(name: str, address: str) -> int:
-    """Count an attempt, or say how many seconds the next one has to wait; then nothing was counted."""
+    """Count an attempt and return 0, or return the seconds until the next attempt; then nothing is counted."""
     now = utc_now()
-    asked = _asked(name, address) | {"now": now, "since": now - FORGET_AFTER, "known_since": now - KNOWN_FOR}
-    with reading() as tx:  # who has to wait must not have the writers wait
-        if wait := _wait(tx, asked):
+    values = _values(name, address) | {"now": now, "since": now - FORGET_AFTER, "known_since": now - KNOWN_FOR}
+    with reading() as tx:  # attempts that have to wait take no turn to write
+        if wait := _wait(tx, values):
             return wait
     with writing() as tx:
         if tx.dialect.name == "postgresql":
             tx.execute(text("LOCK TABLE attempts IN SHARE ROW EXCLUSIVE MODE"))
-        tx.execute(_FORGET, asked)
-        if wait := _wait(tx, asked):
+        tx.execute(_FORGET, values)
+        if wait := _wait(tx, values):
             return wait
-        if not tx.execute(_COUNT, asked).rowcount:
-            tx.execute(_INSERT, asked)
+        if not tx.execute(_COUNT, values).rowcount:
+            tx.execute(_INSERT, values)
     return 0
 
 
 def succeeded(name: str, address: str) -> None:
     with writing() as tx:
-        tx.execute(_SUCCEED, _asked(name, address) | {"now": utc_now()})
+        tx.execute(_SUCCEED, _values(name, address) | {"now": utc_now()})
 
 
-def _asked(name: str, address: str) -> dict[str, Any]:
+def _values(name: str, address: str) -> dict[str, Any]:
     return {"of_name": _hash(name), "of_address": _hash(_network(address))}
 
 
@@ -60,7 +60,7 @@ def _hash(value: str) -> str:
 
 
 def _network(address: str) -> str:
-    """The address; of IPv6 the network of 2**64 that one person has."""
+    """The address; for IPv6 its /64 network, all of which one client may use."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -70,12 +70,12 @@ def _network(address: str) -> str:
     return str(parsed.ipv4_mapped or ip_network((parsed, 64), strict=False))
 
 
-def _wait(tx: Connection, asked: dict[str, Any]) -> int:
-    """Seconds until this name may be tried from this address."""
-    is_known = tx.execute(_IS_KNOWN, asked).first()
-    counts = [tx.execute(count, asked).one() for count in ((_OF_ADDRESS,) if is_known else (_OF_ADDRESS, _OF_NAME))]
+def _wait(tx: Connection, values: dict[str, Any]) -> int:
+    """Seconds until an attempt with this name from this address."""
+    is_known = tx.execute(_IS_KNOWN, values).first()
+    counts = [tx.execute(count, values).one() for count in ((_OF_ADDRESS,) if is_known else (_OF_ADDRESS, _OF_NAME))]
     ends = [last + timedelta(seconds=_seconds(failed)) for failed, last in counts if failed]
-    wait: timedelta = max(ends, default=asked["now"]) - asked["now"]
+    wait: timedelta = max(ends, default=values["now"]) - values["now"]
     return max(0, ceil(wait.total_seconds()))
 
 
@@ -89,7 +89,7 @@ _is_known = attempts.c.succeeded_at >= bindparam("known_since")
 
 
 def _failed(where: ColumnElement[bool]) -> Any:
-    """How many failed of these, and when the last one did."""
+    """How many of these attempts failed, and when the last one did."""
     counted = where, attempts.c.failed > 0, attempts.c.tried_at >= bindparam("since")
     return select(func.coalesce(func.sum(attempts.c.failed), 0), func.max(attempts.c.tried_at)).where(*counted)
 

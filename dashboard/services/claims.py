@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import count
 
+from flask import current_app
 from sqlalchemy import Connection
 
 from dashboard.core.claim_queue import WINDOW, ClaimQueue, Entry
@@ -15,7 +16,6 @@ from dashboard.core.errors import ExpiredError, KeyUsedError, NoPendingJobsError
 from dashboard.core.job import Job, JobStatus, utc_now
 from dashboard.core.run import FullJob, Lease, LeasedJob
 from dashboard.core.transitions import Action
-from dashboard.current import this_app
 from dashboard.database import clock
 from dashboard.database.transactions import asking, write
 from dashboard.services.grace import Grace
@@ -107,13 +107,13 @@ def _nothing() -> None:
 
 
 def this_grace() -> Grace:
-    grace: Grace = this_app().extensions["grace"]
+    grace: Grace = current_app.extensions["grace"]
     return grace
 
 
 def claim_queue() -> ClaimQueue | None:
     """This process's queue; None on PostgreSQL."""
-    queue: ClaimQueue | None = this_app().extensions["claim_queue"]
+    queue: ClaimQueue | None = current_app.extensions["claim_queue"]
     return queue
 
 

@@ -1,4 +1,4 @@
-"""Addresses; and static files, whose address changes with their content, so that browsers may keep them."""
+"""URLs, and the static files. The URL of a file has a hash of its content, so browsers may cache it for good."""
 
 import gzip
 import mimetypes
@@ -11,6 +11,8 @@ from typing import NamedTuple
 import flask
 from flask import Blueprint, Response, abort, request
 
+from dashboard.security.access import public_without_database
+
 bp = Blueprint("assets", __name__)
 
 FOLDER = Path(__file__).parents[2] / "static"
@@ -18,7 +20,7 @@ FOLDER = Path(__file__).parents[2] / "static"
 
 @bp.app_template_global()
 def url_for(endpoint: str, **values: Hashable) -> str:
-    """Flask's, remembered: a page has thirty, which cost more than its queries."""
+    """Flask's url_for, cached: a page has thirty URLs, which take longer than its queries."""
     return _url_for(request.root_path, endpoint, **values)
 
 
@@ -28,7 +30,7 @@ def _url_for(_prefix: str, endpoint: str, **values: Hashable) -> str:
 
 
 class Asset(NamedTuple):
-    """A file, and what is sent of it to who takes it compressed."""
+    """A file, and its compressed content for clients that accept gzip."""
 
     content: bytes
     zipped: bytes
@@ -38,12 +40,14 @@ class Asset(NamedTuple):
 
 @bp.app_template_global()
 def asset(name: str) -> str:
-    """The URL of a file in static/, with a hash of what is in it."""
-    return url_for("assets.static", name=name, v=_load(name).version)
+    """The URL of a file in static/, with a hash of its content."""
+    return url_for("assets.static", version=_version(name), name=name)
 
 
 @bp.get("/static/<name>")
-def static(name: str) -> Response:
+@bp.get("/static/<version>/<name>")
+@public_without_database
+def static(name: str, version: str = "") -> Response:
     if name not in _names():
         abort(404)
     file = _load(name)
@@ -53,7 +57,7 @@ def static(name: str) -> Response:
     if zipped:
         response.headers["Content-Encoding"] = "gzip"
     response.set_etag(f"{file.version}{'-gzip' if zipped else ''}")
-    is_this = request.args.get("v") == file.version
+    is_this = version == _version(name)
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if is_this else "no-cache"
     response.make_conditional(request)
     return response
@@ -62,6 +66,19 @@ def static(name: str) -> Response:
 @lru_cache
 def _names() -> frozenset[str]:
     return frozenset(path.name for path in FOLDER.iterdir())
+
+
+@lru_cache
+def _version(name: str) -> str:
+    """A hash of the file; the ES modules (.mjs) have one hash of them all.
+
+    It is a folder of the URL, not a query: so `import "./toasts.mjs"` in a module resolves to the URL that the page has
+    for that module, which is loaded once, and is never a cached copy of another version. No file is rewritten for this.
+    """
+    if not name.endswith(".mjs"):
+        return _load(name).version
+    modules = sorted(each for each in _names() if each.endswith(".mjs"))
+    return sha256(b"".join(_load(each).content for each in modules)).hexdigest()[:10]
 
 
 @lru_cache

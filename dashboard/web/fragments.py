@@ -12,6 +12,8 @@ from dashboard.core.job import Job
 from dashboard.core.transitions import CREATED, TRANSITIONS, Action
 from dashboard.database.transactions import asking, reading
 from dashboard.http.answers import not_modified
+from dashboard.security import bodies
+from dashboard.security.access import operators, viewers
 from dashboard.services import claims
 from dashboard.web import actions
 from dashboard.web.actions import ACT, ASK, POSTS
@@ -26,16 +28,19 @@ JOBS_CHANGED = "jobs-changed"  # the event on which every element refreshes
 JOB_CREATED = "job-created"  # the event after which the board shows new rows, whatever holds its rows
 
 bp = Blueprint("fragments", __name__, url_prefix="/dashboard/fragments")
+bp.before_request(bodies.check_form)
 
 Fragment = Response | tuple[str, int]
 
 
 @bp.get("/board")
+@viewers
 def board() -> Fragment:
     return _refresh(BOARD)
 
 
 @bp.get("/jobs/<job_id>")
+@viewers
 def job(job_id: str) -> Fragment:
     try:
         return _refresh(JOB, job_id)
@@ -44,11 +49,13 @@ def job(job_id: str) -> Fragment:
 
 
 @bp.get("/queue")
+@viewers
 def queue() -> Fragment:
     return _refresh(QUEUE)
 
 
 @bp.get("/new")
+@operators
 def new() -> Fragment:
     return _dialog(actions.ask_new())
 
@@ -69,6 +76,7 @@ def claim() -> Fragment:
 
 
 @bp.get(f"/jobs/<job_id>/{ASK}")
+@operators
 def ask(job_id: str, action: str) -> Fragment:
     return _dialog(actions.ask(action, job_id))
 

@@ -7,6 +7,8 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from dashboard.database.transactions import reading
+from dashboard.security import bodies
+from dashboard.security.access import operators, viewers
 from dashboard.services import claims
 from dashboard.web import actions, job_filter
 from dashboard.web.actions import ACT, ASK, POSTS
@@ -16,34 +18,40 @@ from dashboard.web.job import JOB
 from dashboard.web.queue import QUEUE
 
 bp = Blueprint("pages", __name__)
+bp.before_request(bodies.check_form)
 
 Page = str | Response | tuple[str, int]
 
 
 @bp.get("/")
+@viewers
 def home() -> Page:
     return redirect(url_for("pages.jobs"))
 
 
 @bp.get("/dashboard/")
+@viewers
 def jobs() -> Page:
     with reading() as tx:
         return render_template("jobs/page.html", **job_filter.load(tx), **BOARD.load(tx))
 
 
 @bp.get("/dashboard/jobs/<job_id>")
+@viewers
 def job(job_id: str) -> Page:
     with reading() as tx:
         return render_template("job/page.html", **JOB.load(tx, job_id))
 
 
 @bp.get("/dashboard/queue")
+@viewers
 def queue() -> Page:
     with reading() as tx:
         return render_template("queue/page.html", **QUEUE.load(tx))
 
 
 @bp.get("/dashboard/jobs/new")
+@operators
 def new() -> Page:
     return render_template("forms/page.html", **actions.ask_new())
 
@@ -62,6 +70,7 @@ def claim() -> Page:
 
 
 @bp.get(f"/dashboard/jobs/<job_id>/{ASK}")
+@operators
 def ask(job_id: str, action: str) -> Page:
     return render_template("forms/page.html", **actions.ask(action, job_id))
 

@@ -4,15 +4,17 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from werkzeug import Response
 from werkzeug.exceptions import Forbidden
 
-from dashboard.security import sessions, throttle
-from dashboard.security.access import credentials
+from dashboard.security import bodies, sessions, throttle
+from dashboard.security.access import credentials, public
 from dashboard.security.passwords import password_is_right
 from dashboard.web.forms import SignInForm
 
 bp = Blueprint("access", __name__)
+bp.before_request(bodies.check_short_form)
 
 
 @bp.route("/sign-in", methods=["GET", "POST"])
+@public
 def sign_in() -> Response:
     if credentials().is_open:
         return redirect(url_for("pages.jobs"))
@@ -39,6 +41,7 @@ def _form(form: SignInForm, status: int) -> Response:
 
 
 @bp.post("/sign-out")
+@public
 def sign_out() -> Response:
     if credentials().users:
         sessions.end()
@@ -46,6 +49,6 @@ def sign_out() -> Response:
 
 
 def _on_this_site(place: str) -> str:
-    """Where one was, if it is a path of ours: `//host` and `/\\host` are another site to a browser."""
+    """The place if it is a path of this site, else the jobs page: a browser takes `//host` and `/\\host` for a host."""
     is_path = place.startswith("/") and not place.startswith(("//", "/\\")) and place.isprintable()
     return place if is_path else url_for("pages.jobs")

@@ -14,8 +14,9 @@ from dashboard.core.job import JobStatus
 from dashboard.core.transitions import JOB_ACTIONS, TRANSITIONS, Action
 from dashboard.database.transactions import writing
 from dashboard.store import jobs as job_store
-from tests.conftest import MakeApp
-from tests.support.factory import EXAMPLE, UNKNOWN, as_json, call, make_job, make_many, parsed, refused
+from tests.support.app import MakeApp
+from tests.support.calls import as_json, call, parsed, refused
+from tests.support.factory import EXAMPLE, UNKNOWN, make_job, make_many
 
 KEYS = ["id", "type", "payload", "priority", "status", "result", "created_at", "started_at", "completed_at"]
 
@@ -143,8 +144,8 @@ def test_an_entry_of_the_queue_is_a_job_s_id_priority_and_age(client: FlaskClien
     assert list(entry.items()) == [("job_id", job["id"]), ("priority", 5), ("created_at", job["created_at"])]
 
 
-def test_failing_a_pending_job_leaves_a_stale_entry_that_a_claim_skips(make_app: MakeApp, database_url: str) -> None:
-    client = make_app(database_url).test_client()
+def test_failing_a_pending_job_leaves_a_stale_entry_that_a_claim_skips(make_app: MakeApp, sqlite_url: str) -> None:
+    client = make_app(sqlite_url).test_client()
     _, stale, live = (call(client, "POST /jobs", 201, json={"type": "t", "priority": rank})["id"] for rank in (2, 1, 0))
     call(client, "POST /jobs/claim", 200)  # takes the first, and the others into the queue
     before = call(client, "GET /jobs/queue", 200)
@@ -398,8 +399,8 @@ ACCEPTS_PAGES = [
     "path", ["/nothing", "/dashboard/nothing", "/dashboard/jobs/nothing", "/job", "/static/nothing"]
 )
 def test_a_refusal_is_json_for_whoever_asks_for_json(client: FlaskClient, path: str) -> None:
-    for accept in ACCEPTS_JSON:
-        refused(client, f"GET {path}", 404, headers={"Accept": accept})
+    for for_json in ACCEPTS_JSON:
+        refused(client, f"GET {path}", 404, headers={"Accept": for_json})
     for accept in ACCEPTS_PAGES:
         answer = client.get(path, headers={} if accept is None else {"Accept": accept})
         assert (answer.status_code, answer.mimetype) == (404, "text/html")
@@ -407,7 +408,7 @@ def test_a_refusal_is_json_for_whoever_asks_for_json(client: FlaskClient, path: 
 
 def test_a_body_that_breaks_off_is_400_and_creates_nothing(client: FlaskClient) -> None:
     refused(client, "POST /jobs", 400, **as_json('{"type": "t"}'), environ_overrides={"CONTENT_LENGTH": "20"})
-    assert client.get("/jobs").json == []
+    assert client.get("/jobs").get_json() == []
 
 
 def test_head_is_answered_as_get_without_the_body(client: FlaskClient) -> None:

@@ -9,7 +9,8 @@ import pytest
 from tests.support.corpus import Exchange, form, read, repeat
 from tests.support.crowd import Crowd
 from tests.support.factory import EXAMPLE
-from tests.support.server import Server, eventually
+from tests.support.server import Server
+from tests.support.waiting import eventually
 
 # Recorded from the version before, on SQLite. It is never recorded anew: these answers are the contract.
 CORPUS = read(Path(__file__).with_name("corpus.json"))

@@ -21,8 +21,9 @@ from dashboard.core.job import JobStatus
 from dashboard.core.run import WAIT_MAX
 from dashboard.database.transactions import reading
 from dashboard.store import counts
-from tests.conftest import MakeApp
-from tests.support.factory import as_json, make_job
+from tests.support.app import MakeApp
+from tests.support.calls import as_json
+from tests.support.factory import make_job
 
 pytestmark = pytest.mark.hypothesis
 
@@ -79,14 +80,14 @@ def test_schemathesis_finds_nothing(app: Flask) -> None:
     answered: Counter[tuple[str, int]] = Counter()
     found = []
     for event in from_schema(schema).execute():
-        assert not isinstance(event, events.NonFatalError | events.FatalError), event.info
+        assert not isinstance(event, events.NonFatalError | events.FatalError), event
         if isinstance(event, events.ScenarioFinished):
             record = event.recorder
             for case_id, interaction in record.interactions.items():
                 if interaction.response is not None:
                     answered[record.cases[case_id].value.operation.label, interaction.response.status_code] += 1
-            for check in (check for checks in record.checks.values() for check in checks if check.failure_info):
-                found.append(f"{check.failure_info.failure.title}: {check.failure_info.code_sample}")
+            failures = (check.failure_info for checks in record.checks.values() for check in checks)
+            found += [f"{failure.failure.title}: {failure.code_sample}" for failure in failures if failure]
     assert found == []
     assert {line for line, _ in answered} == OPERATIONS
     assert {line for line, status in answered if status < 300} == OPERATIONS
@@ -148,7 +149,7 @@ def fuzz(examples: int) -> Callable[[T], T]:
 
 def taken(client: FlaskClient, path: str, rule: str, body: Any) -> tuple[bool, bool]:
     """Whether the document says that a body is right, and whether the service takes it."""
-    document = client.get("/openapi.json").json
+    document = client.get("/openapi.json").get_json()
     told = document["paths"][rule]["post"]["requestBody"]["content"]["application/json"]["schema"]
     answer = client.post(path, **as_json(json.dumps(body)))
     assert answer.status_code in (200, 201, 422)
@@ -192,7 +193,7 @@ def test_a_report_is_taken_if_and_only_if_the_document_says_so(app: Flask, clien
 
 def test_a_heartbeat_is_taken_if_and_only_if_the_document_says_so(app: Flask, client: FlaskClient) -> None:
     job = make_job()
-    token = client.post(f"/jobs/{job.id}/process?lease=60").json["token"]
+    token = client.post(f"/jobs/{job.id}/process?lease=60").get_json()["token"]
     values = {"progress": st.integers(-1, 101) | SCALARS, "message": st.text(max_size=201) | SCALARS, "other": SCALARS}
 
     @fuzz(30)
@@ -219,7 +220,7 @@ def test_a_result_is_taken_if_and_only_if_the_document_says_so(app: Flask, clien
 
 # ---- The forms
 
-NASTY = (
+NASTY: tuple[str, ...] = (
     "",
     " ",
     "\t\n",
@@ -295,7 +296,7 @@ def test_a_new_job_that_was_typed_reads_back_equal_or_is_refused(client: FlaskCl
     @given(form=st.fixed_dictionaries({"type": st.text(min_size=1) | TEXT}, optional=fields))
     def check(form: dict[str, str]) -> None:
         if sent(client, f"{door}/jobs/new" if ok == 303 else f"{door}/new", form, ok):
-            (job,) = client.get("/jobs?limit=1").json
+            (job,) = client.get("/jobs?limit=1").get_json()
             typed = (form["type"], parsed(form.get("payload", "")), int(form.get("priority", 0)))
             assert (job["type"], job["payload"], job["priority"]) == typed
 
@@ -313,7 +314,7 @@ def test_a_result_and_a_reason_that_were_typed_read_back_equal_or_are_refused(
         for action, form in ends:
             job = make_job(JobStatus.RUNNING)
             if sent(client, f"{door}/jobs/{job.id}/{action}", form, ok):
-                stored = client.get(f"/jobs/{job.id}").json["result"]
+                stored = client.get(f"/jobs/{job.id}").get_json()["result"]
                 assert stored == (parsed(result) if action == "complete" else {"reason": reason} if reason else None)
 
     check()
@@ -380,7 +381,7 @@ def test_no_bytes_in_a_path_a_query_or_a_header_break_anything(make_app: MakeApp
     names = st.sampled_from(
         ("Authorization", "If-None-Match", "HX-Current-URL", "Referer", "Origin", "Accept", "Cookie")
     )
-    header_text = st.text(st.characters(codec="latin-1", exclude_categories=("Cc",)))
+    header_text = st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]))
 
     @fuzz(60)
     @given(path=st.binary(max_size=20), query=st.binary(max_size=20), headers=st.dictionaries(names, header_text))

@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 
 from dashboard.core.transitions import Action
 from dashboard.ops.housekeeper import keep
-from tests.conftest import MakeApp
-from tests.support.factory import call, refused
+from tests.support.app import MakeApp
+from tests.support.calls import call, refused
 from tests.support.leases import TOKEN, check_invariants, leased, pass_time
 
 NINE = ["id", "type", "payload", "priority", "status", "result", "created_at", "started_at", "completed_at"]

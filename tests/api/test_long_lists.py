@@ -16,8 +16,10 @@ from dashboard.core.job import JobStatus
 from dashboard.database.transactions import writing
 from dashboard.services import jobs
 from dashboard.store.listing import SHORT_MAX
-from tests.support.factory import call, make_job
-from tests.support.server import Server, statements
+from tests.support.calls import call
+from tests.support.factory import make_job
+from tests.support.server import Server
+from tests.support.statements import statements
 
 JSON = {"Content-Type": "application/json"}
 LONG = json.dumps({"text": "x" * 900_000})
@@ -58,7 +60,7 @@ def test_head_of_a_long_list_is_answered_as_get_without_the_body(client: FlaskCl
 def test_a_list_is_as_it_was_when_it_was_asked_for(client: FlaskClient) -> None:
     waits, runs = jobs.create("long", LONG, 0).id, jobs.create("long", LONG, 0).id
     jobs.process(runs)
-    before = [client.get(f"/jobs/{job_id}").json for job_id in (runs, waits)]
+    before = [client.get(f"/jobs/{job_id}").get_json() for job_id in (runs, waits)]
     body = chunks(client, "/jobs")
     sent = next(body)
     jobs.complete(runs, LONG)

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, complete, and true of what the service answers; and the page that shows it."""
+"""The OpenAPI document is valid and complete, and answers match it; the page that shows it."""
 
 import json
 import re
@@ -10,8 +10,9 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from dashboard.core.job import JobStatus
-from tests.conftest import MakeApp
-from tests.support.factory import EXAMPLE, UNKNOWN, call, make_job, refused
+from tests.support.app import MakeApp
+from tests.support.calls import call, refused
+from tests.support.factory import EXAMPLE, UNKNOWN, make_job
 from tests.support.leases import TOKEN
 
 Document = dict[str, Any]
@@ -89,7 +90,7 @@ def parameters_of(document: Document, line: str) -> Document:
 
 
 def check(document: Document, part: Document, value: Any) -> None:
-    """Hold a value to the schema of a body or an answer of the document."""
+    """Validate a value by the schema of a body or an answer in the document."""
     schema = part["content"]["application/json"]["schema"] | {"components": document["components"]}
     Draft202012Validator.check_schema(schema)
     Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(value)
@@ -105,7 +106,7 @@ def test_the_document_lists_every_operation_and_no_other(document: Document) -> 
     assert listed == set(OPERATIONS)
 
 
-def test_the_document_carries_the_contract_s_example_of_a_new_job(document: Document) -> None:
+def test_the_document_has_the_contract_s_example_of_a_new_job(document: Document) -> None:
     body = operation(document, "POST /jobs")["requestBody"]
     assert body["required"] is True
     reference = body["content"]["application/json"]["schema"]["$ref"]
@@ -113,7 +114,7 @@ def test_the_document_carries_the_contract_s_example_of_a_new_job(document: Docu
 
 
 @pytest.mark.parametrize("line", OPERATIONS)
-def test_a_body_is_told_where_one_is_taken_and_its_schema_takes_the_contract_s(document: Document, line: str) -> None:
+def test_an_operation_that_takes_a_body_has_a_schema_that_accepts_the_contract_s(document: Document, line: str) -> None:
     body = OPERATIONS[line].body
     assert ("requestBody" in operation(document, line)) == (body is not None)
     if body is not None:
@@ -169,7 +170,7 @@ def test_a_key_is_a_header_of_the_form_that_the_operation_takes(document: Docume
         assert [good.is_valid(value) for value in ("x" * length, "x" * (length + 1), worst)] == [True, False, False]
 
 
-def test_the_document_tells_a_limit_s_bounds_and_default(document: Document) -> None:
+def test_the_document_has_the_bounds_and_the_default_of_a_limit(document: Document) -> None:
     (limit,) = (told["schema"] for told in operation(document, "GET /jobs")["parameters"] if told["name"] == "limit")
     assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, 1_000, 100)
 
@@ -184,7 +185,7 @@ def answered(client: FlaskClient, line: str, sent: Call) -> Any:
 
 
 @pytest.mark.parametrize(("line", "sent"), [*OPERATIONS.items(), *FULL.items()])
-def test_every_success_answer_is_what_the_document_says(client: FlaskClient, line: str, sent: Call) -> None:
+def test_every_success_matches_the_document(client: FlaskClient, line: str, sent: Call) -> None:
     document = call(client, "GET /openapi.json", 200)
     answer = answered(client, line, sent)
     told = operation(document, line)["responses"]
@@ -229,7 +230,7 @@ def test_the_examples_work_when_they_are_pasted(client: FlaskClient) -> None:
     assert {item["status"] for item in call(client, "POST /jobs/report", 200, json=body("POST /jobs/report"))} == {404}
 
 
-def test_every_refusal_is_what_the_document_says(client: FlaskClient) -> None:
+def test_every_refusal_matches_the_document(client: FlaskClient) -> None:
     document = call(client, "GET /openapi.json", 200)
     done = make_job(JobStatus.COMPLETED)
     for line, status, path in (
@@ -254,7 +255,7 @@ def test_the_header_of_the_queue_is_in_the_document(document: Document) -> None:
     assert "X-Total-Count" in operation(document, "GET /jobs/queue")["responses"]["200"]["headers"]
 
 
-def test_the_docs_page_loads_only_what_this_server_has(sqlite_client: FlaskClient) -> None:
+def test_the_docs_page_loads_only_files_of_this_server(sqlite_client: FlaskClient) -> None:
     page = sqlite_client.get("/docs")
     assert (page.status_code, page.mimetype) == (200, "text/html")
     loaded = re.findall(r"<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=\"([^\"]*)\"", page.text)
@@ -264,7 +265,7 @@ def test_the_docs_page_loads_only_what_this_server_has(sqlite_client: FlaskClien
         assert sqlite_client.get(url, buffered=True).status_code == 200
 
 
-def test_the_docs_page_has_the_browser_load_nothing_from_elsewhere(sqlite_client: FlaskClient) -> None:
+def test_the_docs_page_allows_the_browser_to_load_nothing_from_other_servers(sqlite_client: FlaskClient) -> None:
     policy = sqlite_client.get("/docs").headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert not re.search(r"https?:|\*|unsafe", policy)

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from dashboard.api.operation import PROBLEMS_MAX
 from dashboard.ops.housekeeper import keep
 from dashboard.services.create import NAMESPACE
-from tests.conftest import MakeApp
-from tests.support.factory import call, refused
+from tests.support.app import MakeApp
+from tests.support.calls import call, refused
 from tests.support.leases import check_invariants, leased, pass_time
 
 NINE = 9  # keys of a job that uses nothing of this
@@ -34,7 +34,7 @@ def create(client: FlaskClient, status: int = 201, key: str | None = None, **mor
 
 def queue(client: FlaskClient) -> tuple[list[str], int]:
     answer = client.get("/jobs/queue")
-    return [entry["job_id"] for entry in answer.json], int(answer.headers["X-Total-Count"])
+    return [entry["job_id"] for entry in answer.get_json()], int(answer.headers["X-Total-Count"])
 
 
 # ---- Later
@@ -163,7 +163,7 @@ def test_each_token_has_keys_of_its_own(make_app: MakeApp, app: Flask, database_
 
 
 def test_a_batch_creates_all_in_their_order(client: FlaskClient) -> None:
-    items = [{"type": f"t{number}", "payload": {"n": number}} for number in range(1_000)]
+    items: list[dict[str, Any]] = [{"type": f"t{number}", "payload": {"n": number}} for number in range(1_000)]
     items[3]["max_attempts"] = 2
     jobs = call(client, "POST /jobs/batch", 201, json=items)
     assert [job["type"] for job in jobs] == [item["type"] for item in items]
@@ -239,7 +239,7 @@ def test_a_whole_number_in_a_body_may_have_a_point(client: FlaskClient) -> None:
 def test_what_no_word_of_the_call_names_is_passed_over(client: FlaskClient) -> None:
     job = create(client)
     claimed = client.post("/jobs/claim?retry_in=soon&in=x&token=x&full=9", data="no JSON", content_type="text/plain")
-    assert (claimed.status_code, list(claimed.json)) == (200, list(job))
+    assert (claimed.status_code, list(claimed.get_json())) == (200, list(job))
 
 
 def test_at_most_20_types_of_100_characters_are_asked_for(client: FlaskClient) -> None:

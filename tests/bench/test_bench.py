@@ -12,8 +12,8 @@ from bench import load, rates, report, targets
 from bench.in_process import App
 from bench.measure import BenchError, Ratio, Section, interleaved
 from bench.talk import Request
+from tests.support.database import query
 from tests.support.server import Server
-from tests.support.traffic import query
 
 LOAD = partial(load.by_processes, connections=4, seconds=0.2)
 
@@ -102,6 +102,8 @@ def test_creates_beside_reads_are_compared_with_creates_alone(server: Server, mo
     monkeypatch.setattr(rates, "ROUNDS", 1)
     ((what, beside, _, alone, ratio, wanted),) = rates.together(rates.Target(server.url, [])).rows
     assert (what, wanted) == ("8 create beside 4 that read", "≥ 0.4")
+    assert isinstance(beside, float)
+    assert isinstance(alone, float)
     assert ratio == Ratio.of([beside], [alone])
     assert len(statuses(server)) >= beside + alone
 

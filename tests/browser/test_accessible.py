@@ -6,16 +6,22 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
-from tests.support.server import ROOT, Server, eventually
+from tests.support.server import ROOT, Server
+from tests.support.waiting import eventually
 
 OpenPage = Callable[..., Page]
 AXE = (ROOT / "tests" / "vendor" / "axe-4.14.1.min.js").read_text()
 HOSTILE = "<img src=x onerror=alert(1)> '\"& \u202e" + "w" * 60
 
 
-def make(server: Server) -> dict[str, str]:
+# A viewer and an operator, and a script that makes their jobs
+USERS = "vera:viewer:only-looks-on ada:operator:press-the-button"
+SCRIPT = {"Authorization": "Bearer a-token-for-a-script"}
+
+
+def make(server: Server, headers: dict[str, str] | None = None) -> dict[str, str]:
     """A job in each status, with hostile text in every field; their ids by status."""
-    with httpx.Client(base_url=server.url) as client:
+    with httpx.Client(base_url=server.url, headers=headers) as client:
         ids = {}
         for status in ("PENDING", "RUNNING", "COMPLETED", "FAILED"):
             body = {"type": HOSTILE, "payload": {HOSTILE: HOSTILE * 30}, "priority": 7}
@@ -52,6 +58,13 @@ def open_fail_and_be_refused(page: Page) -> None:
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("Job not found")
 
 
+def open_complete_with_an_error(page: Page) -> None:
+    page.locator("#board tbody").get_by_role("link", name="Complete").first.click()
+    page.get_by_role("dialog").get_by_label("Result").fill("[1]")
+    page.get_by_role("button", name="Complete job").click()
+    expect(page.get_by_role("dialog").locator("#result-error")).to_contain_text("must be a JSON object")
+
+
 def open_keys(page: Page) -> None:
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
@@ -69,21 +82,71 @@ def lose(page: Page) -> None:
     expect(page.get_by_role("heading", name="This job is gone")).to_be_visible()
 
 
-STATES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
+def sign_in(page: Page, name: str, password: str) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def sign_in_wrongly(page: Page) -> None:
+    sign_in(page, "vera", "wrong-password")
+    expect(page.get_by_text("The name or the password is wrong")).to_be_visible()
+
+
+def sign_in_as_a_viewer(page: Page) -> None:
+    sign_in(page, "vera", "only-looks-on")
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(page.locator("#claim, #new, #board td.actions > *")).to_have_count(0)
+
+
+def sign_in_as_an_operator(page: Page) -> None:
+    sign_in(page, "ada", "press-the-button")
+    expect(page.locator("#new")).to_be_visible()
+
+
+States = dict[str, tuple[str, Callable[[Page], None] | None]]
+STATES: States = {
     "jobs": ("/dashboard/", None),
     "jobs of a status": ("/dashboard/?status=FAILED", None),
     "a search that finds nothing": ("/dashboard/?q=nothing", None),
     "a new job with errors": ("/dashboard/", open_new),
     "failing a job": ("/dashboard/", open_fail),
     "failing a job in vain": ("/dashboard/", open_fail_and_be_refused),
+    "completing a job with an error": ("/dashboard/", open_complete_with_an_error),
     "the keys": ("/dashboard/", open_keys),
     "a toast": ("/dashboard/", claim),
     "the form as a page": ("/dashboard/jobs/new", None),
     "the queue": ("/dashboard/queue", None),
     "no such page": ("/dashboard/nope", None),
     "a deleted job": ("/dashboard/jobs/{RUNNING}", lose),
-    **{f"a {status} job": (f"/dashboard/jobs/{{{status}}}", None) for status in ("PENDING", "COMPLETED", "FAILED")},
+    "a PENDING job": ("/dashboard/jobs/{PENDING}", None),
+    "a RUNNING job": ("/dashboard/jobs/{RUNNING}", None),
+    "a COMPLETED job": ("/dashboard/jobs/{COMPLETED}", None),
+    "a FAILED job": ("/dashboard/jobs/{FAILED}", None),
 }
+
+# Where people sign in. In this order: the viewer's pages need the viewer's session.
+STATES_WITH_USERS: States = {
+    "signing in": ("/sign-in", None),
+    "signing in with an error": ("/sign-in", sign_in_wrongly),
+    "a viewer's jobs": ("/sign-in", sign_in_as_a_viewer),
+    "a viewer's queue": ("/dashboard/queue", None),
+    "a viewer's RUNNING job": ("/dashboard/jobs/{RUNNING}", None),
+    "what a viewer may not do": ("/dashboard/jobs/new", None),
+    "an operator's jobs": ("/sign-in", sign_in_as_an_operator),
+}
+
+
+def violations_in(page: Page, states: States, ids: dict[str, str]) -> dict[str, list[str]]:
+    found = {}
+    for state, (path, prepare) in states.items():
+        page.goto(path.format(**ids))
+        if prepare:
+            prepare(page)
+        # What rises into view is judged when it has arrived.
+        eventually(lambda: page.evaluate("document.getAnimations().length") == 0, "nothing moves")
+        found[state] = violations(page)
+    return {state: nodes for state, nodes in found.items() if nodes}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -92,15 +155,17 @@ def test_axe_finds_nothing(open_page: OpenPage, server: Server, scheme: str) -> 
     found = {"an empty database": violations(page)}
     page.goto("/dashboard/queue")
     found["an empty queue"] = violations(page)
-    ids = make(server)
-    for state, (path, prepare) in STATES.items():
-        page.goto(path.format(**ids))
-        if prepare:
-            prepare(page)
-        # What rises into view is judged when it has arrived.
-        eventually(lambda: page.evaluate("document.getAnimations().length") == 0, "nothing moves")
-        found[state] = violations(page)
-    assert {state: told for state, told in found.items() if told} == {}
+    assert found == {"an empty database": [], "an empty queue": []}
+    assert violations_in(page, STATES, make(server)) == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_where_people_sign_in(
+    start_server: Callable[..., Server], sqlite_url: str, open_page: OpenPage, scheme: str
+) -> None:
+    server = start_server(sqlite_url, USERS=USERS, TOKENS="script:operator:a-token-for-a-script")
+    page = open_page(f"{server.url}/sign-in", color_scheme=scheme, base_url=server.url)
+    assert violations_in(page, STATES_WITH_USERS, make(server, SCRIPT)) == {}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

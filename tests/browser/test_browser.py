@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
-from tests.support.server import Server
+from tests.support.server import Server, StartServer
 
 OpenPage = Callable[..., Page]
 
@@ -25,8 +25,8 @@ def create(server: Server, type: str = "resize", **body: Any) -> str:  # noqa: A
     return job_id
 
 
-def row(page: Page, text: str, **options: bool) -> Locator:
-    return page.get_by_role("row", **options).filter(has_text=text)
+def row(page: Page, text: str, include_hidden: bool = False) -> Locator:
+    return page.get_by_role("row", include_hidden=include_hidden).filter(has_text=text)
 
 
 def counter(page: Page, status: str) -> Locator:
@@ -148,7 +148,7 @@ def test_a_double_click_creates_one_job(open_page: OpenPage, server: Server) -> 
     page.get_by_role("button", name="Create job").dblclick()
     expect(page.get_by_role("dialog")).to_be_hidden()
     for _ in range(2):  # the refresh that follows a change, and the next one by the clock
-        page.wait_for_event("response", lambda answer: answer.url.endswith("/board"))
+        page.wait_for_event("response", lambda answer: "/fragments/board" in answer.url)
     assert len(httpx.get(f"{server.url}/jobs").json()) == 1
 
 
@@ -316,7 +316,7 @@ def test_the_live_indicator_pauses_and_resumes_the_refresh(open_page: OpenPage, 
 
 @pytest.mark.excuses("status of 503")
 def test_a_database_that_fails_is_not_stormed_and_what_was_typed_stays(
-    start_server: Callable[..., Server], sqlite_url: str, open_page: OpenPage
+    start_server: StartServer, sqlite_url: str, open_page: OpenPage
 ) -> None:
     page = open_page(f"{start_server(sqlite_url).url}/dashboard/")
     page.locator("#new").click()

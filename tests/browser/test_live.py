@@ -9,7 +9,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from tests.support.server import Server, eventually
+from tests.support.server import Server, StartServer
+from tests.support.waiting import eventually
 
 OpenPage = Callable[..., Page]
 
@@ -197,13 +198,13 @@ def test_a_poll_that_is_refused_says_why_once_and_goes_on(page: Page) -> None:
         page.wait_for_event("response", lambda answer: answer.status == 422)
     expect(page.locator("#live")).to_have_text("Refused, retrying")
     expect(page.locator("#toasts .toast")).to_have_count(1)
-    expect(page.locator("#toasts")).to_contain_text("The status in the address is not valid")
+    expect(page.locator("#toasts")).to_contain_text("There is no status BOGUS")
     page.evaluate("document.getElementById('board').dataset.hxGet = '/dashboard/fragments/board'")
     expect(page.locator("#live")).to_have_text("Live, 2 s")
 
 
 @pytest.fixture
-def signed_in(start_server: Callable[..., Server], sqlite_url: str, open_page: OpenPage) -> Page:
+def signed_in(start_server: StartServer, sqlite_url: str, open_page: OpenPage) -> Page:
     page = open_page(f"{start_server(sqlite_url, USERS='ada:operator:press-the-button').url}/sign-in")
     sign_in(page)
     expect(page.locator("#new")).to_be_visible()

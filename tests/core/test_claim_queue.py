@@ -55,6 +55,17 @@ def test_rows_read_behind_a_cursor_that_was_forgotten_leave_no_gap() -> None:
     assert drained(queue) == []
 
 
+def test_a_snapshot_has_what_the_window_holds_and_no_more() -> None:
+    queue = ClaimQueue(in_flight=100)
+    queue.refill([(1, 0), (2, 0), (3, 0)], cursor=9, total=9, woken=0)
+    for held_now in (3, 2, 1, 0):
+        known = queue.snapshot(held_now)
+        assert known is not None
+        assert ([entry.seq for entry in known.entries], known.total) == ([1, 2, 3][3 - held_now :], held_now + 6)
+        assert queue.snapshot(held_now + 1) is None
+        queue.pop()
+
+
 class Window(RuleBasedStateMachine):
     """The queue beside the whole table of PENDING rows, with a window small enough to matter."""
 
@@ -93,13 +104,11 @@ class Window(RuleBasedStateMachine):
 
     @invariant()
     def what_it_holds_is_the_beginning_of_the_order(self) -> None:
-        known = self.queue.snapshot(2)
-        if known is None:  # two were asked for: some are behind the window, and fewer than two before its end
-            assert self.queue._behind
-            assert len(self.queue._heap) < 2
-        else:
-            assert [entry.seq for entry in known.entries] == in_order(self.rows)[:2]
-            assert known.total == len(self.rows)
+        limit, known = next((limit, known) for limit in (2, 1, 0) if (known := self.queue.snapshot(limit)))
+        assert [entry.seq for entry in known.entries] == in_order(self.rows)[:limit]
+        assert known.total == len(self.rows)
+        if limit < 2:  # it does not hold what comes next, so there is more
+            assert known.total > limit
 
 
 TestWindow = Window.TestCase

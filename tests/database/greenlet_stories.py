@@ -67,7 +67,7 @@ class Stage:
             job_store.insert(tx, id=job_type, type=job_type, payload=None, priority=0, now=utc_now())
 
     def types(self) -> list[str]:
-        return sorted(job["type"] for job in self.client.get("/jobs").json)
+        return sorted(job["type"] for job in self.client.get("/jobs").get_json())
 
 
 def requests_are_served_during_a_commit(stage: Stage) -> None:
@@ -134,12 +134,12 @@ def the_queue_agrees_with_the_database_during_the_commit_of_a_claim(stage: Stage
     stage.call(claims.claim)
     claimer = stage.start_and_commit(claims.claim)
     queue = stage.client.get("/jobs/queue")
-    assert [entry["job_id"] for entry in queue.json] == [second.id], queue.json
+    assert [entry["job_id"] for entry in queue.get_json()] == [second.id], queue.text
     assert queue.headers["X-Total-Count"] == "1"
     assert "do not agree" not in stage.client.get("/dashboard/queue").text
     disk.release()
     claimer.get()
-    assert stage.client.get("/jobs/queue").json == []
+    assert stage.client.get("/jobs/queue").get_json() == []
 
 
 if __name__ == "__main__":

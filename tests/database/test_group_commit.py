@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
 
 from dashboard.core.errors import ActionRefusedError
-from dashboard.core.job import JobStatus, utc_now
+from dashboard.core.job import Job, JobStatus, utc_now
 from dashboard.database import group_commit
 from dashboard.database.engine import WRITES, db
 from dashboard.database.errors import DatabaseBusyError
@@ -26,7 +26,7 @@ from dashboard.store import jobs as job_store
 from dashboard.store import listing
 from tests.support.factory import make_job
 from tests.support.faults import locked
-from tests.support.server import eventually
+from tests.support.waiting import eventually
 
 CROWD = 8
 
@@ -169,6 +169,24 @@ def test_a_write_that_fails_after_it_has_written_undoes_no_other_write(app: Flas
     assert {job.id for job in found} == {future.result().id for future in futures}
     assert {(job.type, job.priority) for job in found} == {("whole", 0)}
     assert len(commits) == 1
+
+
+def test_an_error_in_undone_is_raised_by_its_write_and_stops_no_other(app: Flask) -> None:
+    def fail() -> None:
+        raise KeyError("undone")
+
+    def create() -> Job:
+        return job_service.create("t", None, 0)
+
+    with at_once(app, [create, lambda: write(half, undone=fail), create]) as futures:
+        pass
+    assert isinstance(futures[1].exception(), KeyError)
+    assert futures[0].result() != futures[2].result()
+    with at_once(app, [create, lambda: write(half, undone=fail), create]) as futures:
+        event.listen(db.engines[WRITES], "commit", break_down)
+    event.remove(db.engines[WRITES], "commit", break_down)
+    assert [type(future.exception()) for future in futures] == [DatabaseBusyError, KeyError, DatabaseBusyError]
+    create()
 
 
 def test_a_write_of_one_statement_that_fails_after_it_fails_all_and_raises_its_error_alone(app: Flask) -> None:

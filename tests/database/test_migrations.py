@@ -2,22 +2,17 @@
 
 import re
 import shutil
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
 
-from dashboard.database import migrate
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
+from tests.support.database import execute, query
+from tests.support.migrations import MIGRATIONS, upgrade
 from tests.support.postgres import Postgres
-from tests.support.traffic import execute, query
-
-MIGRATIONS = Path(migrate.__file__).with_name("migrations")
 
 # A migration that has landed is never edited: a database that it has run on would not get the change. Write a new one.
 LANDED = {
@@ -71,30 +66,11 @@ def script_of(form: str, folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'early.db'}"
-    else:
-        postgres: Postgres = request.getfixturevalue("postgres")
-        yield postgres.create("early")
-        postgres.drop("early")
-
-
 @pytest.fixture
 def new_url(request: pytest.FixtureRequest, empty_url: str) -> str:
     """A database of the same kind that this version made."""
     url: str = request.getfixturevalue("sqlite_url" if empty_url.startswith("sqlite") else "postgres_url")
     return url
-
-
-def upgrade(url: str, migrations: Path, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(migrations))
-    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-    with engine.begin() as config.attributes["connection"]:
-        command.upgrade(config, revision)
-    engine.dispose()
 
 
 def schema(url: str) -> list[str]:
@@ -125,7 +101,7 @@ TALLY = "SELECT sum(pending), sum(running), sum(completed), sum(failed) FROM tal
 def test_a_database_of_an_earlier_form_of_the_first_migration_becomes_like_a_new_one(
     form: str, empty_url: str, new_url: str, make_app: MakeApp, tmp_path: Path
 ) -> None:
-    upgrade(empty_url, script_of(form, tmp_path / "migrations"), "0001")
+    upgrade(empty_url, "0001", script_of(form, tmp_path / "migrations"))
     for number, status in enumerate(("PENDING", "RUNNING", "COMPLETED", "FAILED")):
         execute(
             empty_url,
@@ -142,7 +118,7 @@ def test_a_database_of_an_earlier_form_of_the_first_migration_becomes_like_a_new
     assert query(empty_url, ROWS) == before
     assert query(empty_url, "SELECT max(length(preview)) FROM jobs") == [(80,)]
     assert query(empty_url, TALLY) == [(1, 1, 1, 1)]
-    assert client.post("/jobs/claim").json["id"] == "0"
+    assert client.post("/jobs/claim").get_json()["id"] == "0"
     assert client.post("/jobs", json={"type": "t"}).status_code == 201
     assert query(empty_url, TALLY) == [(1, 2, 1, 1)]
     if empty_url.startswith("postgresql"):
@@ -163,7 +139,7 @@ EARLIER = (
 def test_a_database_of_any_earlier_version_becomes_like_a_new_one_and_can_lease(
     version: str, empty_url: str, new_url: str, make_app: MakeApp
 ) -> None:
-    upgrade(empty_url, MIGRATIONS, version)
+    upgrade(empty_url, version)
     for number, (status, started, completed) in enumerate(EARLIER):
         execute(
             empty_url,
@@ -182,7 +158,7 @@ def test_a_database_of_any_earlier_version_becomes_like_a_new_one_and_can_lease(
     assert query(empty_url, TALLY) == [(1, 1, 1, 1)]
     assert query(empty_url, "SELECT sum(delayed), sum(woken) FROM tally") == [(0, 0)]
 
-    leased = client.post("/jobs/claim?lease=60&worker=w").json
+    leased = client.post("/jobs/claim?lease=60&worker=w").get_json()
     assert (leased["id"], leased["attempt"], leased["run_at"], leased["retry_of"]) == ("0", 1, None, None)
     assert client.post("/jobs", json={"type": "t", "run_at": 60}).status_code == 201
     assert query(empty_url, "SELECT max(seq) FROM jobs") == [(6,)]
@@ -206,7 +182,7 @@ def test_readyz_looks_at_what_is_really_there(loss: str, empty_url: str, make_ap
     assert client.get("/readyz").status_code == 200
     execute(empty_url, LOSSES[loss].format(on=" ON jobs" if empty_url.startswith("postgresql") else ""))
     answer = client.get("/readyz")
-    assert (answer.status_code, list(answer.json)) == (503, ["detail"])
+    assert (answer.status_code, list(answer.get_json())) == (503, ["detail"])
 
 
 def test_readyz_does_not_count_a_trigger_that_is_switched_off(postgres: Postgres, make_app: MakeApp) -> None:

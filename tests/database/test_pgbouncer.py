@@ -9,11 +9,14 @@ from sqlalchemy.exc import OperationalError
 
 from dashboard.database import postgresql
 from dashboard.database.transactions import asking, reading, write, writing
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
+from tests.support.database import query, table
 from tests.support.pgbouncer import Pgbouncer
 from tests.support.postgres import Postgres
-from tests.support.server import Server, eventually
-from tests.support.traffic import Call, Traffic, drain, judge, query, table
+from tests.support.server import StartServer
+from tests.support.traffic import Call, Traffic, drain
+from tests.support.verdict import judge
+from tests.support.waiting import eventually
 
 JOBS = 500
 MODES: dict[str, dict[str, str]] = {
@@ -43,7 +46,7 @@ def pooled_url(pgbouncer: Pgbouncer, postgres_url: str) -> str:
 
 
 def test_every_answer_to_16_clients_of_2_servers_is_true(
-    pooled_url: str, postgres_url: str, start_server: Callable[..., Server]
+    pooled_url: str, postgres_url: str, start_server: StartServer
 ) -> None:
     calls: list[Call] = []
     servers = [start_server(pooled_url) for _ in range(2)]
@@ -89,12 +92,12 @@ def test_a_statement_that_takes_too_long_is_given_up(
 def test_a_text_is_stored_as_it_was_sent(pooled_url: str, make_app: MakeApp) -> None:
     client = make_app(pooled_url).test_client()
     payload = {"text": 'it\'s 100 % \\ "quoted" \u20ac \U0001f600 $1 %s %(key)s :key ;--\n'}
-    created = client.post("/jobs", json={"type": "O'Neil \\' %", "payload": payload}).json
-    shown = client.get(f"/jobs/{created['id']}").json
+    created = client.post("/jobs", json={"type": "O'Neil \\' %", "payload": payload}).get_json()
+    shown = client.get(f"/jobs/{created['id']}").get_json()
     assert (shown["type"], shown["payload"]) == ("O'Neil \\' %", payload)
     client.post("/jobs/claim")
     ended = client.post(f"/jobs/{created['id']}/complete", json={"result": payload})
-    assert (ended.status_code, ended.json["result"]) == (200, payload)
+    assert (ended.status_code, ended.get_json()["result"]) == (200, payload)
 
 
 def test_a_database_is_migrated_through_it(pgbouncer: Pgbouncer, postgres: Postgres, make_app: MakeApp) -> None:
@@ -127,6 +130,6 @@ def test_a_restart_of_the_pooler_between_two_requests_is_not_noticed(
     client = make_app(pooled_url).test_client()
     for number in range(1, 4):
         assert client.post("/jobs", json={"type": "t"}).status_code == 201
-        assert client.get("/jobs/summary").json["pending"] == number
+        assert client.get("/jobs/summary").get_json()["pending"] == number
         pgbouncer.stop()
         pgbouncer.start()

@@ -18,10 +18,10 @@ from dashboard.database.transactions import asking, reading, write, writing
 from dashboard.services import jobs as job_service
 from dashboard.store import counts, listing
 from dashboard.store import jobs as job_store
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
+from tests.support.database import query
 from tests.support.factory import make_job
-from tests.support.server import eventually
-from tests.support.traffic import query
+from tests.support.waiting import eventually
 
 Block = Callable[[], AbstractContextManager[Connection]]
 
@@ -128,15 +128,19 @@ def test_a_connection_that_cannot_be_opened_takes_no_place_in_the_pool(app: Flas
     used(asking)
 
 
-def test_after_the_failure_of_one_connection_all_are_replaced(app: Flask) -> None:
+def test_after_the_failure_of_one_connection_all_are_closed_and_replaced(app: Flask) -> None:
+    closed: list[object] = []
+    for each in db.engines.values():
+        event.listen(each, "close", lambda driver, _entry: closed.append(driver))
     with asking() as one, asking() as other:
-        before = {one.connection.dbapi_connection, other.connection.dbapi_connection, used(writing)}
+        in_use = [one.connection.dbapi_connection, other.connection.dbapi_connection]
+        idle = used(writing)
         one.invalidate()
-    with asking() as one, asking() as other:
-        after = {one.connection.dbapi_connection, other.connection.dbapi_connection, used(writing)}
-    assert len(after) == 3
-    assert not before & after
-    assert used(asking) in after  # and once only
+        assert set(closed) == {in_use[0], idle}
+    assert set(closed) == {*in_use, idle}
+    assert used(asking) is used(reading)
+    assert used(writing) is used(writing)
+    assert len(closed) == 3
 
 
 def test_connections_that_the_server_has_closed_are_replaced_before_a_request_meets_them(
@@ -146,7 +150,7 @@ def test_connections_that_the_server_has_closed_are_replaced_before_a_request_me
     client = make_app(postgres_url).test_client()
     for number in range(1, 4):
         assert client.post("/jobs", json={"type": "t"}).status_code == 201
-        assert client.get("/jobs/summary").json["pending"] == number
+        assert client.get("/jobs/summary").get_json()["pending"] == number
         assert client.get("/jobs/queue").headers["X-Total-Count"] == str(number)
         query(postgres_url, f"SELECT pg_terminate_backend(pid) {others}")
         eventually(lambda: not query(postgres_url, f"SELECT 1 {others}"), "the connections are closed")
@@ -199,9 +203,9 @@ def test_an_impossible_answer_is_not_sent_and_its_connection_is_dropped(
     with monkeypatch.context() as patched:
         patched.setattr(statement, "run", answer)
         refused = client.post(f"/jobs/{path.format(job.id)}")
-    assert (refused.status_code, list(refused.json)) == (500, ["detail"])
+    assert (refused.status_code, list(refused.get_json())) == (500, ["detail"])
     assert dropped
-    assert client.get(f"/jobs/{job.id}").json["status"] != answered
+    assert client.get(f"/jobs/{job.id}").get_json()["status"] != answered
     assert client.post("/jobs", json={"type": "t"}).status_code == 201
 
 

@@ -11,9 +11,9 @@ from dashboard.database.transactions import reading, write, writing
 from dashboard.services import claims
 from dashboard.services import jobs as job_service
 from dashboard.store import jobs as job_store
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
 from tests.support.factory import make_job
-from tests.support.server import statements
+from tests.support.statements import statements
 
 
 def half(tx: Connection) -> None:

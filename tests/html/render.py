@@ -10,10 +10,11 @@ from dashboard.app import create_app
 from dashboard.database import engine
 
 HOSTILE = "<img src=x> '\"&amp; \u202e"
+PASSWORD = "only-looks-on"
 
 
 def pages(client: FlaskClient) -> dict[str, str]:
-    ids = [client.post("/jobs", json={"type": HOSTILE, "payload": {HOSTILE: [1]}}).json["id"] for _ in range(60)]
+    ids = [client.post("/jobs", json={"type": HOSTILE, "payload": {HOSTILE: [1]}}).get_json()["id"] for _ in range(60)]
     client.post(f"/jobs/{ids[0]}/process")
     client.post(f"/jobs/{ids[0]}/complete", json={"result": {HOSTILE: None}})
     client.post(f"/jobs/{ids[1]}/fail?reason={HOSTILE}")
@@ -31,22 +32,39 @@ def pages(client: FlaskClient) -> dict[str, str]:
         "new": client.get("/dashboard/jobs/new").text,
         "new_with_errors": client.post("/dashboard/jobs/new", data={"payload": HOSTILE}).text,
         "complete": client.get(f"/dashboard/jobs/{ids[2]}/complete").text,
+        "complete_with_an_error": client.post(f"/dashboard/jobs/{ids[2]}/complete", data={"result": HOSTILE}).text,
         "fail": client.get(f"/dashboard/jobs/{ids[3]}/fail").text,
         "refused": client.post(f"/dashboard/jobs/{ids[0]}/fail").text,
-        "sign_in": client.get("/sign-in").text,
         "docs": client.get("/docs").text,
+    }
+
+
+def pages_with_users(client: FlaskClient) -> dict[str, str]:
+    """What a viewer sees of the jobs that pages() made."""
+    wrong, right = ({"name": "vera", "password": password} for password in (HOSTILE, PASSWORD))
+    found = {"sign_in": client.get("/sign-in").text, "sign_in_with_an_error": client.post("/sign-in", data=wrong).text}
+    client.post("/sign-in", data=right)
+    job_id = client.get("/jobs?status=RUNNING").get_json()[0]["id"]
+    return found | {
+        "viewer": client.get("/dashboard/").text,
+        "viewer_running": client.get(f"/dashboard/jobs/{job_id}").text,
+        "viewer_refused": client.get("/dashboard/jobs/new").text,
     }
 
 
 def main(folder: Path) -> None:
     with TemporaryDirectory() as temporary:
-        app = create_app({"DATABASE_URL": f"sqlite:///{temporary}/jobs.db"})
+        environ = {"DATABASE_URL": f"sqlite:///{temporary}/jobs.db"}
+        app, guarded = create_app(environ), create_app({**environ, "USERS": f"vera:viewer:{PASSWORD}"})
         client = app.test_client()
         found = {"empty": client.get("/dashboard/").text, "empty_queue": client.get("/dashboard/queue").text}
-        for name, html in (found | pages(client)).items():
+        found |= pages(client)
+        found |= pages_with_users(guarded.test_client())
+        for name, html in found.items():
             (folder / f"{name}.html").write_text(html, encoding="utf-8")
-        with app.app_context():
-            engine.dispose()
+        for each in (app, guarded):
+            with each.app_context():
+                engine.dispose()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a browser may be made to do: hosts, sites, headers; what a proxy may say; when the server does not start."""
+"""Host names, other sites, response headers, proxies; and when the server does not start."""
 
 import os
 import re
@@ -20,10 +20,10 @@ from werkzeug.test import TestResponse
 from dashboard.core.job import Job, JobStatus
 from dashboard.database.transactions import reading, writing
 from dashboard.store import counts
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
 from tests.support.factory import make_job
 from tests.support.routes import job_for, path_of, sent_to
-from tests.support.server import ROOT, Server, free_port
+from tests.support.server import ROOT, Server, StartServer, free_port
 
 ADA = "ada:operator:press-the-button"
 SIGN_IN = {"name": "ada", "password": "press-the-button"}
@@ -53,7 +53,7 @@ def revision(app: Flask) -> counts.Tally:
         return counts.counts(tx)
 
 
-# ---- Host: a name that somebody else made point at us gets no data
+# ---- Host names: DNS rebinding gets no data
 
 
 def ask_as(app: Flask, host: str, path: str, method: str = "GET") -> TestResponse:
@@ -61,16 +61,16 @@ def ask_as(app: Flask, host: str, path: str, method: str = "GET") -> TestRespons
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "LocalHost", "127.0.0.1:9", "[::1]", "[::1]:8080"])
-def test_the_names_of_this_machine_are_answered(app: Flask, host: str) -> None:
+def test_the_names_of_this_machine_are_allowed(app: Flask, host: str) -> None:
     assert ask_as(app, host, "/jobs").status_code == 200
 
 
 @pytest.mark.parametrize("host", ["192.0.2.7", "[2001:db8::7]", "jobs.example.com"])
-def test_the_address_that_is_listened_on_is_answered(make_app: MakeApp, sqlite_url: str, host: str) -> None:
+def test_the_address_of_the_setting_host_is_allowed(make_app: MakeApp, sqlite_url: str, host: str) -> None:
     assert ask_as(make_app(sqlite_url, HOST=host, TOKENS=""), f"{host}:8080", "/jobs").status_code == 200
 
 
-def test_the_setting_says_which_names_are_answered_and_no_other_is(make_app: MakeApp, sqlite_url: str) -> None:
+def test_allowed_hosts_replaces_the_names_that_are_allowed(make_app: MakeApp, sqlite_url: str) -> None:
     app = make_app(sqlite_url, ALLOWED_HOSTS="jobs.example.com .internal.example 192.0.2.7")
     answered = ("jobs.example.com", "jobs.example.com:8443", "a.b.internal.example", "192.0.2.7:80")
     refused = ("localhost", "example.com", "x.jobs.example.com", "jobs.example.com.evil.example", "notinternal.example")
@@ -92,7 +92,7 @@ def test_another_host_gets_a_400_and_no_data(app: Flask, host: str) -> None:
         answer = ask_as(app, host, path)
         assert (answer.status_code, answer.is_json) == (400, path == "/jobs")
         assert "private-type" not in answer.text
-        assert not answer.is_json or [type(detail) for detail in answer.json.values()] == [str]
+        assert not answer.is_json or [type(detail) for detail in answer.get_json().values()] == [str]
 
 
 def test_another_host_changes_nothing(app: Flask) -> None:
@@ -103,7 +103,7 @@ def test_another_host_changes_nothing(app: Flask) -> None:
     assert revision(app) == before
 
 
-# ---- Another site's page changes nothing, by whatever it can send
+# ---- A page of another site changes nothing, whatever it can send
 
 OTHER_SITES = (
     *({"Sec-Fetch-Site": site} for site in ("cross-site", "same-site", "", "cross-site, same-origin", "SAME-ORIGIN")),
@@ -111,18 +111,23 @@ OTHER_SITES = (
     *({"Origin": origin} for origin in ("http://localhost.evil.example", "http://localhost@evil.example", "http://[")),
     {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost", "Referer": "http://localhost/dashboard/"},
 )
-OURS = ({}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": "http://localhost"})
+OURS: tuple[dict[str, str], ...] = (
+    {},
+    {"Sec-Fetch-Site": "same-origin"},
+    {"Sec-Fetch-Site": "none"},
+    {"Origin": "http://localhost"},
+)
 
 
 def writing_rules(app: Flask) -> list[str]:
-    """Every route that takes a POST."""
+    """Every route that accepts a POST."""
     rules = [rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
     assert len(rules) > 18
     return rules
 
 
 @pytest.mark.parametrize("headers", OTHER_SITES, ids=ascii)
-def test_no_route_that_writes_takes_a_post_from_another_site(app: Flask, headers: dict[str, str]) -> None:
+def test_no_route_accepts_a_post_from_another_site(app: Flask, headers: dict[str, str]) -> None:
     with app.app_context():
         jobs = {rule: job_for(rule) for rule in writing_rules(app)}
     before, client = revision(app), app.test_client()
@@ -139,7 +144,7 @@ def test_no_route_that_writes_takes_a_post_from_another_site(app: Flask, headers
 
 
 @pytest.mark.parametrize("headers", OURS, ids=ascii)
-def test_scripts_and_our_own_pages_may_write_everywhere(app: Flask, headers: dict[str, str]) -> None:
+def test_every_route_accepts_posts_of_scripts_and_of_this_site(app: Flask, headers: dict[str, str]) -> None:
     for rule in writing_rules(app):
         with app.app_context():
             job = job_for(rule)
@@ -148,19 +153,19 @@ def test_scripts_and_our_own_pages_may_write_everywhere(app: Flask, headers: dic
 
 
 @pytest.mark.parametrize("mimetype", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
-def test_what_a_form_of_any_site_can_send_is_no_json(app: Flask, mimetype: str) -> None:
+def test_json_in_a_content_type_that_a_form_can_send_is_415(app: Flask, mimetype: str) -> None:
     before = revision(app)
     answer = app.test_client().post("/jobs", data=b'{"type": "a", "payload": {"x": "="}}', content_type=mimetype)
     assert answer.status_code == 415
     assert revision(app) == before
 
 
-# ---- Headers, on whatever is answered
+# ---- Headers of every answer
 
 
 @pytest.fixture
 def answers(make_app: MakeApp, sqlite_url: str) -> Callable[..., dict[int, list[TestResponse]]]:
-    """Answers of each status, as the settings make them."""
+    """Answers by status, of an application with these settings."""
 
     def ask(**environ: str) -> dict[int, list[TestResponse]]:
         app = make_app(sqlite_url, MAX_BODY_BYTES="1000", **environ)
@@ -198,7 +203,7 @@ def answers(make_app: MakeApp, sqlite_url: str) -> Callable[..., dict[int, list[
     return ask
 
 
-def test_every_answer_has_the_headers_that_bind_a_browser(
+def test_every_answer_has_the_security_headers(
     answers: Callable[..., dict[int, list[TestResponse]]],
 ) -> None:
     found = answers()
@@ -210,27 +215,27 @@ def test_every_answer_has_the_headers_that_bind_a_browser(
             assert "Strict-Transport-Security" not in answer.headers
 
 
-def test_browsers_keep_no_data_and_no_error(answers: Callable[..., dict[int, list[TestResponse]]]) -> None:
+def test_browsers_do_not_cache_data_or_errors(answers: Callable[..., dict[int, list[TestResponse]]]) -> None:
     for status, each in answers().items():
         for answer in each:
             kept = "no-cache" if answer.request.path == "/static/app.css" else "no-store"
             assert answer.headers["Cache-Control"] == kept, f"{status} {answer.request.path}"
 
 
-def test_a_failure_of_ours_tells_nothing_of_its_cause(answers: Callable[..., dict[int, list[TestResponse]]]) -> None:
+def test_a_server_error_does_not_reveal_its_cause(answers: Callable[..., dict[int, list[TestResponse]]]) -> None:
     found = answers()
     for answer in (*found[500], *found[503]):
         assert not re.search(r"Traceback|Error\b|tally|no such table|no time|isoformat|sqlite|\.py", answer.text)
 
 
-def test_browsers_are_bound_to_tls_only_where_the_setting_says_that_there_is_tls(
+def test_hsts_is_sent_only_where_the_setting_says_that_there_is_tls(
     answers: Callable[..., dict[int, list[TestResponse]]],
 ) -> None:
     for each in answers(TLS="1").values():
         assert {answer.headers.get("Strict-Transport-Security") for answer in each} == {"max-age=31536000"}
 
 
-def test_a_static_file_is_kept_for_good_under_the_address_of_its_content(app: Flask) -> None:
+def test_a_static_file_is_cached_for_good_under_the_url_with_its_hash(app: Flask) -> None:
     client = app.test_client()
     urls = [unescape(url) for url in re.findall(r'(?:href|src)="(/static/[^"]+)"', client.get("/docs").text)]
     assert len(urls) >= 6
@@ -239,10 +244,10 @@ def test_a_static_file_is_kept_for_good_under_the_address_of_its_content(app: Fl
         again = client.get(url, headers={"If-None-Match": answer.headers["ETag"]}, buffered=True)
         for each in (answer, again):
             assert each.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    assert client.get("/static/nope.css?v=1").headers["Cache-Control"] == "no-store"
+    assert client.get("/static/1/nope.css").headers["Cache-Control"] == "no-store"
 
 
-# ---- What a proxy says counts as far as the setting says
+# ---- Headers of proxies count as far as the setting says
 
 PROXIED = {
     "X-Forwarded-For": "203.0.113.9",
@@ -256,7 +261,7 @@ LINK = re.compile(r'(?:href|src|action|data-hx-get|data-hx-post|data-url)="(/[^"
 
 @pytest.fixture
 def proxied(make_app: MakeApp, sqlite_url: str) -> FlaskClient:
-    """As one comes to it through a proxy that it trusts, at https://jobs.example.com/queue/."""
+    """A client behind a trusted proxy, whose URL is https://jobs.example.com/queue/."""
     client = make_app(sqlite_url, TRUSTED_PROXIES="1", ALLOWED_HOSTS="jobs.example.com").test_client()
     client.environ_base |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in PROXIED.items()}
     client.environ_base["HTTP_HOST"] = "10.0.0.5:8080"
@@ -274,19 +279,19 @@ def test_every_link_and_redirect_has_the_prefix(proxied: FlaskClient) -> None:
     assert proxied.post("/dashboard/claim").location == f"/queue/dashboard/jobs/{job.id}"
 
 
-def test_the_api_s_document_says_where_it_is(proxied: FlaskClient) -> None:
-    assert proxied.get("/openapi.json").json["servers"] == [{"url": "/queue"}]
+def test_the_openapi_document_has_the_prefix(proxied: FlaskClient) -> None:
+    assert proxied.get("/openapi.json").get_json()["servers"] == [{"url": "/queue"}]
 
 
 @pytest.mark.parametrize("page", ["/dashboard/", "/dashboard/jobs/{}"])
-def test_a_curl_line_has_the_whole_address(proxied: FlaskClient, page: str) -> None:
+def test_a_curl_line_has_the_whole_url(proxied: FlaskClient, page: str) -> None:
     job_id = "" if page == "/dashboard/" else job_in(proxied.application).id
     lines = [unescape(line) for line in re.findall(r"curl (.*?)</code>", proxied.get(page.format(job_id)).text)]
     assert lines
     assert [line for line in lines if not re.search(r" '?https://jobs\.example\.com/queue/jobs", line)] == []
 
 
-def test_a_start_leads_back_to_the_row_under_the_prefix(proxied: FlaskClient) -> None:
+def test_a_start_redirects_to_the_row_under_the_prefix(proxied: FlaskClient) -> None:
     job = job_in(proxied.application)
     headers = {"Referer": "https://jobs.example.com/queue/dashboard/?status=PENDING"}
     answer = proxied.post(f"/dashboard/jobs/{job.id}/process", headers=headers)
@@ -294,7 +299,7 @@ def test_a_start_leads_back_to_the_row_under_the_prefix(proxied: FlaskClient) ->
 
 
 @pytest.mark.parametrize("path", ["/dashboard/?status=FAILED", "/docs", "/dashboard/fragments/board"])
-def test_a_sign_in_leads_back_to_where_one_was_under_the_prefix(make_app: MakeApp, sqlite_url: str, path: str) -> None:
+def test_a_sign_in_redirects_back_under_the_prefix(make_app: MakeApp, sqlite_url: str, path: str) -> None:
     client = make_app(sqlite_url, USERS=ADA, TRUSTED_PROXIES="1", ALLOWED_HOSTS="jobs.example.com").test_client()
     shown = {"HX-Current-URL": "https://jobs.example.com/queue/dashboard/fragments/board"}
     away = client.get(path, headers=PROXIED | shown)
@@ -307,7 +312,7 @@ def test_a_sign_in_leads_back_to_where_one_was_under_the_prefix(make_app: MakeAp
     assert back.location == f"/queue{path}"
 
 
-def test_the_guard_knows_our_own_pages_behind_tls(proxied: FlaskClient) -> None:
+def test_posts_of_this_site_are_accepted_behind_tls(proxied: FlaskClient) -> None:
     job_in(proxied.application)
     for origin, status in (
         ("https://jobs.example.com", 303),
@@ -317,11 +322,11 @@ def test_the_guard_knows_our_own_pages_behind_tls(proxied: FlaskClient) -> None:
         assert proxied.post("/dashboard/claim", headers={"Origin": origin}).status_code == status
 
 
-def test_a_host_that_the_proxy_was_asked_for_must_be_one_of_ours(proxied: FlaskClient) -> None:
+def test_the_host_that_the_proxy_forwards_must_be_allowed(proxied: FlaskClient) -> None:
     assert proxied.get("/jobs", headers={"X-Forwarded-Host": "evil.example"}).status_code == 400
 
 
-def test_without_the_setting_nobody_s_word_counts(app: Flask) -> None:
+def test_without_the_setting_forwarded_headers_are_ignored(app: Flask) -> None:
     client, job = app.test_client(), job_in(app)
     for page in PAGES:
         path = page.format(job.id)
@@ -330,7 +335,7 @@ def test_without_the_setting_nobody_s_word_counts(app: Flask) -> None:
         )
         assert told == plain
     assert client.get("/", headers=PROXIED).location == "/dashboard/"
-    assert "servers" not in client.get("/openapi.json", headers=PROXIED).json
+    assert "servers" not in client.get("/openapi.json", headers=PROXIED).get_json()
     refused = client.post("/jobs/claim", headers=PROXIED | {"Origin": "https://jobs.example.com"})
     assert refused.status_code == 403
 
@@ -338,13 +343,13 @@ def test_without_the_setting_nobody_s_word_counts(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("trusted", "forwarded", "status"),
     [
-        ("0", "198.51.100.{}", 429),  # what a client says of itself is nothing
-        ("1", "198.51.100.{}, 203.0.113.9", 429),  # the last is what our proxy saw; those before, a client may invent
+        ("0", "198.51.100.{}", 429),  # a client may invent all of them
+        ("1", "198.51.100.{}, 203.0.113.9", 429),  # the proxy added the last; a client may invent the others
         ("1", "203.0.113.9, 198.51.100.{}", 422),
         ("2", "198.51.100.{}, 203.0.113.9, 10.0.0.1", 429),
     ],
 )
-def test_guesses_are_counted_for_the_address_that_the_trusted_proxy_saw(
+def test_attempts_to_sign_in_count_for_the_address_that_the_trusted_proxy_saw(
     make_app: MakeApp, sqlite_url: str, trusted: str, forwarded: str, status: int
 ) -> None:
     client = make_app(sqlite_url, USERS=ADA, TRUSTED_PROXIES=trusted).test_client()
@@ -358,7 +363,7 @@ def test_guesses_are_counted_for_the_address_that_the_trusted_proxy_saw(
 
 
 def start(**environ: str) -> tuple[int, str, int]:
-    """The exit code of a gunicorn that cannot start, what it said, and the port that it was to listen on."""
+    """The exit code of a gunicorn that cannot start, its output, and its port."""
     env = {**os.environ, "PORT": str(free_port()), "WEB_CONCURRENCY": "1", **environ}
     ended = subprocess.run(
         [sys.executable, "-m", "gunicorn"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=20, check=False
@@ -366,7 +371,7 @@ def start(**environ: str) -> tuple[int, str, int]:
     return ended.returncode, ended.stdout + ended.stderr, int(env["PORT"])
 
 
-def test_the_server_does_not_start_where_others_reach_it_and_nobody_is_asked_who_he_is() -> None:
+def test_the_server_does_not_start_on_a_public_address_without_credentials() -> None:
     code, said, port = start(HOST="0.0.0.0")
     assert code != 0
     assert "set USERS or TOKENS, or DASHBOARD_OPEN=1 if everybody may do everything" in said
@@ -383,7 +388,7 @@ def test_the_server_does_not_start_where_others_reach_it_and_nobody_is_asked_who
         ("TOKENS_FILE", "/nowhere", "TOKENS_FILE cannot be read"),
     ],
 )
-def test_a_bad_setting_stops_the_start_with_its_sentence(name: str, value: str, sentence: str) -> None:
+def test_the_start_ends_with_a_sentence_about_a_wrong_setting(name: str, value: str, sentence: str) -> None:
     code, said, _ = start(**{name: value})
     assert code != 0
     assert f"Cannot start: {sentence}" in said
@@ -406,14 +411,14 @@ def test_a_body_in_broken_chunks_is_400(server: Server, chunks: bytes) -> None:
     assert raw(server, head + chunks).startswith(b"HTTP/1.1 400 ")
 
 
-def test_the_server_tells_no_version_of_anything(server: Server) -> None:
+def test_the_server_reveals_no_version(server: Server) -> None:
     for answer in (httpx.get(f"{server.url}{path}") for path in ("/dashboard/", "/jobs", "/nope", "/static/app.css")):
         assert answer.headers["Server"] == "gunicorn"
         assert "X-Powered-By" not in answer.headers
     assert not re.search(rb"gunicorn|python|\d+\.\d+\.\d+", raw(server, b"GARBAGE\r\n\r\n").lower())
 
 
-def test_nobody_forges_a_line_of_the_log(sqlite_url: str, start_server: Callable[..., Server]) -> None:
+def test_a_request_cannot_forge_a_line_of_the_log(sqlite_url: str, start_server: StartServer) -> None:
     server = start_server(sqlite_url, GUNICORN_CMD_ARGS="--access-logfile - --log-level debug")
     hostile = "a\r\nFORGED\n\x85FORGED\u2028FORGED\x1b[2K"
     with httpx.Client(base_url=server.url) as client:

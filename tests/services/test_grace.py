@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from dashboard.database import clock
 from dashboard.ops.housekeeper import keep
 from dashboard.services.grace import JUMP, SILENCE, Grace
-from tests.conftest import MakeApp
-from tests.support.factory import call
+from tests.support.app import MakeApp
+from tests.support.calls import call
 from tests.support.leases import TOKEN, check_invariants, leased, pass_time
 
 START = datetime(2026, 1, 1)

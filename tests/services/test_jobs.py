@@ -13,7 +13,7 @@ from dashboard.services import claims
 from dashboard.services import jobs as job_service
 from dashboard.store import counts as count_store
 from dashboard.store import listing
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
 from tests.support.factory import ACT, MOVES, UNKNOWN, make_job
 
 on_both_databases = pytest.mark.usefixtures("app")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psycopg
 import pytest
@@ -36,9 +37,9 @@ from dashboard.services import claims, create
 from dashboard.services import jobs as job_service
 from dashboard.services import runs as run_service
 from dashboard.services.runs import NEVER, Beat, End, Heard
-from tests.conftest import dispose
 from tests.services.test_machine import BOUNDS as TWO
 from tests.services.test_machine import WINDOW
+from tests.support.app import dispose
 from tests.support.leases import check_invariants, pass_time
 
 # Seconds. No sum of the steps comes near the end of a lease, a delay or a backoff, so the time that a test takes does
@@ -49,7 +50,9 @@ OUTCOMES = {Action.COMPLETE: "completed", Action.FAIL: "failed", Action.RELEASE:
 BOUNDS = settings(TWO, max_examples=40, stateful_step_count=40)
 TYPES = ("a", "b", "c")
 processes = st.integers(0, 2)
-some_types = st.just([]) | st.lists(st.sampled_from(TYPES), min_size=1, max_size=2, unique=True)
+some_types: st.SearchStrategy[list[str]] = st.just([]) | st.lists(
+    st.sampled_from(TYPES), min_size=1, max_size=2, unique=True
+)
 limits = st.sampled_from((1, 1, 1, 4))
 numbers = st.integers(0, 10**6)
 attempts = st.sampled_from((1, 2, 3))
@@ -130,14 +133,15 @@ class ThreeProcesses(RuleBasedStateMachine):
 
     @initialize(window=st.sampled_from((3, WINDOW)))
     def hold(self, window: int) -> None:
-        claim_queue.WINDOW = claims.WINDOW = window
+        for module in (claim_queue, claims):
+            patch.object(module, "WINDOW", window).start()
         backoff.FIRST = FIRST
         self.create(0, [(TYPES[number % 3], number % 4, number == 1, False, number % 3 + 1) for number in range(8)])
         for process in range(3):
             self.claim(process, [], 1)  # now its queue knows the others
 
     def teardown(self) -> None:
-        claim_queue.WINDOW = claims.WINDOW = WINDOW
+        patch.stopall()
         backoff.FIRST = BACKOFF
         for app in self.apps:
             dispose(app)
@@ -415,7 +419,7 @@ def drive(url: str, empty: Callable[[], object]) -> None:
         empty()
         return ThreeProcesses(url)
 
-    run_machine(start, settings=BOUNDS)
+    run_machine(start, settings=BOUNDS)  # type: ignore[arg-type]  # it calls it, a class or not
 
 
 def test_three_processes_on_sqlite_are_the_model(sqlite_url: str, migrated_sqlite: Path) -> None:

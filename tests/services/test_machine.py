@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 from uuid import uuid4
 
 import psycopg
@@ -27,7 +28,7 @@ from dashboard.database.transactions import reading, writing
 from dashboard.services import claims
 from dashboard.services import jobs as job_service
 from dashboard.store import counts, listing
-from tests.conftest import dispose
+from tests.support.app import dispose
 
 pytestmark = pytest.mark.hypothesis
 
@@ -69,10 +70,11 @@ class TwoProcesses(RuleBasedStateMachine):
     @initialize(window=st.sampled_from((3, WINDOW)))
     def hold(self, window: int) -> None:
         """How much of the order a queue holds: with a small window the few jobs here need many refills."""
-        claim_queue.WINDOW = claims.WINDOW = window
+        for module in (claim_queue, claims):
+            patch.object(module, "WINDOW", window).start()
 
     def teardown(self) -> None:
-        claim_queue.WINDOW = claims.WINDOW = WINDOW
+        patch.stopall()
         for app in self.apps:
             dispose(app)
 
@@ -179,7 +181,7 @@ def drive(url: str, empty: Callable[[], object], in_order: bool = True, **enviro
         empty()
         return TwoProcesses({"DATABASE_URL": url, **environ}, in_order)
 
-    run_state_machine_as_test(start, settings=BOUNDS)
+    run_state_machine_as_test(start, settings=BOUNDS)  # type: ignore[arg-type]  # it calls it, a class or not
 
 
 def test_two_processes_on_sqlite_are_the_model(sqlite_url: str, migrated_sqlite: Path) -> None:

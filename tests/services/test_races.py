@@ -27,15 +27,17 @@ from dashboard.core.transitions import Action
 from dashboard.database.schema import runs
 from dashboard.database.transactions import reading
 from dashboard.ops.housekeeper import keep
-from dashboard.services import claims, create, settle
+from dashboard.services import claims, create
 from dashboard.services import jobs as job_service
 from dashboard.services import runs as run_service
 from dashboard.services.runs import Beat, End
+from dashboard.store import claims as claim_store
 from dashboard.store import runs as run_store
-from tests.conftest import MakeApp
-from tests.support.factory import call, make_job, make_many, refused
+from tests.support.app import MakeApp
+from tests.support.calls import call, refused
+from tests.support.database import table
+from tests.support.factory import make_job, make_many
 from tests.support.leases import TOKEN, check_invariants, leased, pass_time
-from tests.support.traffic import table
 
 OTHER = "another-token-of-20"
 ROUNDS = 25
@@ -116,7 +118,7 @@ def test_a_heartbeat_between_the_sweep_s_look_and_its_update_saves_the_run(
             assert heard.attempt == 1
             return known(tx, pairs)
 
-        monkeypatch.setattr(settle.runs, "lock_known", hear_first)
+        monkeypatch.setattr(run_store, "lock_known", hear_first)
         assert keep(app) == 0
         assert [(run.attempt, run.ended_at) for run in all_runs()] == [(1, None)]
         check_invariants()
@@ -216,13 +218,14 @@ def test_a_claim_finds_what_another_process_has_just_settled(
     with app.app_context():
         [job] = create.create_many([NewJob("t", run_at=timedelta(seconds=60))])
         pass_time(61)
-        may_find = claims.claims.may_find
+        may_find = claim_store.may_find
 
         def keep_first(tx: Connection, types: Sequence[str], *, sweeps: bool) -> bool:
             assert together([other], [lambda: keep(other)]) == [1]
-            return may_find(tx, types, sweeps=sweeps)
+            found: bool = may_find(tx, types, sweeps=sweeps)
+            return found
 
-        monkeypatch.setattr(claims.claims, "may_find", keep_first)
+        monkeypatch.setattr(claim_store, "may_find", keep_first)
         assert claims.claim().id == job.id
 
 

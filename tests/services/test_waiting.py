@@ -13,9 +13,11 @@ from dashboard.core.job import Job
 from dashboard.database import watch
 from dashboard.services import claims, waiting
 from dashboard.services.waiting import WaitingRoom
-from tests.conftest import MakeApp
-from tests.support.factory import call, make_job
-from tests.support.server import eventually
+from dashboard.store import claims as claim_store
+from tests.support.app import MakeApp
+from tests.support.calls import call
+from tests.support.factory import make_job
+from tests.support.waiting import eventually
 
 LONG = 25.0  # seconds, which none of them is to wait
 NEVER = 3_600
@@ -124,7 +126,7 @@ def test_a_reader_is_answered_when_its_job_is_finished(
 ) -> None:
     make_job()
     job = claims.claim()
-    reader = start(lambda: app.test_client().get(f"/jobs/{job.id}?wait=25").json["status"])
+    reader = start(lambda: app.test_client().get(f"/jobs/{job.id}?wait=25").get_json()["status"])
     several_wait(room, 1)
     make_job()
     assert not reader.done()
@@ -192,7 +194,7 @@ def test_a_look_that_fails_is_tried_again(room: WaitingRoom, start: Start, monke
         raise OperationalError("SELECT", None, Exception("the database is away"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(waiting.claims, "ready_types", fail)
+        patch.setattr(claim_store, "ready_types", fail)
         waits = start(wait, room, ("t",))
         several_wait(room, 1)
         make_job(type="t")

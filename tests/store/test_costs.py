@@ -6,10 +6,10 @@ from flask.testing import FlaskClient
 
 from dashboard.core.job import JobStatus
 from dashboard.database.engine import db
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
 from tests.support.factory import make_job, make_many
 from tests.support.leases import TOKEN, leased
-from tests.support.server import statements
+from tests.support.statements import statements
 
 COSTS = {
     "GET /jobs?before={id}": 2,  # where that one is, and those before it
@@ -111,7 +111,10 @@ def test_jobs_for_later_are_no_part_of_the_queue_and_cost_a_claim_nothing(client
     found = statements(lambda: client.post("/jobs/claim"))
     assert len(found) == LEASE_COSTS["claim"][db.engine.dialect.name == "postgresql"], found
     assert client.get("/jobs/queue").headers["X-Total-Count"] == "8"
-    assert {job["status"] for job in client.get("/jobs?limit=10").json if job["id"] in ready} == {"RUNNING", "PENDING"}
+    assert {job["status"] for job in client.get("/jobs?limit=10").get_json() if job["id"] in ready} == {
+        "RUNNING",
+        "PENDING",
+    }
 
 
 def test_a_page_of_fifty_rows_is_under_60_kilobytes(client: FlaskClient) -> None:
@@ -125,7 +128,7 @@ def test_a_first_visit_is_under_150_kilobytes(client: FlaskClient, app: Flask) -
     html = client.get("/dashboard/").text
     urls = [part.split('"')[0] for part in html.replace('src="', 'href="').split('href="')[1:]]
     files = {url for url in urls if url.startswith("/static/")}
-    assert len(files) == 4
+    assert len(files) == 12
     size = len(html.encode())
     for url in files:
         with client.get(url) as answer:

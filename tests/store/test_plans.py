@@ -14,9 +14,9 @@ from dashboard.core.job import JobStatus
 from dashboard.core.transitions import Action
 from dashboard.database.transactions import writing
 from dashboard.store import claims, due, jobs, listing, runs
-from tests.conftest import dispose
+from tests.support.app import dispose
 from tests.support.postgres import Postgres
-from tests.support.server import Statement, statements
+from tests.support.statements import Statement, statements
 
 NOW = datetime(2026, 1, 1, 12)
 FILL = (
@@ -62,6 +62,16 @@ def claim(tx: Connection, types: list[str], limit: int = 1) -> object:
     return claims.take_next(tx, types, limit, 3, now=NOW, settled=False, sweeps=True)
 
 
+def by_indexes(tx: Connection, sweep: Callable[[Connection, int], object]) -> object:
+    due.by_indexes(tx)
+    return sweep(tx, 200)
+
+
+IDS = [f"RUNNING{number}" for number in range(1, 21)]
+SEQS = list(range(120_000, 120_020))
+BEAT = {"attempt": 1, "lease": 60, "heard_at": NOW, "expires_at": NOW, "progress": None, "message": None}
+END = {"attempt": 1, "ended_at": NOW, "outcome": "failed", "reason": None}
+EXPIRE = {"attempt": 1, "ended_at": NOW, "reason": "late"}
 BY_ID = "jobs_id_key"
 IF_DUE = "jobs_expiring jobs_later"
 PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
@@ -88,9 +98,9 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "the queue": (lambda tx: claims.next_pending(tx, 10), "jobs_next"),
     "a list of a status": (lambda tx: listing.newest(tx, JobStatus.RUNNING, 10), "jobs_running"),
     "a page of a status": (lambda tx: listing.newest(tx, JobStatus.PENDING, 10, 60_000), "jobs_pending"),
-    "wake": (lambda tx: (due.by_indexes(tx), due.wake(tx, 200)), "jobs_later jobs_pkey"),
-    "expire": (lambda tx: (due.by_indexes(tx), due.expired(tx, 200)), "jobs_expiring"),
-    "sweep": (lambda tx: (due.by_indexes(tx), due.overdue(tx, 200)), "jobs_pkey runs_due"),
+    "wake": (lambda tx: by_indexes(tx, due.wake), "jobs_later jobs_pkey"),
+    "expire": (lambda tx: by_indexes(tx, due.expired), "jobs_expiring"),
+    "sweep": (lambda tx: by_indexes(tx, due.overdue), "jobs_pkey runs_due"),
     "lock of jobs": (lambda tx: runs.lock(tx, IDS), BY_ID),
     "lock of runs": (lambda tx: runs.lock_known(tx, [(seq, "x") for seq in SEQS]), "runs_pkey"),
     "heartbeat": (lambda tx: runs.hear(tx, [BEAT | {"seq": seq} for seq in SEQS]), "runs_pkey"),
@@ -109,11 +119,6 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "which are finished": (lambda tx: runs.finished(tx, IDS), BY_ID),
 }
 SORTS = ("claim of a type", "claim of two types", "lock of jobs", "the runs of a job")  # few rows: see below
-IDS = [f"RUNNING{number}" for number in range(1, 21)]
-SEQS = list(range(120_000, 120_020))
-BEAT = {"attempt": 1, "lease": 60, "heard_at": NOW, "expires_at": NOW, "progress": None, "message": None}
-END = {"attempt": 1, "ended_at": NOW, "outcome": "failed", "reason": None}
-EXPIRE = {"attempt": 1, "ended_at": NOW, "reason": "late"}
 
 
 @pytest.mark.parametrize("kind", ["custom", "generic"])

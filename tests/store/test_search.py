@@ -13,7 +13,8 @@ from dashboard.core.job import json_text
 from dashboard.database.transactions import writing
 from dashboard.services import jobs
 from dashboard.store import listing
-from tests.support.factory import call, make_many
+from tests.support.calls import call
+from tests.support.factory import make_many
 
 SPECIAL = r"*?[]^$.+(){}|\\%_/-'\"#&"
 

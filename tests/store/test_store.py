@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -20,7 +21,7 @@ from dashboard.services import claims as claim_service
 from dashboard.services import jobs as job_service
 from dashboard.store import claims, counts, due, listing, runs
 from dashboard.store import jobs as job_store
-from tests.support.server import Statement, statements
+from tests.support.statements import Statement, statements
 
 NOW = datetime(2026, 1, 1, 12)
 JOB = Job("id-7", "t", None, 1, "PENDING", None, NOW, None, None)
@@ -94,7 +95,7 @@ def test_a_write_that_is_undone_leaves_the_tally_as_it_was(app: Flask) -> None:
         assert counts.counts(tx) == before
 
 
-PLANS = {
+PLANS: dict[str, tuple[Callable[..., object], tuple[object, ...], str]] = {
     "the next ones in claim order": (claims.next_pending, (10,), "jobs_next"),
     "the candidates": (claims.candidates, (10,), r"jobs_next\b"),
     "the look of a claim": (partial(claims.look, sweeps=True), (5, 10), r"(?s)jobs_later.*jobs_expiring.*runs_due"),

@@ -1,1 +1,1 @@
-"""What tests share: real servers, jobs in any status, traffic that is judged."""
+"""What tests share, one subject a module; no test stands here."""

@@ -3,16 +3,19 @@
 import os
 import resource
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
 
 import httpx
 
+from tests.support.database import connect, table
 from tests.support.postgres import Postgres
-from tests.support.server import Server, eventually
-from tests.support.traffic import UNANSWERED, Acknowledged, Call, Traffic, connect, drain, judge, judge_answer, table
+from tests.support.server import Server
+from tests.support.traffic import UNANSWERED, Call, Traffic, drain, judge_answer
+from tests.support.verdict import Acknowledged, judge
+from tests.support.waiting import eventually
 
 Fault = Callable[..., Acknowledged]
 
@@ -114,12 +117,14 @@ def wait_for_calls(calls: list[Call], kind: Callable[[Call], bool] = lambda call
     eventually(lambda: sum(map(kind, calls[start:])) >= wanted, f"{wanted} calls")
 
 
-def nothing_is_lost(calls: list[Call], server: Server, url: str, **unsure: object) -> Acknowledged:
+def nothing_is_lost(
+    calls: list[Call], server: Server, url: str, unsure: Collection[int] = (UNANSWERED,)
+) -> Acknowledged:
     """What was acknowledged is there, and all PENDING jobs can be claimed."""
-    judge(calls, url, **unsure)
+    judge(calls, url, unsure)
     drain(server.url, calls)
     assert "PENDING" not in {row.status for row in table(url)}
-    return judge(calls, url, **unsure)
+    return judge(calls, url, unsure)
 
 
 @contextmanager

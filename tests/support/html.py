@@ -11,7 +11,7 @@ TICKING = re.compile(r'(data-age|data-since="[^"]+")>[^<]*<')  # the only text t
 
 
 def create(client: FlaskClient, **body: Any) -> str:
-    job_id: str = client.post("/jobs", json={"type": "resize", **body}).json["id"]
+    job_id: str = client.post("/jobs", json={"type": "resize", **body}).get_json()["id"]
     return job_id
 
 

@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import httpx
 
+from tests.support.database import query
 from tests.support.leased_worker import ATTEMPTS, LEASE
-from tests.support.server import ROOT, Server, eventually
-from tests.support.traffic import query
+from tests.support.server import ROOT, Server
+from tests.support.waiting import eventually
 
 WORKERS = 4
 JOBS = 40  # a round

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from dashboard.core.job import JobStatus
 from dashboard.database.schema import jobs, runs, tally
 from dashboard.database.transactions import reading, writing
-from tests.support.factory import call
+from tests.support.calls import call
 
 TOKEN = "a-token-of-16-to-64"
 TIMES = {runs: ("started_at", "heard_at", "expires_at"), jobs: ("run_at", "expires_at")}

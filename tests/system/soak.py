@@ -47,9 +47,9 @@ def survive(
         raise
     finally:
         server.stop()
-    what, seconds = function.__doc__.partition(":")[0].rstrip("."), time.monotonic() - began
+    what, seconds = (function.__doc__ or "").partition(":")[0].rstrip("."), time.monotonic() - began
     told = ", ".join(f"{count} {calls.replace('_', ' ')}" for calls, count in checked._asdict().items())
-    print(f"{kind}, {rounds} rounds in {seconds:.0f} s: {what}\n    and all is there: {told}", flush=True)
+    print(f"{kind}, {rounds} rounds in {seconds:.0f} s: {what}\n    acknowledged, and all there: {told}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,27 +1,23 @@
 """Several processes and many clients at once: order, ownership, counters, and a start on an empty database."""
 
 import multiprocessing
-from collections.abc import Callable, Iterator
 from multiprocessing.synchronize import Barrier
-from pathlib import Path
 
 import httpx
-import pytest
-from alembic import command
-from sqlalchemy import create_engine
 
 from dashboard.app import create_app
 from dashboard.database import migrate
 from dashboard.database.transactions import reading
 from dashboard.services import claims, jobs
 from dashboard.store import counts, listing
-from tests.conftest import MakeApp, dispose
-from tests.support.postgres import Postgres
-from tests.support.server import Server
-from tests.support.traffic import Call, Traffic, drain, execute, judge, judge_order, query, table
+from tests.support.app import MakeApp, dispose
+from tests.support.database import execute, query, table
+from tests.support.migrations import upgrade
+from tests.support.server import Server, StartServer
+from tests.support.traffic import Call, Traffic, drain
+from tests.support.verdict import judge, judge_order
 
 JOBS = 1_500
-StartServer = Callable[..., Server]
 
 
 def run_16_clients(url: str, servers: list[Server]) -> list[Call]:
@@ -50,7 +46,7 @@ def test_16_clients_of_2_servers_on_postgresql_get_each_job_once_and_in_order(
 
 def test_each_process_lists_the_jobs_that_others_created(sqlite_url: str, start_server: StartServer) -> None:
     servers = [start_server(sqlite_url), start_server(sqlite_url)]
-    expected = []
+    expected: list[str] = []
     for priority in (0, 1, 2, 3):
         for server in servers:
             created = httpx.post(f"{server.url}/jobs", json={"type": "a", "priority": priority}).json()
@@ -68,17 +64,6 @@ def test_a_reader_sees_one_moment_although_others_write_meanwhile(make_app: Make
         assert writer.post("/jobs", json={"type": "a"}).status_code == 201
         assert listing.newest(tx, None, 10) == []
         assert counts.counts(tx) == before
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database that no migration has seen: of SQLite there is not even the file."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'new.db'}"
-    else:
-        postgres: Postgres = request.getfixturevalue("postgres")
-        yield postgres.create("empty")
-        postgres.drop("empty")
 
 
 def serve_one(url: str, together: Barrier) -> None:
@@ -102,11 +87,7 @@ def test_processes_that_start_at_once_on_an_empty_database_migrate_it_once_and_a
 
 
 def test_a_database_of_an_earlier_version_is_brought_up_to_date_and_its_tally_stays_exact(empty_url: str) -> None:
-    engine = create_engine(empty_url.replace("postgresql:", "postgresql+psycopg:"))
-    config = migrate._config()
-    with engine.begin() as config.attributes["connection"]:
-        command.upgrade(config, "0001")
-    engine.dispose()
+    upgrade(empty_url, "0001")
     insert = "INSERT INTO jobs (id, type, priority, status, created_at) VALUES ('1', 't', 0, 'PENDING', '2026-01-01')"
     execute(empty_url, insert)
     app = create_app({"DATABASE_URL": empty_url})

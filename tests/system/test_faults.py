@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +12,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from dashboard.database.errors import UnusableDatabaseError
-from tests.conftest import MakeApp
 from tests.support import faults
+from tests.support.app import MakeApp
+from tests.support.database import execute, query
 from tests.support.postgres import Postgres
-from tests.support.server import Server, eventually
-from tests.support.traffic import execute, judge_answer, query
-
-StartServer = Callable[..., Server]
+from tests.support.server import StartServer
+from tests.support.traffic import judge_answer
+from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize("kill", faults.KILLS)
@@ -122,7 +122,7 @@ def test_readyz_tells_that_the_schema_is_not_current(client: FlaskClient, databa
     assert client.get("/readyz").status_code == 200
     with schema_of_another_version(database_url):
         answer = client.get("/readyz")
-    assert (answer.status_code, list(answer.json)) == (503, ["detail"])
+    assert (answer.status_code, list(answer.get_json())) == (503, ["detail"])
     assert client.get("/readyz").status_code == 200
 
 
@@ -151,7 +151,7 @@ def test_a_503_for_a_commit_that_may_have_been_done_does_not_say_that_nothing_wa
         refused = answer.result()
     assert refused.status_code == 503
     assert query(postgres_url, "SELECT count(*) FROM jobs") == [(1,)]
-    assert "Nothing was changed" not in refused.json["detail"]
+    assert "Nothing was changed" not in refused.get_json()["detail"]
 
 
 @contextmanager

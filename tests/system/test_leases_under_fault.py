@@ -8,13 +8,14 @@ import httpx
 import pytest
 from flask import Flask
 
-from tests.conftest import MakeApp
 from tests.support import faults
+from tests.support.app import MakeApp
+from tests.support.database import query
 from tests.support.leased_traffic import harass_leased_workers
 from tests.support.leases import TOKEN, pass_time
 from tests.support.postgres import Postgres
-from tests.support.server import Server, eventually
-from tests.support.traffic import query
+from tests.support.server import Server
+from tests.support.waiting import eventually
 
 StartServer = Callable[..., Server]
 RUNS = "SELECT attempt, outcome FROM runs ORDER BY seq, attempt"

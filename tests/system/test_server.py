@@ -2,12 +2,11 @@
 
 import json
 import socket
-from collections.abc import Callable
 
 import httpx
 import pytest
 
-from tests.support.server import Server
+from tests.support.server import Server, StartServer
 
 
 def test_a_job_goes_through_its_life_by_http(server: Server) -> None:
@@ -26,7 +25,7 @@ def test_a_job_goes_through_its_life_by_http(server: Server) -> None:
         assert job["id"] in client.get("/dashboard/").text
 
 
-def test_a_restart_loses_nothing(start_server: Callable[..., Server], sqlite_url: str) -> None:
+def test_a_restart_loses_nothing(start_server: StartServer, sqlite_url: str) -> None:
     server = start_server(sqlite_url)
     ids = [httpx.post(f"{server.url}/jobs", json={"type": "t"}).json()["id"] for _ in range(3)]
     assert server.stop() == 0

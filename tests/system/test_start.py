@@ -14,9 +14,10 @@ import pytest
 from dashboard.app import create_app
 from dashboard.config import SettingsError
 from dashboard.database.errors import UnusableDatabaseError
-from tests.conftest import MakeApp, RunProgram
+from tests.support.app import MakeApp
 from tests.support.postgres import Postgres
-from tests.support.server import ROOT, Server, eventually
+from tests.support.server import ROOT, RunProgram, StartServer
+from tests.support.waiting import eventually
 
 SERVE = ("-m", "dashboard")
 GUNICORN = ("-m", "gunicorn")
@@ -191,12 +192,10 @@ def test_any_text_is_kept_whatever_encoding_the_environment_has_for_postgresql(
 ) -> None:
     monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
     made = make_app(postgres_url).test_client().post("/jobs", json={"type": "🎉"})
-    assert (made.status_code, made.json["type"]) == (201, "🎉")
+    assert (made.status_code, made.get_json()["type"]) == (201, "🎉")
 
 
-def test_a_database_that_cannot_be_reached_yet_is_tried_again(
-    tmp_path: Path, start_server: Callable[..., Server]
-) -> None:
+def test_a_database_that_cannot_be_reached_yet_is_tried_again(tmp_path: Path, start_server: StartServer) -> None:
     cluster = Postgres(tmp_path / "postgres") if os.geteuid() else Postgres(Path(f"/tmp/jobs-late-{os.getpid()}"))
     try:
         server = start_server(cluster.url("postgres"), ready="/healthz")

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.database import query
 from tests.support.server import Server
-from tests.support.traffic import query
 
 StartServer = Callable[..., Server]
 WAIT = 25

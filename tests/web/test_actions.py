@@ -20,19 +20,19 @@ def test_a_form_refuses_what_the_api_refuses_in_the_same_words(
         if status in TRANSITIONS[action].sources:
             assert client.post(f"{door}/{path}").status_code == success
         else:
-            before = client.get("/jobs").json
+            before = client.get("/jobs").get_json()
             told = client.post(f"/{path}" if action is not Action.CLAIM else "/jobs/claim")
             answer = client.post(f"{door}/{path}")
             assert answer.status_code == told.status_code >= 400
-            assert f">{told.json['detail']}</" in answer.text
-            assert client.get("/jobs").json == before
+            assert f">{told.get_json()['detail']}</" in answer.text
+            assert client.get("/jobs").get_json() == before
 
 
 def test_a_completed_job_has_the_result_that_was_typed(client: FlaskClient) -> None:
     job = make_job(JobStatus.RUNNING)
     answer = client.post(f"/dashboard/jobs/{job.id}/complete", data={"result": '{"b": 2}'})
     assert (answer.status_code, answer.location) == (303, f"/dashboard/jobs/{job.id}")
-    assert client.get(f"/jobs/{job.id}").json["result"] == {"b": 2}
+    assert client.get(f"/jobs/{job.id}").get_json()["result"] == {"b": 2}
 
 
 @pytest.mark.parametrize("status", [status for status in JobStatus if status != JobStatus.PENDING])
@@ -42,7 +42,7 @@ def test_only_a_job_that_is_still_pending_is_undone(client: FlaskClient, door: s
     answer = client.post(f"{door}/jobs/{job.id}/undo")
     assert answer.status_code == 400
     assert f"Cannot undo the job: it is {status}, not PENDING" in answer.text
-    assert client.get(f"/jobs/{job.id}").json["status"] == status
+    assert client.get(f"/jobs/{job.id}").get_json()["status"] == status
 
 
 def test_every_action_that_a_row_offers_can_be_posted() -> None:

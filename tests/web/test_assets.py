@@ -1,6 +1,8 @@
-"""Static files: compressed for who takes that, and the same as in the folder for everybody."""
+"""Static files: the same as in the folder, compressed for clients that accept it, under URLs with a version."""
 
 import gzip
+import re
+from urllib.parse import urljoin
 
 import pytest
 from flask import Flask
@@ -42,3 +44,21 @@ def test_a_browser_that_has_a_file_gets_no_body(app: Flask) -> None:
 @pytest.mark.parametrize("path", ["nothing.js", "../wsgi.py", "%2e%2e/wsgi.py", "..%2fwsgi.py", "a/b", "%00", ".", ""])
 def test_nothing_but_the_files_of_the_folder_is_sent(app: Flask, path: str) -> None:
     assert app.test_client().get(f"/static/{path}").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/dashboard/", "/docs"])
+def test_a_module_is_imported_under_the_url_that_the_page_has(app: Flask, path: str) -> None:
+    """Under another URL it would run twice, be loaded after the module that imports it, and could be an old version."""
+    client = app.test_client()
+    modules = re.findall(r'<script src="([^"]+)" type="module">', client.get(path).text)
+    files = {url: client.get(url) for url in modules}
+    imports = {urljoin(url, name) for url, file in files.items() for name in re.findall(r'from "(.+)"', file.text)}
+    assert imports
+    assert imports <= set(modules)
+    assert {file.headers["Cache-Control"] for file in files.values()} == {"public, max-age=31536000, immutable"}
+
+
+def test_a_file_under_the_url_of_another_version_is_not_cached_for_good(app: Flask) -> None:
+    """While an upgrade runs, a process may be asked for the version that another one has."""
+    answer = app.test_client().get("/static/0123456789/live.mjs")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-cache")

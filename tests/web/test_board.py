@@ -33,7 +33,7 @@ def test_the_counters_equal_the_table_and_the_summary(client: FlaskClient) -> No
     html = page(client, "/dashboard/")
     shown = re.findall(r'class="badge \w+">(\w+)<', "".join(rows(html).values()))
     assert counters(html) == {status: shown.count(status) for status in JobStatus}
-    assert counters(html) == {name.upper(): n for name, n in client.get("/jobs/summary").json.items()}
+    assert counters(html) == {name.upper(): n for name, n in client.get("/jobs/summary").get_json().items()}
 
 
 @pytest.mark.parametrize("query", ["", "?status=PENDING", "?sort=oldest", "?status=PENDING&sort=oldest"])

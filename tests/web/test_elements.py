@@ -37,7 +37,8 @@ def test_the_queue_refreshes_to_what_its_page_shows(client: FlaskClient) -> None
 @pytest.mark.parametrize("part", ["board", "board?status=FAILED", "queue", "jobs/{id}"])
 def test_a_refresh_is_304_without_a_body_until_something_changes(client: FlaskClient, part: str) -> None:
     job_id = create(client)
-    url, has = "/dashboard/fragments/" + part.format(id=job_id), {}
+    url = "/dashboard/fragments/" + part.format(id=job_id)
+    has: dict[str, str] = {}
     for change in ("/jobs", f"/jobs/{job_id}/process", "/jobs/claim", f"/jobs/{job_id}/fail"):
         answer = client.get(url, headers=has)
         tag = re.search(r'data-tag="([^"]+)"', answer.text)

@@ -42,7 +42,7 @@ def test_what_is_wrong_with_a_field_stands_under_it_and_what_was_typed_stays(
         assert f"{escape(typed['payload'])}</textarea>" in answer.text
         for name in ("type", "priority"):
             assert re.search(rf'name="{name}"[^>]*? value="{re.escape(escape(typed[name]))}"', answer.text)
-    assert client.get("/jobs").json == []
+    assert client.get("/jobs").get_json() == []
 
 
 def test_a_result_that_is_not_an_object_completes_nothing(client: FlaskClient) -> None:
@@ -51,7 +51,7 @@ def test_a_result_that_is_not_an_object_completes_nothing(client: FlaskClient) -
         answer = client.post(f"{door}/jobs/{job.id}/complete", data={"result": "[1]"})
         assert answer.status_code == 422
         assert re.search(r'id="result-error">It must be a JSON object', answer.text)
-    assert client.get(f"/jobs/{job.id}").json["status"] == "RUNNING"
+    assert client.get(f"/jobs/{job.id}").get_json()["status"] == "RUNNING"
 
 
 def test_a_type_and_a_payload_at_their_limits_pass_through_the_form(client: FlaskClient) -> None:

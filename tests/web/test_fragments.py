@@ -53,7 +53,7 @@ def test_a_post_answers_with_a_toast_and_makes_every_element_refresh(client: Fla
     assert answer.status_code == 200
     assert re.search(rf'{TRANSITIONS[action].done} <a href="/dashboard/jobs/{job.id}">', answer.text)
     assert (answer.headers["HX-Retarget"], answer.headers["HX-Trigger"]) == ("#toasts", "jobs-changed")
-    assert client.get(f"/jobs/{job.id}").json["status"] == TRANSITIONS[action].target
+    assert client.get(f"/jobs/{job.id}").get_json()["status"] == TRANSITIONS[action].target
 
 
 def test_the_toast_of_a_new_job_can_undo_it_with_and_without_javascript(client: FlaskClient) -> None:
@@ -64,7 +64,7 @@ def test_the_toast_of_a_new_job_can_undo_it_with_and_without_javascript(client: 
         url = re.search(rf' {attribute}="([^"]+/undo)"', answer.text)
         assert url
         assert client.post(url[1]).status_code in (200, 303)
-        newest = client.get("/jobs?limit=1").json[0]
+        newest = client.get("/jobs?limit=1").get_json()[0]
         assert (newest["status"], newest["result"]) == ("FAILED", {"reason": "called off right after it was created"})
 
 

@@ -54,7 +54,7 @@ def test_each_line_for_a_shell_is_a_call_that_the_api_takes(client: FlaskClient,
         sent = {"data": words[-2], "content_type": "application/json"} if "-d" in words else {}
         assert words[:3] == ["curl", "-X", "POST"]
         assert client.post(words[-1].removeprefix("http://localhost"), **sent).status_code == 200
-        assert client.get(f"/jobs/{job.id}").json["status"] == TRANSITIONS[action].target
+        assert client.get(f"/jobs/{job.id}").get_json()["status"] == TRANSITIONS[action].target
 
 
 def test_a_job_that_ended_refreshes_no_more(client: FlaskClient) -> None:

@@ -53,8 +53,8 @@ def test_of_a_huge_payload_no_more_is_made_than_is_shown(name: str) -> None:
 
 
 def test_a_page_of_a_huge_payload_is_small_and_links_to_the_whole(client: FlaskClient) -> None:
-    job = client.post("/jobs", json={"type": "deep", "payload": DEEP}).json
+    job = client.post("/jobs", json={"type": "deep", "payload": DEEP}).get_json()
     page = client.get(f"/dashboard/jobs/{job['id']}").text
     assert len(page) < 60_000
     assert f'href="/jobs/{job["id"]}">see the whole' in page
-    assert client.get(f"/jobs/{job['id']}").json["payload"] == DEEP
+    assert client.get(f"/jobs/{job['id']}").get_json()["payload"] == DEEP

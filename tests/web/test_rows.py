@@ -13,7 +13,7 @@ from dashboard.core.job import JobStatus
 from dashboard.core.transitions import Action, allowed
 from dashboard.store.listing import JobLine
 from dashboard.web.rows import GAP, job_rows
-from tests.conftest import MakeApp
+from tests.support.app import MakeApp
 from tests.support.factory import make_job
 from tests.support.html import create, page, rows
 

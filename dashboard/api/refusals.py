@@ -1,0 +1,5 @@
+"""The JSON door answers each refusal as JSON, whatever the client accepts."""
+
+from dashboard.http.refusals import Door, as_json
+
+DOOR = Door(paths=("/jobs", "/workers", "/openapi.json"), render=as_json)
