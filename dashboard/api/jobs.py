@@ -24,9 +24,9 @@ bp = Blueprint("api", __name__, url_prefix="/jobs")
 
 
 class JobIdConverter(BaseConverter):
-    """Any text but the names that take a POST alone: a GET of one is 405, not the job of that name."""
+    """Any text but `claim`, which takes a POST alone: a GET of it is 405, not the job of that name."""
 
-    regex = r"(?!(?:claim|batch|report|release)\Z)[^/]+"
+    regex = r"(?!claim\Z)[^/]+"
     part_isolating = True  # in a path of its own, although there is a slash in the expression
 
 
