@@ -42,7 +42,7 @@ except ours.SettingsError as error:
 bind = f"{ours.bound_host(os.environ)}:{port}"
 wsgi_app = "wsgi:app"
 
-# Greenlets: a client that sends slowly, or keeps its connection, costs no thread; gthread with 8 threads answers nobody
+# Greenlets: a client that sends slowly, or keeps its connection, costs no thread; gthread with 8 threads answers no one
 # once 8 have sent half a request. More processes use more cores; the order of claims is the same with any number.
 worker_class = "gevent"
 worker_connections = 2_000  # a process: twice as many as may wait for a job, so that others are served meanwhile

@@ -18,7 +18,7 @@ def say(sentence: str) -> None:
 
 
 def interleaved(contestants: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """What each contestant reached in each round; another one begins each time, so that nobody always follows."""
+    """What each contestant reached in each round; another one begins each time, so that none always follows."""
     reached: dict[str, list[T]] = {name: [] for name in contestants}
     for number in range(rounds):
         names = list(contestants)

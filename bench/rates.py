@@ -52,7 +52,7 @@ class Target(NamedTuple):
 
     def send(self, requests: Sequence[Request], connections: int, seconds: int = SECONDS) -> Result:
         result = load.load(self.url, requests, connections, seconds)
-        # wrk cuts off what is in flight. The server must be done with that: it would burden whoever is next, and of
+        # wrk cuts off what is in flight. The server must be done with that: it would burden the next round, and of
         # the reference 40 requests at a time leave no thread to give a session back, and it stands still for 30 s.
         httpx.get(f"{self.url}/jobs?limit=1", timeout=60)
         return result

@@ -99,7 +99,7 @@ def make_reference(path: Path) -> str:
 
 
 def fill(path: Path, count: int, mix: Mapping[str, int]) -> None:
-    """Add so many jobs, one a millisecond, their statuses by these shares; nobody else may have the file open.
+    """Add so many jobs, one a millisecond, their statuses by these shares; no other process may have the file open.
 
     The triggers stay: they keep the tally, and the database is one that the service could have made.
     """

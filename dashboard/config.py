@@ -24,7 +24,7 @@ class Durability(StrEnum):
 
 
 class Role(StrEnum):
-    """What somebody may do."""
+    """What a client may do."""
 
     VIEWER = "viewer"  # reads
     OPERATOR = "operator"  # acts, too
@@ -75,13 +75,13 @@ class Settings:
         )
 
     def check_address(self, host: str) -> None:
-        """Raise SettingsError when others can reach us at this address or by a proxy, and nobody is asked who he is."""
+        """Raise SettingsError when other machines can reach this address, and no client has to sign in."""
         if self.users or self.tokens or self.dashboard_open:
             return
         if self.trusted_proxies or not _is_loopback(host):
             raise SettingsError(
-                f"{'a proxy' if self.trusted_proxies else host} can be reached from elsewhere, and nobody would be "
-                "asked who he is: set USERS or TOKENS, or DASHBOARD_OPEN=1 if everybody may do everything"
+                f"{'a proxy' if self.trusted_proxies else host} can be reached from elsewhere, and no client would "
+                "have to sign in: set USERS or TOKENS, or DASHBOARD_OPEN=1 if all who reach it may do everything"
             )
 
 
@@ -125,8 +125,8 @@ def _hosts(text: str) -> tuple[str, ...]:
 def _secret_key(environ: Mapping[str, str], users: tuple[Credential, ...]) -> str:
     """What signs the cookies of sign-ins; without users there are none.
 
-    Without a setting it is made from the passwords, so it is the same in every process. Slowly, because whoever has a
-    cookie could try passwords by it.
+    Without a setting it is made from the passwords, so it is the same in every process. Slowly, because a stolen
+    cookie could be used to try passwords.
     """
     key = _text(environ, "SECRET_KEY")
     if key and len(key) < TOKEN_MIN:

@@ -107,7 +107,7 @@ def test_the_session_of_flask_sqlalchemy_ends_with_the_request(app: Flask) -> No
     assert [session.in_transaction() for session in sessions] == [False, False]
 
 
-def test_a_view_of_a_contributor_is_closed_to_nobody_without_credentials_and_open_as_it_says_with_them(
+def test_a_view_that_an_extension_adds_is_open_without_credentials_and_by_its_decorator_with_them(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
     app = make_app(sqlite_url, TOKENS="script:viewer:token-that-looks-on")

@@ -14,7 +14,7 @@ NAMES = (
 )
 
 
-def test_without_any_setting_it_keeps_a_durable_sqlite_file_in_the_instance_folder_and_asks_nobody() -> None:
+def test_without_any_setting_it_keeps_a_durable_sqlite_file_in_the_instance_folder_and_needs_no_credentials() -> None:
     settings = Settings.from_environ({})
     assert settings == Settings(
         database_url="sqlite:///jobs.db",

@@ -1,7 +1,7 @@
 """The process-local priority queue: a heap of candidates for the next claim, behind a lock.
 
 It is an index over the PENDING rows, never the truth. An entry may be stale (its job was claimed elsewhere, or
-called off); whoever pops it finds out by the guarded UPDATE and pops the next.
+called off); the guarded UPDATE of the claim that pops it finds out, and the claim pops the next.
 
 It need not hold more than it will hand out soon. The heap is a window on the whole order: every candidate that comes
 before the `_floor` is in it, and those behind are only counted until a refill brings them nearer. So a process that
@@ -79,7 +79,7 @@ class ClaimQueue:
         """
         with self._lock:
             if self.cursor is None or self.cursor < after:
-                return  # somebody had it forget meanwhile: these rows alone would leave a gap
+                return  # it was told to forget meanwhile: these rows alone would leave a gap
             for seq, priority in rows:
                 if seq > self.cursor:
                     self._add(Entry(-priority, seq))

@@ -12,7 +12,7 @@ PRIORITY_MAX = 2**31 - 1  # what an INTEGER column holds in every database we su
 
 class JobStatus(StrEnum):
     PENDING = "PENDING"  # waits to be claimed
-    RUNNING = "RUNNING"  # somebody works on it
+    RUNNING = "RUNNING"  # a worker has taken it
     COMPLETED = "COMPLETED"  # ended well, for good
     FAILED = "FAILED"  # ended badly, or was called off before it ran, for good
 

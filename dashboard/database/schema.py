@@ -130,7 +130,7 @@ runs = db.Table(
     CheckConstraint(f"outcome IN ({', '.join(repr(o.value) for o in Outcome)})", name="runs_outcome_is_known"),
     CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="runs_end_has_an_outcome"),
 )
-# Nobody can hold what another one holds.
+# The database itself refuses a second open run of a job.
 _partial("runs_open", runs.c.seq, where="ended_at IS NULL", purpose=UNIQUE_ONLY, unique=True)
 _partial("runs_due", runs.c.expires_at, where="ended_at IS NULL", purpose=BY_EXPIRY)
 Index("runs_token", runs.c.token, runs.c.seq, unique=True)

@@ -1,4 +1,4 @@
-"""Once a second in each process: what time has made due is settled, so that it happens though nobody claims."""
+"""Once a second in each process: what has become due is settled, also while no client claims."""
 
 from collections.abc import Callable
 from random import random

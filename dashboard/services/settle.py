@@ -24,8 +24,8 @@ SLICE = 200  # jobs of each kind that one call settles
 def settle(tx: Connection, grace: Grace, limit: int = SLICE) -> int:
     """Settle at most `limit` of each kind; returns how many. In a time of grace overdue runs are left alone.
 
-    The runs come first: their locks are waited for, which nobody may do who has written to jobs, for he holds the
-    tally. The others pass over what is locked.
+    The runs come first: this waits for their locks, which a transaction that has written to jobs must not do, for it
+    holds a row of the tally. The others pass over what is locked.
     """
     due.by_indexes(tx)
     sweeps = grace.is_over() and grace.is_over_at(clock.now(tx))

@@ -1,7 +1,7 @@
 """Runs: the leased attempts of jobs.
 
 On every path the rows of jobs are locked before those of their runs, each by ascending seq, and all of them before
-the first write to jobs: that writes to the tally too, and whoever holds a row of it waits for nothing else.
+the first write to jobs: that writes to the tally too, and a transaction that holds a row of it waits for nothing else.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -74,7 +74,7 @@ _BEGIN = Many(
 
 
 class LockedJob(NamedTuple):
-    """A job as a call with a token meets it; nobody else changes it meanwhile."""
+    """A job as a call with a token meets it; no other transaction changes it meanwhile."""
 
     id: str
     seq: int
@@ -127,7 +127,7 @@ def known(tx: Connection, pairs: Sequence[tuple[int, str]]) -> list[KnownRun]:
 
 
 def lock_known(tx: Connection, pairs: Sequence[tuple[int, str]]) -> list[KnownRun]:
-    """The same, locked by ascending seq, and so as they are after whoever held them."""
+    """The same, locked by ascending seq, and so as the transactions that held them left them."""
     rows = _LOCK_KNOWN.rows(tx, [{"seq": seq, "token": token} for seq, token in sorted(pairs)])
     return [KnownRun._make(row) for row in rows]
 

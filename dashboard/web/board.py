@@ -28,8 +28,8 @@ def _tag(tx: Connection, asked: Filter) -> str:
 def load(tx: Connection) -> Context:
     """The counters and the table, read in one transaction, so they never disagree.
 
-    While somebody points at a row, a refresh `holds` its rows: it gets the same ones again, whatever their status is by
-    now, so that none moves. The jobs created after the job `since` are then only counted.
+    While the pointer is over a row, a refresh `holds` its rows: it gets the same ones again, whatever their
+    status is by now, so that none moves. The jobs created after the job `since` are then only counted.
     """
     asked = from_address()
     query, place = asked.query, asked.place

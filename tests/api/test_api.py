@@ -398,7 +398,7 @@ ACCEPTS_PAGES = [
 @pytest.mark.parametrize(
     "path", ["/nothing", "/dashboard/nothing", "/dashboard/jobs/nothing", "/job", "/static/nothing"]
 )
-def test_a_refusal_is_json_for_whoever_asks_for_json(client: FlaskClient, path: str) -> None:
+def test_a_refusal_is_json_for_a_client_that_asks_for_json(client: FlaskClient, path: str) -> None:
     for for_json in ACCEPTS_JSON:
         refused(client, f"GET {path}", 404, headers={"Accept": for_json})
     for accept in ACCEPTS_PAGES:

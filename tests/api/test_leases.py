@@ -198,7 +198,7 @@ def test_everything_under_a_token_is_given_back_at_once(client: FlaskClient) -> 
     assert call(client, "GET /jobs/summary", 200)["pending"] == 3
 
 
-def test_a_leased_job_is_completed_by_its_token_alone_and_failed_by_anybody(client: FlaskClient) -> None:
+def test_a_leased_job_is_completed_by_its_token_alone_and_failed_without_one(client: FlaskClient) -> None:
     job = create(client)
     leased(client, "&worker=mill-3")
     sentence = refused(client, f"POST /jobs/{job['id']}/complete", 409)
@@ -342,7 +342,7 @@ def test_a_reason_may_have_a_character_that_postgresql_does_not_store(client: Fl
     assert full(client, job["id"])["result"] == {"reason": "a\0b"}
 
 
-def test_the_workers_are_those_who_hold_jobs(client: FlaskClient) -> None:
+def test_the_workers_are_those_that_hold_jobs(client: FlaskClient) -> None:
     for _ in range(3):
         create(client)
     leased(client, "&limit=2&worker=mill-3")

@@ -40,7 +40,7 @@ def queue(client: FlaskClient) -> tuple[list[str], int]:
 # ---- Later
 
 
-def test_a_job_for_later_is_pending_and_claimed_by_nobody_until_its_time(app: Flask, client: FlaskClient) -> None:
+def test_a_job_for_later_is_pending_and_cannot_be_claimed_until_its_time(app: Flask, client: FlaskClient) -> None:
     later, now = create(client, run_at=60, priority=9), create(client)
     assert call(client, "GET /jobs/summary", 200)["pending"] == 2
     assert queue(client) == ([now["id"]], 1)
@@ -64,7 +64,7 @@ def test_a_job_whose_time_has_come_is_claimed_before_less_urgent_ones_by_warm_qu
     assert claimed == [urgent[3], urgent[1], urgent[2], urgent[0]]
 
 
-def test_the_housekeeper_makes_due_jobs_ready_though_nobody_claims(app: Flask, client: FlaskClient) -> None:
+def test_the_housekeeper_makes_due_jobs_ready_without_a_claim(app: Flask, client: FlaskClient) -> None:
     later = create(client, run_at=60)
     pass_time(61)
     assert keep(app) == 1

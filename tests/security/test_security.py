@@ -374,7 +374,7 @@ def start(**environ: str) -> tuple[int, str, int]:
 def test_the_server_does_not_start_on_a_public_address_without_credentials() -> None:
     code, said, port = start(HOST="0.0.0.0")
     assert code != 0
-    assert "set USERS or TOKENS, or DASHBOARD_OPEN=1 if everybody may do everything" in said
+    assert "set USERS or TOKENS, or DASHBOARD_OPEN=1 if all who reach it may do everything" in said
     assert "Traceback" not in said
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0

@@ -60,7 +60,7 @@ def test_a_clock_that_is_put_right_slowly_does_not_matter(time: Time) -> None:
         assert time.pass_looking(1)
 
 
-def test_it_begins_again_after_nobody_could_look_for_long(time: Time) -> None:
+def test_it_begins_again_after_a_long_time_without_a_look(time: Time) -> None:
     time.seconds += SILENCE
     assert time.look()
     time.seconds += SILENCE + 1
@@ -99,7 +99,7 @@ def status(client: FlaskClient) -> str:
 
 @pytest.mark.parametrize("how", ["a claim", "the housekeeper"])
 @pytest.mark.parametrize("seconds", [3_600, -3_600])
-def test_the_first_who_looks_after_a_jump_of_the_clock_ends_no_run(
+def test_the_first_look_after_a_jump_of_the_clock_ends_no_run(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, how: str, seconds: int
 ) -> None:
     time: Time = app.extensions["time"]

@@ -82,7 +82,7 @@ def all_runs() -> list[Any]:
         return list(tx.execute(select(runs).order_by(runs.c.seq, runs.c.attempt)))
 
 
-def test_whoever_lost_the_lease_changes_nothing_of_the_next_run(app: Flask) -> None:
+def test_a_worker_that_lost_the_lease_changes_nothing_of_the_next_run(app: Flask) -> None:
     client = app.test_client()
     job = make_job()
     leased(client, "&attempts=2&worker=A")

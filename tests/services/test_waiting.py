@@ -77,7 +77,7 @@ def test_one_that_got_a_job_wakes_the_next(room: WaitingRoom, start: Start, clie
     assert {each.result()[0].id for each in calls} == {job["id"] for job in made}
 
 
-def test_only_who_asks_for_its_type_gets_a_job(room: WaitingRoom, start: Start) -> None:
+def test_a_job_goes_to_a_claim_of_its_type(room: WaitingRoom, start: Start) -> None:
     first = start(wait, room, ("a", "b"))
     second = start(wait, room, ("c",))
     several_wait(room, 2)
@@ -174,7 +174,7 @@ def test_when_the_room_is_full_a_further_request_is_answered_at_once(
     assert first.result()
 
 
-def test_a_process_that_drains_answers_all_and_lets_nobody_wait(
+def test_a_process_that_drains_answers_all_waiting_requests_and_takes_no_more(
     room: WaitingRoom, start: Start, client: FlaskClient
 ) -> None:
     calls = [start(wait, room) for _ in range(8)]

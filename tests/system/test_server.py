@@ -55,7 +55,7 @@ def test_what_gunicorn_itself_refuses_has_the_shape_of_our_refusals(
     assert list(json.loads(body)) == ["detail"]
 
 
-def test_two_hundred_half_sent_requests_stop_nobody(server: Server) -> None:
+def test_two_hundred_half_sent_requests_hold_up_no_other(server: Server) -> None:
     halves = (
         b"GET /dashboard/ HT",
         b"POST /jobs HTTP/1.1\r\nHost: localhost\r\n",

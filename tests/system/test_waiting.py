@@ -74,7 +74,7 @@ def test_clients_that_have_gone_take_no_job(database_url: str, start_server: Sta
     assert query(database_url, "SELECT count(*) FROM runs") == [(1,)]
 
 
-def test_a_job_of_another_process_reaches_who_waits(database_url: str, start_server: StartServer) -> None:
+def test_a_job_of_another_process_reaches_a_waiting_claim(database_url: str, start_server: StartServer) -> None:
     servers = [start_server(database_url), start_server(database_url)]
     with waiting_claims(servers[0], 3) as waiting, ThreadPoolExecutor(1) as pool:
         job = create(servers[1])
@@ -88,7 +88,7 @@ def test_a_job_of_another_process_reaches_who_waits(database_url: str, start_ser
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
-def test_a_stop_answers_all_who_wait_and_claims_nothing_for_them(
+def test_a_stop_answers_all_waiting_claims_and_claims_nothing_for_them(
     database_url: str, start_server: StartServer, processes: str
 ) -> None:
     server = start_server(database_url, WEB_CONCURRENCY=processes)
