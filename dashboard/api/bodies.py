@@ -24,27 +24,25 @@ _ADDED = ("run_at", "expires_at", "max_attempts")
 
 
 class JobCreate(Input):
-    """A job to enqueue. `type` is required; a larger `priority` is more urgent.
-
-    `run_at`: not before then. `expires_at`: a job that is not begun by then fails. `max_attempts`: how many runs may
-    fail, for workers that lease. With one of these in the body the answer has them too.
-    """
+    """A job to enqueue. With `run_at`, `expires_at` or `max_attempts` in the body the answer is a `FullJob`."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {
-                "type": "image_resize",
-                "payload": {"image_url": "https://example.com/image.png", "width": 300, "height": 300},
-                "priority": 5,
-            }
+            "examples": [
+                {
+                    "type": "image_resize",
+                    "payload": {"image_url": "https://example.com/image.png", "width": 300, "height": 300},
+                    "priority": 5,
+                }
+            ]
         }
     )
     type: JobType
     payload: JsonObject = None
-    priority: Priority | None = 0
-    run_at: Later = None
-    expires_at: Later = None
-    max_attempts: Attempts | None = None
+    priority: Priority | None = Field(0, description="0 where it is left out; a larger one is more urgent")
+    run_at: Later = Field(None, description="Not before then")
+    expires_at: Later = Field(None, description="A job that is not begun by then fails")
+    max_attempts: Attempts | None = Field(None, description="How many runs may fail, for workers that lease")
 
     @property
     def is_full(self) -> bool:
@@ -56,9 +54,11 @@ class Batch(RootModel[Annotated[list[JobCreate], Field(min_length=1, max_length=
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": [
-                {"type": "image_resize", "payload": {"width": 300}, "priority": 5},
-                {"type": "report", "run_at": 3600, "expires_at": 86_400, "max_attempts": 5},
+            "examples": [
+                [
+                    {"type": "image_resize", "payload": {"width": 300}, "priority": 5},
+                    {"type": "report", "run_at": 3600, "expires_at": 86_400, "max_attempts": 5},
+                ]
             ]
         }
     )
@@ -67,7 +67,7 @@ class Batch(RootModel[Annotated[list[JobCreate], Field(min_length=1, max_length=
 class Heartbeat(Input):
     """What to show of the progress; what is left out stays as it was."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"progress": 42, "message": "page 21 of 50"}})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"progress": 42, "message": "page 21 of 50"}]})
     progress: Progress | None = None
     message: Message | None = None
 
@@ -78,22 +78,30 @@ class _Item(Input):
 
 
 class CompleteItem(_Item):
+    """The work is done."""
+
     action: Literal["complete"]
     result: JsonObject = None
 
 
 class FailItem(_Item):
+    """The attempt failed."""
+
     action: Literal["fail"]
     reason: str | None = None
     retry_in: Delay | Literal["never"] | None = None
 
 
 class ReleaseItem(_Item):
+    """The job is given back."""
+
     action: Literal["release"]
-    in_: Delay = Field(0, alias="in")
+    in_: Delay = Field(0, alias="in", description="Seconds until it may be claimed again; 0 where it is left out")
 
 
 class HeartbeatItem(_Item):
+    """The work goes on."""
+
     action: Literal["heartbeat"]
     lease: Lease | None = None
     progress: Progress | None = None
@@ -114,20 +122,22 @@ class Report(RootModel[Annotated[list[Item], Field(min_length=1, max_length=ITEM
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": [
-                {
-                    "id": "019b7600-0000-7000-8000-000000000001",
-                    "token": "mill-3-0000000001",
-                    "action": "complete",
-                    "result": {"message": "ok"},
-                },
-                {
-                    "id": "019b7600-0000-7000-8000-000000000002",
-                    "token": "mill-3-0000000001",
-                    "action": "fail",
-                    "reason": "429",
-                    "retry_in": 30,
-                },
+            "examples": [
+                [
+                    {
+                        "id": "019b7600-0000-7000-8000-000000000001",
+                        "token": "mill-3-0000000001",
+                        "action": "complete",
+                        "result": {"message": "ok"},
+                    },
+                    {
+                        "id": "019b7600-0000-7000-8000-000000000002",
+                        "token": "mill-3-0000000001",
+                        "action": "fail",
+                        "reason": "429",
+                        "retry_in": 30,
+                    },
+                ]
             ]
         }
     )

@@ -27,13 +27,14 @@ KEY = Key(
 
 @bp.post("/claim")
 @operation(
-    answer=schemas.Job | shapes.LeasedJob | list[schemas.Job | shapes.LeasedJob],
+    "claim_job",
+    answer=shapes.LeasedJob | schemas.Job | list[shapes.LeasedJob | schemas.Job],
     query=words.ClaimQuery,
     refuses=(404, 409),
     key=KEY,
 )
 def claim(query: words.ClaimQuery) -> Any:
-    """Claim the next job: the highest priority first, and of those the oldest. It is RUNNING then."""
+    """Claim the next job. It is the one of the highest priority, and of those the oldest, and is RUNNING then."""
     limit = query.limit or 1
     lease, is_key = _lease(query)
     environ = request.environ
@@ -50,7 +51,13 @@ def claim(query: words.ClaimQuery) -> Any:
 
 
 @bp.post("/<job_id>/process")
-@operation(answer=schemas.Job | shapes.LeasedJob, query=words.ProcessQuery, refuses=(400, 404, 409), key=KEY)
+@operation(
+    "process_job",
+    answer=shapes.LeasedJob | schemas.Job,
+    query=words.ProcessQuery,
+    refuses=(400, 404, 409),
+    key=KEY,
+)
 def process(job_id: str, query: words.ProcessQuery) -> Job | LeasedJob:
     """Start this PENDING job. It is RUNNING then."""
     lease, is_key = _lease(query)

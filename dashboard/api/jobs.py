@@ -42,11 +42,7 @@ KEY = Key(
 
 @bp.post("", strict_slashes=False)
 @operation(
-    answer=schemas.Job | shapes.FullJob,
-    status=201,
-    body=bodies.JobCreate,
-    refuses=(409,),
-    key=KEY,
+    "create_job", answer=shapes.FullJob | schemas.Job, status=201, body=bodies.JobCreate, refuses=(409,), key=KEY
 )
 def create(body: bodies.JobCreate) -> Response | Job | FullJob:
     """Create a job. It starts PENDING."""
@@ -61,7 +57,8 @@ def create(body: bodies.JobCreate) -> Response | Job | FullJob:
 
 @bp.post("/batch")
 @operation(
-    answer=list[schemas.Job | shapes.FullJob],
+    "create_jobs",
+    answer=list[shapes.FullJob | schemas.Job],
     status=201,
     body=bodies.Batch,
     refuses=(409,),
@@ -89,7 +86,7 @@ def _nine(job: FullJob) -> Job:
 
 @bp.get("", strict_slashes=False)
 @viewers
-@operation(answer=list[schemas.Job | shapes.FullJob], query=words.ListQuery, refuses=(404,))
+@operation("list_jobs", answer=list[shapes.FullJob | schemas.Job], query=words.ListQuery, refuses=(404,))
 def jobs(query: words.ListQuery) -> Sequence[Job | FullJob] | Response:
     """The newest jobs, newest first. For the next page, `before` is the id of the last one."""
     newest = listing.newest_full if query.full else listing.newest
@@ -117,6 +114,7 @@ def _in_slices(app: Flask, found: Sequence[Job | FullJob], long: set[str]) -> It
 @bp.get("/queue")
 @viewers
 @operation(
+    "list_queue",
     answer=list[schemas.QueueEntry],
     query=schemas.QueueQuery,
     headers=(("X-Total-Count", "How many entries the queue has"),),
@@ -132,9 +130,9 @@ def queue(query: schemas.QueueQuery) -> Response:
 
 @bp.get("/summary")
 @viewers
-@operation(answer=schemas.Summary)
+@operation("count_jobs", answer=schemas.Summary)
 def summary() -> dict[str, int]:
-    """How many jobs there are of each status."""
+    """How many jobs there are of each status. It is as fast with ten million jobs as with ten."""
     with asking() as tx:
         tally = counts.counts(tx)._asdict()
     return {name: tally[name] for name in schemas.Summary.model_fields}
@@ -142,9 +140,9 @@ def summary() -> dict[str, int]:
 
 @bp.get("/<job_id:job_id>")
 @viewers
-@operation(answer=shapes.JobWithAttempts | schemas.Job, query=words.JobQuery, refuses=(404,))
+@operation("get_job", answer=shapes.JobWithAttempts | schemas.Job, query=words.JobQuery, refuses=(404,))
 def job(job_id: str, query: words.JobQuery) -> Job | dict[str, Any]:
-    """One job; with `wait`, when it is finished or the time is up."""
+    """One job. With `wait` the answer comes when it is finished or the time is up; it is 200 either way."""
     if query.wait:
         waiting.room().wait_for_end(job_id, query.wait)
     with asking() as tx:
@@ -155,7 +153,7 @@ def job(job_id: str, query: words.JobQuery) -> Job | dict[str, Any]:
 
 
 @bp.post("/<job_id>/retry")
-@operation(answer=shapes.FullJob, status=201, refuses=(400, 404))
+@operation("retry_job", answer=shapes.FullJob, status=201, refuses=(400, 404))
 def retry(job_id: str) -> FullJob:
-    """Run this finished job again: a new job with its type, payload and priority."""
+    """Run this finished job again. The answer is a new job with its type, payload and priority."""
     return job_service.retry(job_id)

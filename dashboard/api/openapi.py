@@ -4,22 +4,23 @@ from re import sub
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, render_template, request
-from pydantic import BaseModel, TypeAdapter
-from werkzeug.routing import Rule
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core.core_schema import WithDefaultSchema
 
 from dashboard import __version__
 from dashboard.api import schemas
-from dashboard.api.operation import KEY_HEADER, Key, Operation
+from dashboard.api.description import REFS, describe
 from dashboard.http.answers import json_response
+from dashboard.security import access
 from dashboard.security.access import viewers
 
-REFS = "#/components/schemas/{model}"
-
-REFUSALS = {
-    400: ("The job's status forbids it", schemas.Refusal),
-    404: ("No such job, or none to claim", schemas.Refusal),
-    409: ("The job is held by another, or the key belongs to something else", schemas.Refusal),
-    422: ("The request is not of the form above", schemas.InvalidRequest),
+# The operations of each blueprint are one group, in this order.
+TAGS = {
+    "api": {"name": "jobs", "description": "Create jobs, read them, run them again"},
+    "claims": {"name": "claims", "description": "Take a job: without a lease until somebody ends it, or with one"},
+    "runs": {"name": "runs", "description": "Say how a job goes, and end it"},
+    "workers": {"name": "workers", "description": "Who holds jobs"},
 }
 
 bp = Blueprint("openapi", __name__)
@@ -28,7 +29,7 @@ bp = Blueprint("openapi", __name__)
 @bp.get("/openapi.json")
 @viewers
 def openapi() -> Response:
-    return json_response(document(current_app, request.script_root))
+    return json_response(document(current_app, request.script_root, access.asks_for_token()))
 
 
 @bp.get("/docs")
@@ -37,7 +38,14 @@ def docs() -> str:
     return render_template("docs.html")
 
 
-def document(app: Flask, root: str = "") -> dict[str, Any]:
+class _WithoutDefaults(GenerateJsonSchema):
+    """A property with a default is one that a generated TypeScript client has to send. So a body tells of none."""
+
+    def default_schema(self, schema: WithDefaultSchema) -> dict[str, Any]:
+        return self.generate_inner(schema["schema"])
+
+
+def document(app: Flask, root: str = "", asks_for_token: bool = False) -> dict[str, Any]:
     """The document as values for JSON; `root` is the prefix that the service is served under, or empty."""
     operations = [
         (rule, method, view.operation, view.__doc__ or "")
@@ -48,106 +56,31 @@ def document(app: Flask, root: str = "") -> dict[str, Any]:
     types: list[Any] = [schemas.Refusal, schemas.InvalidRequest]
     types += [kind for _, _, op, _ in operations for kind in (op.answer, op.body) if kind]
     refs, definitions = TypeAdapter.json_schemas(
-        [(repr(kind), "validation", TypeAdapter(kind)) for kind in types], ref_template=REFS
+        [(repr(kind), "validation", TypeAdapter(kind)) for kind in types],
+        ref_template=REFS,
+        schema_generator=_WithoutDefaults,
     )
     schema = {name: value for (name, _), value in refs.items()}
     paths: dict[str, dict[str, Any]] = {}
     for rule, method, op, doc in operations:
         path = sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
-        paths.setdefault(path, {})[method.lower()] = _operation(rule, op, doc, schema)
+        tag = TAGS[rule.endpoint.partition(".")[0]]["name"]
+        paths.setdefault(path, {})[method.lower()] = describe(rule, op, doc, tag, schema)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Job queue",
             "version": __version__,
             "description": "Jobs are PENDING, then RUNNING, then COMPLETED or FAILED.",
+            "contact": {"name": "The job queue dashboard's authors"},
+            "license": {"name": "MIT", "identifier": "MIT"},
         },
-        **({"servers": [{"url": root}]} if root else {}),
+        "servers": [{"url": root or "/"}],
+        "tags": list(TAGS.values()),
         "paths": paths,
         "components": {
             "schemas": definitions["$defs"],
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            **({"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}} if asks_for_token else {}),
         },
-        "security": [{"token": []}, {}],  # or none: without credentials in the settings, or with a session
-    }
-
-
-def _operation(rule: Rule, op: Operation, doc: str, schema: dict[str, Any]) -> dict[str, Any]:
-    summary, _, more = " ".join(doc.split()).partition(". ")
-    parsed = bool(op.body or op.query or op.key)
-    refuses = sorted({*op.refuses, 422} if parsed else op.refuses)
-    success: dict[str, Any] = {"description": "Done", "content": _json(schema[repr(op.answer)])}
-    repeats = op.key and op.status == 201
-    if op.headers:
-        success["headers"] = {
-            name: {"description": meaning, "schema": {"type": "integer"}} for name, meaning in op.headers
-        }
-    described: dict[str, Any] = {
-        "operationId": rule.endpoint.rpartition(".")[2],
-        "summary": summary.removesuffix("."),
-        "description": more,
-        "parameters": [
-            *map(_path_parameter, sorted(rule.arguments)),
-            *_query_parameters(op.query),
-            *([_key_parameter(op.key)] if op.key else ()),
-        ],
-        "responses": {
-            **({"200": success | {"description": "What the first request with this key made"}} if repeats else {}),
-            str(op.status): success,
-            **{
-                str(code): {"description": REFUSALS[code][0], "content": _json(schema[repr(REFUSALS[code][1])])}
-                for code in refuses
-            },
-            "default": {"description": "Refused, as HTTP says", "content": _json(schema[repr(schemas.Refusal)])},
-        },
-    }
-    if op.body:
-        body = schema[repr(op.body)]
-        described["requestBody"] = {
-            "required": op.body_required,
-            "content": _json(body if op.body_required else {"anyOf": [body, {"type": "null"}]}),
-        }
-    return described
-
-
-def _json(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}
-
-
-def _path_parameter(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-
-
-def _query_parameters(model: type[BaseModel] | None) -> list[dict[str, Any]]:
-    if model is None:
-        return []
-    whole = TypeAdapter(model).json_schema(ref_template=REFS)
-    required = whole.get("required", ())
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "required": name in required,
-            "schema": _given(schema, whole.get("$defs", {})),
-            **({"style": "form", "explode": True} if schema.get("type") == "array" else {}),
-        }
-        for name, schema in whole["properties"].items()
-    ]
-
-
-def _given(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """What a value may be when it is there: a query has no null, it leaves out."""
-    kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
-    name = kinds[0].get("$ref", "").rpartition("/")[2]
-    told = {key: value for key, value in schema.items() if key != "anyOf" and value is not None}
-    return {"title": name, **(definitions.get(name, kinds[0]) if len(kinds) == 1 else {"anyOf": kinds}), **told}
-
-
-def _key_parameter(key: Key) -> dict[str, Any]:
-    return {
-        "name": KEY_HEADER,
-        "in": "header",
-        "required": False,
-        "description": f"{key.form}. {key.does}",
-        "schema": {"type": "string", "pattern": f"^{key.pattern}$", "examples": [key.example]},
+        "security": [{"token": []}] if asks_for_token else [],
     }

@@ -37,8 +37,12 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Operation:
-    """One route of the JSON API. A body is required where its model has a required field."""
+    """One route of the JSON API. A body is required where its model has a required field.
 
+    Of an answer's models the fullest stands first: a generated client takes the first one that fits.
+    """
+
+    name: str  # what a generated client calls it
     answer: Any
     status: int = 200
     body: type[BaseModel] | None = None
@@ -52,12 +56,12 @@ class Operation:
         return self.body is not None and any(field.is_required() for field in self.body.model_fields.values())
 
 
-def operation(**declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
+def operation(name: str, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Make a Flask view of a function that takes parsed arguments and returns a job, a list, a dict, or a Response.
 
     The arguments are those of the route, as text, and `body` and `query` where the Operation has them.
     """
-    op = Operation(**declared)
+    op = Operation(name, **declared)
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Response]:
         read = _reader(op)

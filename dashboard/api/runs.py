@@ -22,7 +22,7 @@ workers_bp = Blueprint("workers", __name__)
 
 
 @bp.post("/<job_id>/heartbeat")
-@operation(answer=shapes.Heard, query=words.HeartbeatQuery, body=bodies.Heartbeat, refuses=(404, 409))
+@operation("send_heartbeat", answer=shapes.Heard, query=words.HeartbeatQuery, body=bodies.Heartbeat, refuses=(404, 409))
 def heartbeat(job_id: str, query: words.HeartbeatQuery, body: bodies.Heartbeat) -> dict[str, Any]:
     """Prolong the lease of this job. The body may be left out."""
     return runs.heartbeat(Beat(job_id, query.token, query.lease, body.progress, body.message))._asdict()
@@ -30,7 +30,11 @@ def heartbeat(job_id: str, query: words.HeartbeatQuery, body: bodies.Heartbeat) 
 
 @bp.post("/<job_id>/complete")
 @operation(
-    answer=schemas.Job | shapes.FullJob, query=words.CompleteQuery, body=schemas.JobComplete, refuses=(400, 404, 409)
+    "complete_job",
+    answer=shapes.FullJob | schemas.Job,
+    query=words.CompleteQuery,
+    body=schemas.JobComplete,
+    refuses=(400, 404, 409),
 )
 def complete(job_id: str, query: words.CompleteQuery, body: schemas.JobComplete) -> Job | FullJob:
     """Complete this RUNNING job. The body may be left out."""
@@ -40,7 +44,7 @@ def complete(job_id: str, query: words.CompleteQuery, body: schemas.JobComplete)
 
 
 @bp.post("/<job_id>/fail")
-@operation(answer=schemas.Job | shapes.FullJob, query=words.FailTokenQuery, refuses=(400, 404, 409))
+@operation("fail_job", answer=shapes.FullJob | schemas.Job, query=words.FailTokenQuery, refuses=(400, 404, 409))
 def fail(job_id: str, query: words.FailTokenQuery) -> Job | FullJob:
     """Fail this RUNNING job, or call this PENDING one off. The reason becomes its result."""
     if query.token is None:
@@ -49,21 +53,21 @@ def fail(job_id: str, query: words.FailTokenQuery) -> Job | FullJob:
 
 
 @bp.post("/<job_id>/release")
-@operation(answer=shapes.FullJob, query=words.ReleaseQuery, refuses=(404, 409))
+@operation("release_job", answer=shapes.FullJob, query=words.ReleaseQuery, refuses=(404, 409))
 def release(job_id: str, query: words.ReleaseQuery) -> FullJob:
-    """Give this job back: it is PENDING again, and that is no failure."""
+    """Give this job back. It is PENDING again, and that is no failure."""
     return runs.end(End(job_id, query.token, Action.RELEASE, delay=query.in_))
 
 
 @bp.post("/release")
-@operation(answer=list[shapes.FullJob], query=words.ReleaseQuery)
+@operation("release_jobs", answer=list[shapes.FullJob], query=words.ReleaseQuery)
 def release_all(query: words.ReleaseQuery) -> list[FullJob]:
-    """Give back every job that is held under this token."""
+    """Give back every job that is held under this token. The answer has them; none is an empty array."""
     return runs.release_all(query.token, query.in_)
 
 
 @bp.post("/report")
-@operation(answer=list[shapes.ReportAnswer], body=bodies.Report)
+@operation("report_runs", answer=list[shapes.ReportAnswer], body=bodies.Report)
 def report(body: bodies.Report) -> list[dict[str, Any]]:
     """What became of up to 1,000 runs. Each item is judged alone, and all that hold are committed at once."""
     refusals = runs.report([_call(item) for item in body.root])
@@ -77,9 +81,9 @@ def report(body: bodies.Report) -> list[dict[str, Any]]:
 
 @workers_bp.get("/workers")
 @viewers
-@operation(answer=list[shapes.WorkerAtWork])
+@operation("list_workers", answer=list[shapes.WorkerAtWork])
 def workers() -> list[dict[str, Any]]:
-    """Who holds jobs now, by a lease."""
+    """Who holds jobs now, by a lease. Workers of the same name are one entry."""
     with asking() as tx:
         return [worker._asdict() for worker in run_store.workers(tx)]
 

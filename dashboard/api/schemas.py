@@ -28,7 +28,10 @@ def without_nul(value: str) -> str:
 
 # A JSON object in, its text out: that is what is stored.
 JsonObject = Annotated[
-    str | None, BeforeValidator(_object_text), WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]})
+    str | None,
+    BeforeValidator(_object_text),
+    # Without additionalProperties a generated TypeScript client would send only the empty object.
+    WithJsonSchema({"anyOf": [{"type": "object", "additionalProperties": True}, {"type": "null"}]}),
 ]
 
 JobType = Annotated[
@@ -61,22 +64,22 @@ class Input(BaseModel):
 class JobComplete(Input):
     """How it went."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"result": {"message": "ok"}}})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"result": {"message": "ok"}}]})
     result: JsonObject = None
 
 
 class ListQuery(BaseModel):
-    status: JobStatus | None = None
-    limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX)
+    status: JobStatus | None = Field(None, description="Jobs of this status alone")
+    limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX, description="As many at the most", examples=[10])
     before: JobId | None = Field(None, description="A job's id: only those that were created before it, the next page")
 
 
 class QueueQuery(BaseModel):
-    limit: int = Field(LIMIT_MAX, ge=1, le=LIMIT_MAX)
+    limit: int = Field(LIMIT_MAX, ge=1, le=LIMIT_MAX, description="As many at the most", examples=[10])
 
 
 class FailQuery(BaseModel):
-    reason: str | None = None
+    reason: str | None = Field(None, description="Why, in words", examples=["broken"])
 
 
 Time = Annotated[
@@ -123,6 +126,8 @@ class Refusal(BaseModel):
 
 
 class Problem(BaseModel):
+    """One thing that is wrong: where it is, what it should be, and what was sent."""
+
     type: str
     loc: list[Literal["body", "query", "header"] | str | int]
     msg: str

@@ -35,18 +35,31 @@ _ISO = (
 )
 _TIME_FORM = "a time is a number of seconds from now, or a date and time as 2026-01-01T12:00:00"
 
-Lease = Annotated[int, Field(ge=1, le=LEASE_MAX, description="Seconds")]
+Lease = Annotated[int, Field(ge=1, le=LEASE_MAX, description="Seconds that the job is held", examples=[60])]
 Token = Annotated[str, Field(pattern=f"^{TOKEN}$", description="That of the claim", examples=["mill-3-0000000001"])]
 Worker = Annotated[
     str,
-    Field(min_length=1, max_length=WORKER_MAX, json_schema_extra={"pattern": "^[^\\u0000]*$"}),
+    Field(
+        min_length=1,
+        max_length=WORKER_MAX,
+        description="A name to know the worker by; without it, that of the API token",
+        examples=["mill-3"],
+        json_schema_extra={"pattern": "^[^\\u0000]*$"},
+    ),
     AfterValidator(without_nul),
 ]
 Attempts = Annotated[
-    int, Field(ge=1, le=ATTEMPTS_MAX, description="How often the job may fail, where its creator did not say")
+    int,
+    Field(ge=1, le=ATTEMPTS_MAX, description="How often the job may fail, where its creator did not say", examples=[3]),
 ]
-Wait = Annotated[float, Field(ge=0, le=WAIT_MAX, allow_inf_nan=False, description="Seconds")]
-Delay = Annotated[float, Field(ge=0, le=DELAY_MAX, allow_inf_nan=False, description="Seconds")]
+Wait = Annotated[
+    float,
+    Field(ge=0, le=WAIT_MAX, allow_inf_nan=False, description="Seconds that the answer may take", examples=[20]),
+]
+Delay = Annotated[
+    float,
+    Field(ge=0, le=DELAY_MAX, allow_inf_nan=False, description="Seconds until the next attempt", examples=[30]),
+]
 
 
 def _moment(value: Any) -> Moment | None:
@@ -91,7 +104,7 @@ Later = Annotated[
 
 
 class FullQuery(BaseModel):
-    full: Literal["1"] | None = Field(None, description="1: with what leases and schedules add")
+    full: Literal["1"] | None = Field(None, description="With what leases and schedules add")
 
 
 class ListQuery(schemas.ListQuery, FullQuery):
@@ -109,9 +122,13 @@ class ProcessQuery(BaseModel):
 
 
 class ClaimQuery(ProcessQuery):
-    type: list[JobType] = Field([], max_length=TYPES_MAX, description="Of these types alone; may be repeated")
+    type: list[JobType] = Field(
+        [], max_length=TYPES_MAX, description="Of these types alone; may be repeated", examples=[["image_resize"]]
+    )
     wait: Wait = 0
-    limit: int | None = Field(None, ge=1, le=CLAIM_MAX, description="As many at the most; the answer is an array")
+    limit: int | None = Field(
+        None, ge=1, le=CLAIM_MAX, description="As many at the most; the answer is an array", examples=[10]
+    )
 
 
 class TokenQuery(BaseModel):
@@ -128,7 +145,9 @@ class CompleteQuery(BaseModel):
 
 class FailTokenQuery(schemas.FailQuery, CompleteQuery):
     retry_in: Delay | Literal["never"] | None = Field(
-        None, description="With `token`: seconds until the next attempt, or never; without it, the backoff"
+        None,
+        description="With `token`: seconds until the next attempt, or never; without it, the backoff",
+        examples=[30],
     )
 
     @field_validator("retry_in")

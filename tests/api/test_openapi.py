@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.app import MakeApp
 from tests.support.calls import call, refused
 from tests.support.factory import EXAMPLE, UNKNOWN, make_job
 from tests.support.leases import TOKEN
+from tests.support.server import ROOT
 
 Document = dict[str, Any]
 
@@ -89,6 +91,18 @@ def parameters_of(document: Document, line: str) -> Document:
     return {each["name"]: each for each in operation(document, line)["parameters"]}
 
 
+def body_of(document: Document, line: str) -> Document:
+    """The schema that the body of an operation refers to; it is a reference and no more."""
+    schema = operation(document, line)["requestBody"]["content"]["application/json"]["schema"]
+    assert list(schema) == ["$ref"]
+    return component(document, schema)
+
+
+def component(document: Document, reference: Document) -> Document:
+    found: Document = document["components"]["schemas"][reference["$ref"].rpartition("/")[2]]
+    return found
+
+
 def check(document: Document, part: Document, value: Any) -> None:
     """Validate a value by the schema of a body or an answer in the document."""
     schema = part["content"]["application/json"]["schema"] | {"components": document["components"]}
@@ -106,11 +120,71 @@ def test_the_document_lists_every_operation_and_no_other(document: Document) -> 
     assert listed == set(OPERATIONS)
 
 
+def test_the_document_tells_whose_it_is_and_where_it_is_served(document: Document) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert document["info"]["license"] == {"name": project["license"], "identifier": project["license"]}
+    assert document["info"]["contact"]["name"] in (ROOT / "LICENSE").read_text()
+    assert document["servers"] == [{"url": "/"}]
+
+
+def test_an_operation_has_a_name_a_group_a_description_and_its_refusals(document: Document) -> None:
+    told = [operation(document, line) for line in OPERATIONS]
+    names = [each["operationId"] for each in told]
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not re.fullmatch(r"[a-z]+(_[a-z]+)+", name)] == []
+    groups = [tag["name"] for tag in document["tags"]]
+    assert {tag for each in told for tag in each["tags"]} == set(groups)
+    for each in told:
+        assert len(each["tags"]) == 1
+        assert each["summary"]
+        assert each["description"]
+        assert set(each["responses"]) >= {"4XX", "5XX"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "security"), [({}, []), ({"TOKENS": "script:operator:a-token-for-a-script"}, [{"token": []}])]
+)
+def test_a_token_is_asked_for_where_the_settings_have_one(
+    make_app: MakeApp, sqlite_url: str, settings: dict[str, str], security: list[Any]
+) -> None:
+    client = make_app(sqlite_url, **settings).test_client()
+    document = call(client, "GET /openapi.json", 200, headers={"Authorization": "Bearer a-token-for-a-script"})
+    assert document["security"] == security
+    assert ("securitySchemes" in document["components"]) == bool(security)
+
+
+# What generated clients make of it: openapi-typescript sends no property to an object that does not say that it has
+# any, and always sends one with a default; openapi-python-client sends no union as a body, and takes the first model
+# of an answer that fits.
+
+
+def test_a_payload_and_a_result_have_any_properties(document: Document) -> None:
+    schemas = document["components"]["schemas"]
+    open_objects = [
+        kind
+        for name in ("JobCreate", "Job", "JobComplete", "CompleteItem")
+        for key, value in schemas[name]["properties"].items()
+        if key in ("payload", "result")
+        for kind in value["anyOf"]
+    ]
+    assert open_objects == [{"type": "object", "additionalProperties": True}, {"type": "null"}] * 5
+
+
+@pytest.mark.parametrize("line", [line for line, each in OPERATIONS.items() if each.body is not None])
+def test_a_body_is_a_plain_reference_and_what_may_be_left_out_of_it_has_no_default(
+    document: Document, line: str
+) -> None:
+    schema = body_of(document, line)
+    items = schema.get("items", schema)
+    for each in [component(document, kind) for kind in items.get("oneOf", [items]) if "$ref" in kind] or [schema]:
+        assert [name for name, value in each["properties"].items() if "default" in value] == []
+
+
 def test_the_document_has_the_contract_s_example_of_a_new_job(document: Document) -> None:
     body = operation(document, "POST /jobs")["requestBody"]
     assert body["required"] is True
     reference = body["content"]["application/json"]["schema"]["$ref"]
-    assert document["components"]["schemas"][reference.rpartition("/")[2]]["example"] == EXAMPLE
+    assert document["components"]["schemas"][reference.rpartition("/")[2]]["examples"] == [EXAMPLE]
 
 
 @pytest.mark.parametrize("line", OPERATIONS)
@@ -207,13 +281,23 @@ def test_a_fuller_answer_is_a_full_job_of_the_document(client: FlaskClient, line
         Draft202012Validator(schemas["FullJob"] | {"components": document["components"]}).validate(job)
 
 
+@pytest.mark.parametrize(("line", "sent"), [*OPERATIONS.items(), *FULL.items()])
+def test_the_first_model_that_fits_an_answer_has_all_its_keys(client: FlaskClient, line: str, sent: Call) -> None:
+    document = call(client, "GET /openapi.json", 200)
+    answer = answered(client, line, sent)
+    schema = operation(document, line)["responses"][str(sent.status)]["content"]["application/json"]["schema"]
+    of_one = [kind["items"] if kind.get("type") == "array" else kind for kind in schema.get("anyOf", [schema])]
+    models = [component(document, each) for kind in of_one for each in kind.get("anyOf", [kind])]
+    for value in answer if isinstance(answer, list) else [answer]:
+        first = next(model for model in models if set(model["required"]) <= set(value))
+        assert set(value) <= set(first["properties"])
+
+
 def test_the_examples_work_when_they_are_pasted(client: FlaskClient) -> None:
     document = call(client, "GET /openapi.json", 200)
 
     def body(line: str) -> Any:
-        reference = json.dumps(operation(document, line)["requestBody"])
-        name = re.findall(r"schemas/(\w+)", reference)[0]
-        return document["components"]["schemas"][name]["example"]
+        return body_of(document, line)["examples"][0]
 
     def example(line: str, name: str) -> Any:
         return parameters_of(document, line)[name]["schema"]["examples"][0]
