@@ -85,7 +85,7 @@ def test_a_vendored_library_has_its_licence_beside_it_and_its_version_in_the_rea
             libraries.add((path.parent, match[1], match[2]))
         else:
             assert max(map(len, path.read_text().splitlines())) < LINE_MAX, f"{path} is vendored, but has no version"
-    assert {name for _, name, _ in libraries} >= {"htmx", "swagger-ui", "axe"}
+    assert {name for _, name, _ in libraries} >= {"htmx", "axe"}
     for folder, name, version in libraries:
         assert (folder / f"{name}-{version}.LICENSE.txt").exists()
         assert re.search(rf"{name}[a-z-]* {re.escape(version)}", " ".join(README.split()))

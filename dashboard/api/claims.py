@@ -20,7 +20,7 @@ bp = Blueprint("claims", __name__, url_prefix="/jobs")
 KEY = Key(
     TOKEN,
     "With lease an Idempotency-Key is 16 to 64 of A-Z a-z 0-9 _ -",
-    "With `lease` it becomes the token, and a repeat answers the jobs that are still held under it; without, nothing",
+    "With `lease` it becomes the token, and a repeat answers the jobs that are still held under it; else it is ignored",
     "mill-3-0000000001",
 )
 

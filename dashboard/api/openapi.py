@@ -5,12 +5,13 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 from pydantic import TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import WithDefaultSchema
 
 from dashboard import __version__
 from dashboard.api import schemas
 from dashboard.api.description import REFS, describe
+from dashboard.api.docs import context
 from dashboard.http.answers import json_response
 from dashboard.security import access
 from dashboard.security.access import viewers
@@ -29,19 +30,28 @@ bp = Blueprint("openapi", __name__)
 @bp.get("/openapi.json")
 @viewers
 def openapi() -> Response:
-    return json_response(document(current_app, request.script_root, access.asks_for_token()))
+    return json_response(_document())
 
 
 @bp.get("/docs")
 @viewers
 def docs() -> str:
-    return render_template("docs.html")
+    return render_template(
+        "docs/page.html", **context(_document(), request.url_root.rstrip("/"), access.asks_for_token())
+    )
 
 
-class _WithoutDefaults(GenerateJsonSchema):
+def _document() -> dict[str, Any]:
+    return document(current_app, request.script_root, access.asks_for_token())
+
+
+class _Schemas(GenerateJsonSchema):
     """A property with a default is one that a generated TypeScript client has to send. So a body tells of none."""
 
-    def default_schema(self, schema: WithDefaultSchema) -> dict[str, Any]:
+    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
+        return value  # as declared: it would sort the keys of the examples too
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
 
 
@@ -58,7 +68,7 @@ def document(app: Flask, root: str = "", asks_for_token: bool = False) -> dict[s
     refs, definitions = TypeAdapter.json_schemas(
         [(repr(kind), "validation", TypeAdapter(kind)) for kind in types],
         ref_template=REFS,
-        schema_generator=_WithoutDefaults,
+        schema_generator=_Schemas,
     )
     schema = {name: value for (name, _), value in refs.items()}
     paths: dict[str, dict[str, Any]] = {}

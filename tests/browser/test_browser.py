@@ -351,18 +351,26 @@ def test_the_theme_switch_is_remembered(open_page: OpenPage) -> None:
     assert page.evaluate(ground) == dark
 
 
-def test_the_docs_list_the_operations_and_try_them(open_page: OpenPage, server: Server) -> None:
-    page = open_page("/docs")
-    operations = page.locator(".opblock")
-    expect(operations).to_have_count(
-        sum(len(path) for path in httpx.get(f"{server.url}/openapi.json").json()["paths"].values())
-    )
-    create_job = operations.filter(has_text="Create a job")
-    create_job.get_by_role("button").first.click()
-    create_job.get_by_role("button", name="Try it out").click()
-    create_job.get_by_role("button", name="Execute").click()
-    expect(create_job.locator(".live-responses-table tbody .response-col_status")).to_contain_text("201")
-    assert [job["type"] for job in httpx.get(f"{server.url}/jobs").json()] == ["image_resize"]
+def test_the_docs_follow_the_theme(open_page: OpenPage) -> None:
+    surface = "getComputedStyle(document.querySelector('.panel, .empty')).backgroundColor"
+    found = []
+    for scheme in ("light", "dark"):
+        page = open_page(color_scheme=scheme)
+        found.append(page.evaluate(surface))
+        page.goto("/docs")
+        assert page.evaluate(surface) == found[-1]
+    assert found[0] != found[1]
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_the_list_of_the_docs_leads_to_each_call(open_page: OpenPage, script: bool) -> None:
+    page = open_page("/docs", java_script_enabled=script)
+    page.get_by_role("navigation", name="Calls").get_by_role("link", name="POST /jobs/claim").click()
+    expect(page).to_have_url(re.compile("#claim_job$"))
+    claim = page.get_by_role("region", name="POST /jobs/claim")
+    expect(claim.get_by_role("heading", name="POST /jobs/claim")).to_be_in_viewport()
+    expect(claim).to_contain_text("Seconds that the job is held")
+    expect(claim.get_by_role("button", name="Copy")).to_have_count(2 if script else 0)
 
 
 def test_nothing_scrolls_sideways_on_any_page(open_page: OpenPage, server: Server) -> None:
@@ -376,7 +384,7 @@ def test_nothing_scrolls_sideways_on_any_page(open_page: OpenPage, server: Serve
         paths += [f"/dashboard/jobs/{job_id}/{ask}" for ask in ("complete", "fail") if actions == ("process",)]
     page, wide = open_page(), {}
     for path in paths:
-        page.goto(path, wait_until="networkidle" if path == "/docs" else "load")
+        page.goto(path)
         for width in (320, 768, 1440):
             page.set_viewport_size({"width": width, "height": 900})
             if (scrolls := page.evaluate("document.documentElement.scrollWidth")) > width:
