@@ -7,7 +7,7 @@ from flask import Blueprint
 from flask.blueprints import BlueprintSetupState
 
 from dashboard.core.job import utc_now
-from dashboard.core.transitions import ARRIVED, FINAL, TRANSITIONS
+from dashboard.core.transitions import ARRIVED, FINAL, RULES, TRANSITIONS
 from dashboard.web.pretty import pretty
 
 bp = Blueprint("filters", __name__)
@@ -30,7 +30,7 @@ class Timed(Protocol):
 
 @bp.record_once
 def _add_state_machine(state: BlueprintSetupState) -> None:
-    state.app.jinja_env.globals.update(TRANSITIONS=TRANSITIONS, ARRIVED=ARRIVED, FINAL=FINAL)
+    state.app.jinja_env.globals.update(TRANSITIONS=TRANSITIONS, RULES=RULES, ARRIVED=ARRIVED, FINAL=FINAL)
 
 
 @bp.app_template_filter()
