@@ -19,10 +19,13 @@ Context = dict[str, Any]
 
 
 class Element(NamedTuple):
-    """`load` takes the transaction and what the element's URL names, such as a job's id; its context has a `live`."""
+    """Both functions take the transaction and what the element's URL names, such as a job's id.
+
+    The context that `load` returns has a `live`.
+    """
 
     template: str
-    tag: Callable[[Connection], str]
+    tag: Callable[..., str]
     load: Callable[..., Context]
 
 

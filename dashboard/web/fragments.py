@@ -92,7 +92,7 @@ def _refresh(element: Element, *names: str) -> Response:
     """The element as it is now, or 304 where the client has that; the names are those of its URL."""
     if known := request.headers.get("If-None-Match"):
         with asking() as tx:
-            current = quote_etag(element.tag(tx))
+            current = quote_etag(element.tag(tx, *names))
         if known.removeprefix("W/") == current:  # a proxy that compresses makes a tag weak
             return not_modified(current)
     with reading() as tx:
