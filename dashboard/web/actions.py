@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 from wtforms import Form
 
-from dashboard.core.job import Job
+from dashboard.core.job import Job, NewJob
 from dashboard.core.run import FullJob
 from dashboard.core.transitions import RETRY, RULES, Action
 from dashboard.database.transactions import reading
 from dashboard.services import jobs
+from dashboard.services.create import create_full
 from dashboard.store import listing, runs
 from dashboard.web.elements import Context
 from dashboard.web.forms import CompleteForm, FailForm, NewJobForm
@@ -74,5 +75,13 @@ def ask_new(form: NewJobForm | None = None) -> Context:
     }
 
 
-def create(form: NewJobForm) -> Job:
-    return jobs.create(form.type.data or "", form.payload.data, form.priority.data or 0)
+def create(form: NewJobForm) -> FullJob:
+    return create_full(
+        NewJob(
+            form.type.data or "",
+            form.payload.data,
+            form.priority.data or 0,
+            run_at=form.run_at.data,
+            max_attempts=form.max_attempts.data,
+        )
+    )

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
@@ -88,6 +89,7 @@ def test_the_timeline_tells_what_happened_in_its_order(client: FlaskClient) -> N
 # ---- Leases
 
 
+YEAR = datetime.now(UTC).year + 2
 HOSTILE = "<img src=x> \u202e"
 
 
@@ -210,12 +212,14 @@ def test_of_many_runs_the_last_ones_are_told_and_that_there_are_more(client: Fla
 
 
 def test_a_scheduled_job_says_when_it_may_run_and_until_when_it_must_begin(client: FlaskClient) -> None:
-    job_id = create(client, run_at="2031-11-26T03:00:00", expires_at=86_400, max_attempts=5)
+    job_id = create(client, run_at=f"{YEAR}-11-26T03:00:00", expires_at=86_400, max_attempts=5)
     html = page(client, f"/dashboard/jobs/{job_id}")
-    assert 'may start <time datetime="2031-11-26T03:00:00.000Z">2031-11-26 03:00:00 UTC</time>' in html
+    assert f'may start <time datetime="{YEAR}-11-26T03:00:00.000Z">{YEAR}-11-26 03:00:00 UTC</time>' in html
     said = text(html)
-    assert re.search(r"Scheduled: may start 2031-11-26 03:00:00 UTC, in \d+ d Must begin by \S+ \S+ UTC, in 1 d,", said)
-    assert re.search(r"Waits until 2031-11-26 03:00:00 UTC, for \d+ d", said)
+    assert re.search(
+        rf"Scheduled: may start {YEAR}-11-26 03:00:00 UTC, in \d+ d Must begin by \S+ \S+ UTC, in 1 d,", said
+    )
+    assert re.search(rf"Waits until {YEAR}-11-26 03:00:00 UTC, for \d+ d", said)
     assert "Attempts Up to 5" in said
     assert "Why is it waiting?" not in said
     soon = create(client, run_at=3_600 * 4)
