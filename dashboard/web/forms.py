@@ -38,8 +38,7 @@ class NewJobForm(Form):
     )
     run_at = TimeField(
         "Run at",
-        description="A date and time in UTC, such as 2030-01-31 03:00, or with a zone, as 2030-01-31 03:00+01:00; "
-        "may be left empty: at once",
+        description="In UTC, such as 2030-01-31 03:00, or with a zone: 2030-01-31 03:00+01:00; empty: at once",
         render_kw={"autocomplete": "off"},
     )
     max_attempts = WholeNumberField(

@@ -72,7 +72,7 @@ def test_a_time_is_utc_unless_a_zone_is_typed_and_a_past_one_is_at_once(
     client: FlaskClient, typed: str, meant: str | None
 ) -> None:
     for url in NEW:
-        assert "in UTC" in client.get(url).text
+        assert "In UTC" in client.get(url).text
         assert client.post(url, data={"type": "nightly", "run_at": typed}).status_code in (200, 303)
         (job,) = client.get("/jobs?full=1&limit=1").get_json()
         assert (job["run_at"], job["max_attempts"], job["status"]) == (meant, None, "PENDING")
