@@ -1,4 +1,5 @@
-// Ages and running times advance every second, by the server's clock. dashboard/web/filters.py has the same two formats.
+// Ages, running times and what is left of a time advance every second, by the server's clock. dashboard/web/filters.py
+// has the same three formats.
 
 const ahead = new Date(document.body.dataset.now) - Date.now(); // of the server's clock, in ms
 
@@ -14,12 +15,17 @@ function clock(seconds) {
   return seconds >= 3600 ? `${Math.floor(seconds / 3600)}:${minutes}` : minutes;
 }
 
-function show(element, since, format) {
-  const text = format(Math.max(0, Math.floor((Date.now() + ahead - new Date(since)) / 1000)));
+const left = (seconds) => (seconds < 3600 ? clock(seconds) : age(seconds + 1800));
+
+const since = (moment) => (Date.now() + ahead - new Date(moment)) / 1000;
+
+function show(element, seconds, format) {
+  const text = format(Math.max(0, Math.floor(seconds)));
   if (element.textContent !== text) element.firstChild.data = text; // a text that stays keeps its selection
 }
 
 setInterval(() => {
-  for (const element of document.querySelectorAll("[data-age]")) show(element, element.dateTime, age);
-  for (const element of document.querySelectorAll("span[data-since]")) show(element, element.dataset.since, clock);
+  for (const element of document.querySelectorAll("[data-age]")) show(element, since(element.dateTime), age);
+  for (const element of document.querySelectorAll("span[data-since]")) show(element, since(element.dataset.since), clock);
+  for (const element of document.querySelectorAll("span[data-until]")) show(element, -since(element.dataset.until), left);
 }, 1000);

@@ -20,7 +20,7 @@ const refresh = () => document.dispatchEvent(new CustomEvent("look"));
 function show(next = state) {
   state = next;
   const shown = isPaused ? "paused" : state;
-  label.hidden = !document.querySelector(".live[data-hx-trigger]");
+  label.hidden = !document.querySelector(".live[data-hx-trigger^=every]");
   label.dataset.state = shown;
   label.setAttribute("aria-pressed", isPaused);
   if (label.textContent !== WORDS[shown]) label.firstElementChild.textContent = WORDS[shown]; // unchanged text stays

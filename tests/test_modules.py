@@ -11,7 +11,7 @@ TESTED_BY = {
     "api/test_api.py": ("api/jobs", "api/operation", "api/schemas", "http/json_text"),
     "api/test_leases.py": ("api/runs", "core/run", "services/runs", "store/runs"),
     "api/test_openapi.py": ("api/description", "api/shapes"),
-    "api/test_schedules.py": ("api/bodies", "api/claims", "api/words", "services/create"),
+    "api/test_schedules.py": ("api/bodies", "api/claims", "api/words", "core/times", "services/create"),
     "core/test_transitions.py": ("core/errors", "core/job"),
     "database/test_greenlets.py": ("database/blocking", "database/own_commit"),
     "database/test_migrations.py": ("database/migrate",),

@@ -1,7 +1,6 @@
 """The words that a worker may use beyond the contract: the form of each, and the queries that are made of them."""
 
-from datetime import UTC, datetime, timedelta
-from re import fullmatch
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -16,7 +15,7 @@ from pydantic import (
 
 from dashboard.api import schemas
 from dashboard.api.schemas import JobType, without_nul
-from dashboard.core.job import Moment, utc_now
+from dashboard.core.job import Moment
 from dashboard.core.run import (
     AHEAD_MAX,
     ATTEMPTS_MAX,
@@ -28,11 +27,8 @@ from dashboard.core.run import (
     WAIT_MAX,
     WORKER_MAX,
 )
+from dashboard.core.times import ISO, NotATimeError, parse_time
 
-_ISO = (
-    "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?"
-    "(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?"
-)
 _TIME_FORM = "a time is a number of seconds from now, or a date and time as 2026-01-01T12:00:00"
 
 Lease = Annotated[int, Field(ge=1, le=LEASE_MAX, description="Seconds that the job is held", examples=[60])]
@@ -72,16 +68,10 @@ def _moment(value: Any) -> Moment | None:
         if not 0 <= value <= AHEAD_MAX:
             raise ValueError(f"a number of seconds from now is from 0 to {AHEAD_MAX}")
         return timedelta(seconds=value)
-    if not fullmatch(_ISO, value):
-        raise ValueError(_TIME_FORM)
     try:
-        time = datetime.fromisoformat(value)
-        time = time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
-    except (ValueError, OverflowError):
-        raise ValueError("there is no such date and time") from None
-    if time > utc_now() + timedelta(seconds=AHEAD_MAX):
-        raise ValueError("a time is at most ten years ahead")
-    return time
+        return parse_time(value)
+    except NotATimeError:
+        raise ValueError(_TIME_FORM) from None
 
 
 Later = Annotated[
@@ -93,7 +83,7 @@ Later = Annotated[
                 {"type": "number", "minimum": 0, "maximum": AHEAD_MAX, "description": "Seconds from now"},
                 {
                     "type": "string",
-                    "pattern": f"^{_ISO}$",
+                    "pattern": f"^{ISO}$",
                     "description": "UTC where it has no zone; at most ten years ahead",
                 },
                 {"type": "null"},

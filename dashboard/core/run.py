@@ -27,6 +27,15 @@ class Outcome(StrEnum):
     TAKEN = "taken"  # the job was ended without the token
 
 
+# What a page says of a run that ended.
+ENDED = {
+    Outcome.COMPLETED: "Completed",
+    Outcome.FAILED: "Failed",
+    Outcome.EXPIRED: "Expired",
+    Outcome.RELEASED: "Given back",
+    Outcome.TAKEN: "Taken away",
+}
+
 FAILURES = (Outcome.FAILED, Outcome.EXPIRED)  # what max_attempts counts
 
 

@@ -61,6 +61,17 @@ ARRIVED: dict[str, str] = {
 FINAL = frozenset(JobStatus) - {source for rule in TRANSITIONS.values() for source in rule.sources}
 
 
-def allowed(status: str) -> list[Action]:
-    """The actions that a job in this status offers, in the order of a job's life."""
-    return [action for action in JOB_ACTIONS if status in TRANSITIONS[action].sources]
+RETRY = "retry"  # makes a new job of a finished one, which stays as it is: no transition, but offered as these are
+
+# What the pages can do to a job, and when; the target of RETRY is the status of the new job.
+RULES: dict[str, Transition] = {str(action): rule for action, rule in TRANSITIONS.items()} | {
+    RETRY: Transition(
+        tuple(status for status in JobStatus if status in FINAL), JobStatus.PENDING, "Run again", "Runs again as"
+    ),
+}
+
+
+def allowed(status: str, *, is_leased: bool = False) -> list[str]:
+    """What a job in this status offers, in the order of a job's life; a leased one is completed by its holder alone."""
+    offered = [action for action in (*JOB_ACTIONS, RETRY) if status in RULES[action].sources]
+    return [action for action in offered if not (is_leased and action == Action.COMPLETE)]

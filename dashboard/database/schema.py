@@ -94,6 +94,7 @@ _partial("jobs_next", jobs.c.priority.desc(), jobs.c.seq, where=_IS_READY, purpo
 _partial("jobs_next_of_type", jobs.c.type, jobs.c.priority.desc(), jobs.c.seq, where=_IS_READY, purpose=BY_TYPE)
 _partial("jobs_later", jobs.c.run_at, where=f"{_IS_PENDING} AND run_at IS NOT NULL")
 _partial("jobs_expiring", jobs.c.expires_at, where=f"{_IS_PENDING} AND expires_at IS NOT NULL")
+_partial("jobs_retry_of", jobs.c.retry_of, jobs.c.seq, where="retry_of IS NOT NULL")
 for _status in JobStatus:
     _partial(f"jobs_{_status.lower()}", jobs.c.seq, where=f"status = '{_status}'", purpose=BY_AGE)
 

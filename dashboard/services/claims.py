@@ -12,14 +12,14 @@ from flask import current_app
 from sqlalchemy import Connection
 
 from dashboard.core.claim_queue import WINDOW, ClaimQueue, Entry
-from dashboard.core.errors import ExpiredError, KeyUsedError, NoPendingJobsError
+from dashboard.core.errors import KeyUsedError, NoPendingJobsError
 from dashboard.core.job import Job, JobStatus, utc_now
 from dashboard.core.run import FullJob, Lease, LeasedJob
 from dashboard.core.transitions import Action
 from dashboard.database import clock
 from dashboard.database.transactions import asking, write
 from dashboard.services.grace import Grace
-from dashboard.services.jobs import refuse
+from dashboard.services.jobs import check
 from dashboard.services.settle import settle
 from dashboard.store import claims, counts, due, jobs, runs
 
@@ -88,18 +88,9 @@ def process(job_id: str, lease: Lease, *, is_key: bool) -> LeasedJob:
         while True:
             if row := jobs.take(tx, Action.PROCESS, job_id, utc_now(), lease.attempts):
                 return _begin(tx, [row], lease)[0]
-            refuse_or_retry(tx, job_id)
+            check(tx, Action.PROCESS, job_id)
 
     return write(work)
-
-
-def refuse_or_retry(tx: Connection, job_id: str) -> None:
-    """Refuse to process the job, unless it has become PENDING meanwhile."""
-    job = jobs.get(tx, job_id)
-    if job.status != JobStatus.PENDING:
-        refuse(Action.PROCESS, job)
-    if jobs.is_expired(tx, job_id):
-        raise ExpiredError
 
 
 def _nothing() -> None:

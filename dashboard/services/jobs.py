@@ -5,7 +5,6 @@ changed.
 """
 
 from collections.abc import Callable
-from typing import NoReturn
 
 from sqlalchemy import Connection
 from uuid_utils import uuid7
@@ -79,17 +78,18 @@ def _move(
     """Run the action; where its WHERE clause held for no row, say why."""
     while (moved := write(guarded, one_statement=one_statement)) is None:
         with asking() as tx:
-            job = jobs.get(tx, job_id)
-            if job.status not in TRANSITIONS[action].sources:
-                refuse(action, job)
-            if action is Action.PROCESS and jobs.is_expired(tx, job_id):
-                raise ExpiredError
-            if action is Action.COMPLETE and (run := runs.open_run(tx, job_id)):
-                raise LeasedError(run.worker, run.expires_at)
+            check(tx, action, job_id)
         # Another request changed its status between the two statements: try again.
     return moved
 
 
-def refuse(action: Action, job: Job) -> NoReturn:
-    """Say that the job's status forbids the action."""
-    raise ActionRefusedError(action, job.status, job.completed_at or job.started_at or job.created_at)
+def check(tx: Connection, action: Action, job_id: str) -> Job:
+    """The job as it is, if it allows the action; else raises why it does not."""
+    job = jobs.get(tx, job_id)
+    if job.status not in TRANSITIONS[action].sources:
+        raise ActionRefusedError(action, job.status, job.completed_at or job.started_at or job.created_at)
+    if action is Action.PROCESS and jobs.is_expired(tx, job_id):
+        raise ExpiredError
+    if action is Action.COMPLETE and (run := runs.open_run(tx, job_id)):
+        raise LeasedError(run.worker, run.expires_at)
+    return job

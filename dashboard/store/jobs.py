@@ -214,3 +214,13 @@ def get(tx: Connection, job_id: str) -> Job:
 
 
 _GET = Compiled(select(*_JOB).where(jobs.c.id == bindparam("id")))
+
+
+def retries(tx: Connection, job_id: str, limit: int) -> list[str]:
+    """The ids of the jobs that run this one again, the newest first."""
+    return [retry for (retry,) in _RETRIES.rows(tx, id=job_id, limit=limit)]
+
+
+_RETRIES = Compiled(
+    select(jobs.c.id).where(jobs.c.retry_of == bindparam("id")).order_by(jobs.c.seq.desc()).limit(bindparam("limit"))
+)

@@ -238,7 +238,7 @@ _LINES_OF = (
 )
 
 
-def ahead_of(tx: Connection, job: Job, limit: int) -> int:
+def ahead_of(tx: Connection, job: Job | FullJob, limit: int) -> int:
     """How many PENDING jobs will be claimed before this one, up to a limit for each of: more urgent, and older."""
     seq = select(jobs.c.seq).where(jobs.c.id == job.id).scalar_subquery()
     more_urgent = jobs.c.priority > job.priority

@@ -157,6 +157,7 @@ class OpenRun(NamedTuple):
 
     worker: str | None
     expires_at: datetime
+    heard_at: datetime
 
 
 def open_run(tx: Connection, job_id: str) -> OpenRun | None:
@@ -166,7 +167,7 @@ def open_run(tx: Connection, job_id: str) -> OpenRun | None:
 
 
 _OPEN = Compiled(
-    select(runs.c.worker, runs.c.expires_at)
+    select(*(runs.c[name] for name in OpenRun._fields))
     .join(jobs, jobs.c.seq == runs.c.seq)
     .where(jobs.c.id == bindparam("id"), runs.c.ended_at.is_(None))
 )

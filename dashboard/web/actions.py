@@ -5,21 +5,22 @@ from typing import Any, NamedTuple
 
 from wtforms import Form
 
-from dashboard.core.job import Job
-from dashboard.core.transitions import TRANSITIONS, Action
+from dashboard.core.job import Job, NewJob
+from dashboard.core.run import FullJob
+from dashboard.core.transitions import RETRY, RULES, Action
 from dashboard.database.transactions import reading
 from dashboard.services import jobs
-from dashboard.store import jobs as job_store
-from dashboard.store import listing
+from dashboard.services.create import create_full
+from dashboard.store import listing, runs
 from dashboard.web.elements import Context
 from dashboard.web.forms import CompleteForm, FailForm, NewJobForm
 
 
 class Post(NamedTuple):
-    """`query` and `body` are what the job page's curl line sends."""
+    """`run` returns the job: for RETRY the new one. `query` and `body` are what the job page's curl line sends."""
 
     form: type[Form]
-    run: Callable[[str, Any], Job]
+    run: Callable[[str, Any], Job | FullJob]
     query: str = ""
     body: str = ""
 
@@ -33,26 +34,27 @@ POSTS: dict[str, Post] = {
     ),
     Action.FAIL: Post(FailForm, lambda job_id, form: jobs.fail(job_id, form.reason.data), query="?reason=broken"),
     Action.UNDO: Post(Form, lambda job_id, _: jobs.call_off(job_id)),
+    RETRY: Post(Form, lambda job_id, _: jobs.retry(job_id)),
 }
 
 # The last parts of the URLs that act, and of those that ask first, on both doors.
 ACT = f"<any({', '.join(POSTS)}):action>"
-ASK = f"<any({', '.join(action for action, rule in TRANSITIONS.items() if rule.asks)}):action>"
+ASK = f"<any({', '.join(action for action, rule in RULES.items() if rule.asks)}):action>"
 
 
 def ask(action: str, job_id: str, form: Form | None = None) -> Context:
-    """What the form shows that asks before an action; raises the action's refusal where the status forbids it."""
+    """What the form shows that asks before an action; raises the action's refusal where the job forbids it."""
     with reading() as tx:
-        job = job_store.get(tx, job_id)
-    rule = TRANSITIONS[Action(action)]
-    if job.status not in rule.sources:
-        jobs.refuse(Action(action), job)
+        job = jobs.check(tx, Action(action), job_id)
+        holder = runs.open_run(tx, job_id)
+    rule = RULES[action]
     title = f"{rule.label} job"
     return {
         "title": title,
         "button": title,
         "rule": rule,
         "job": job,
+        "holder": holder,
         "form": form or POSTS[action].form(),
         "endpoint": "act",
         "values": {"job_id": job_id, "action": action},
@@ -73,5 +75,13 @@ def ask_new(form: NewJobForm | None = None) -> Context:
     }
 
 
-def create(form: NewJobForm) -> Job:
-    return jobs.create(form.type.data or "", form.payload.data, form.priority.data or 0)
+def create(form: NewJobForm) -> FullJob:
+    return create_full(
+        NewJob(
+            form.type.data or "",
+            form.payload.data,
+            form.priority.data or 0,
+            run_at=form.run_at.data,
+            max_attempts=form.max_attempts.data,
+        )
+    )

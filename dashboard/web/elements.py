@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from dashboard.core.job import utc_now
-from dashboard.core.transitions import Action, allowed
+from dashboard.core.transitions import allowed
 from dashboard.security import access
 from dashboard.store import counts
 from dashboard.web.assets import url_for
@@ -19,10 +19,13 @@ Context = dict[str, Any]
 
 
 class Element(NamedTuple):
-    """`load` takes the transaction and what the element's URL names, such as a job's id; its context has a `live`."""
+    """Both functions take the transaction and what the element's URL names, such as a job's id.
+
+    The context that `load` returns has a `live`.
+    """
 
     template: str
-    tag: Callable[[Connection], str]
+    tag: Callable[..., str]
     load: Callable[..., Context]
 
 
@@ -48,6 +51,6 @@ def row_context() -> Context:
     }
 
 
-def offered(status: str) -> list[Action]:
+def offered(status: str, *, is_leased: bool = False) -> list[str]:
     """The actions that a job in this status offers to this client: none to a viewer."""
-    return allowed(status) if access.may_act() else []
+    return allowed(status, is_leased=is_leased) if access.may_act() else []

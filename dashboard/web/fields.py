@@ -1,12 +1,15 @@
 """Fields of forms that WTForms does not have. JSON is parsed by the parser of the API."""
 
+from datetime import datetime
 from re import fullmatch
 from typing import Any
 
 from wtforms import Field, Form, IntegerField, TextAreaField
 from wtforms.validators import NumberRange, ValidationError
+from wtforms.widgets import TextInput
 
 from dashboard.core.job import json_text
+from dashboard.core.times import NotATimeError, parse_time
 from dashboard.http.json_text import parse_json
 
 
@@ -27,6 +30,31 @@ class JsonObjectField(TextAreaField):
             raise ValueError(f"Not valid JSON: {error}") from None
         if not isinstance(value, dict):
             raise ValueError('It must be a JSON object, such as {"key": "value"}, or empty')
+
+
+class TimeField(Field):
+    """A date and time, or nothing; `data` is it in UTC, or None.
+
+    As text: of a date and time that is half typed the browser's own field sends nothing, and the job would run at once.
+    """
+
+    widget = TextInput()
+    data: datetime | None
+
+    def _value(self) -> str:
+        return str(self.raw_data[0]) if self.raw_data else ""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        self.data = None
+        typed = valuelist[0].strip() if valuelist else ""
+        if not typed:
+            return
+        try:
+            self.data = parse_time(typed)
+        except NotATimeError:
+            raise ValueError("It must be a date and time, such as 2030-01-31 03:00, or empty") from None
+        except ValueError as error:
+            raise ValueError(str(error).capitalize()) from None
 
 
 class WholeNumberField(IntegerField):

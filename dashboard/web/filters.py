@@ -1,4 +1,7 @@
-"""What every template can use: how times and ids look, and the state machine. The script has the same age and clock."""
+"""What every template can use: how times and ids look, and the state machine.
+
+static/clock.mjs has the same formats: age, clock and left.
+"""
 
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -7,7 +10,8 @@ from flask import Blueprint
 from flask.blueprints import BlueprintSetupState
 
 from dashboard.core.job import utc_now
-from dashboard.core.transitions import ARRIVED, FINAL, TRANSITIONS
+from dashboard.core.run import ENDED
+from dashboard.core.transitions import ARRIVED, FINAL, RULES, TRANSITIONS
 from dashboard.web.pretty import pretty
 
 bp = Blueprint("filters", __name__)
@@ -28,9 +32,18 @@ class Timed(Protocol):
     def completed_at(self) -> datetime | None: ...
 
 
+class Tried(Protocol):
+    """A job that was leased."""
+
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def max_attempts(self) -> int | None: ...
+
+
 @bp.record_once
 def _add_state_machine(state: BlueprintSetupState) -> None:
-    state.app.jinja_env.globals.update(TRANSITIONS=TRANSITIONS, ARRIVED=ARRIVED, FINAL=FINAL)
+    state.app.jinja_env.globals.update(TRANSITIONS=TRANSITIONS, RULES=RULES, ARRIVED=ARRIVED, FINAL=FINAL, ENDED=ENDED)
 
 
 @bp.app_template_filter()
@@ -52,6 +65,12 @@ def clock(span: timedelta) -> str:
 
 
 @bp.app_template_filter()
+def left(span: timedelta) -> str:
+    """What is left of a time: by the clock in the last hour, before that in the largest unit, rounded."""
+    return clock(span) if span < timedelta(hours=1) else age(span + timedelta(minutes=30))
+
+
+@bp.app_template_filter()
 def took(job: Timed, now: datetime) -> timedelta:
     """How long a job ran, or has been running; before it starts, how long it has been waiting."""
     return (job.completed_at or now) - (job.started_at or job.created_at)
@@ -66,6 +85,13 @@ def utc(time: datetime) -> str:
 def machine(time: datetime) -> str:
     """For <time datetime>: ISO 8601 with its zone."""
     return f"{time.isoformat(timespec='milliseconds')}Z"
+
+
+@bp.app_template_filter()
+def attempt(job: Tried) -> str:
+    """Which attempt it is, and of how many: without that number where runs were given back, which do not count."""
+    allowed = job.max_attempts or 1
+    return f"attempt {job.attempt} of {allowed}" if job.attempt <= allowed else f"attempt {job.attempt}"
 
 
 @bp.app_template_global()

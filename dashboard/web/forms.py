@@ -5,7 +5,8 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import AnyOf, InputRequired, Length, Optional, Regexp, ValidationError
 
 from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, JobStatus
-from dashboard.web.fields import JsonObjectField, WholeNumberField, no_nul, whole_numbers
+from dashboard.core.run import ATTEMPTS_MAX
+from dashboard.web.fields import JsonObjectField, TimeField, WholeNumberField, no_nul, whole_numbers
 
 SEQ_MAX = 2**63 - 1
 
@@ -33,6 +34,17 @@ class NewJobForm(Form):
         [whole_numbers(0, PRIORITY_MAX)],
         default=0,
         description="0 or more; a larger number is more urgent",
+        render_kw={"inputmode": "numeric", "autocomplete": "off"},
+    )
+    run_at = TimeField(
+        "Run at",
+        description="In UTC, such as 2030-01-31 03:00, or with a zone: 2030-01-31 03:00+01:00; empty: at once",
+        render_kw={"autocomplete": "off"},
+    )
+    max_attempts = WholeNumberField(
+        "Attempts",
+        [Optional(), whole_numbers(1, ATTEMPTS_MAX)],
+        description=f"How often a worker may try, 1 to {ATTEMPTS_MAX}; empty: as the first worker says",
         render_kw={"inputmode": "numeric", "autocomplete": "off"},
     )
 

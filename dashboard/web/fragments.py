@@ -9,7 +9,8 @@ from werkzeug.http import quote_etag
 
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job
-from dashboard.core.transitions import CREATED, TRANSITIONS, Action
+from dashboard.core.run import FullJob
+from dashboard.core.transitions import CREATED, RETRY, RULES, TRANSITIONS, Action
 from dashboard.database.transactions import asking, reading
 from dashboard.http.answers import not_modified
 from dashboard.security import bodies
@@ -65,9 +66,7 @@ def create() -> Fragment:
     form = NewJobForm(request.form)
     if not form.validate():
         return render_template("forms/_ask.html", **actions.ask_new(form)), 422
-    response = _done(CREATED, actions.create(form), undo=True)
-    response.headers["HX-Trigger"] = f"{JOB_CREATED}, {JOBS_CHANGED}"
-    return response
+    return _done(CREATED, actions.create(form), is_new=True)
 
 
 @bp.post("/claim")
@@ -86,14 +85,14 @@ def act(job_id: str, action: str) -> Fragment:
     form = POSTS[action].form(request.form)
     if not form.validate():
         return render_template("forms/_ask.html", **actions.ask(action, job_id, form)), 422
-    return _done(TRANSITIONS[Action(action)].done, POSTS[action].run(job_id, form))
+    return _done(RULES[action].done, POSTS[action].run(job_id, form), is_new=action == RETRY)
 
 
 def _refresh(element: Element, *names: str) -> Response:
     """The element as it is now, or 304 where the client has that; the names are those of its URL."""
     if known := request.headers.get("If-None-Match"):
         with asking() as tx:
-            current = quote_etag(element.tag(tx))
+            current = quote_etag(element.tag(tx, *names))
         if known.removeprefix("W/") == current:  # a proxy that compresses makes a tag weak
             return not_modified(current)
     with reading() as tx:
@@ -110,11 +109,11 @@ def _dialog(context: Context) -> Response:
     return response
 
 
-def _done(done: str, job: Job, *, undo: bool = False) -> Response:
-    """A toast that says what was done to the job."""
-    html = render_template("shared/_toast.html", kind="done", done=done, job=job, undo=undo)
+def _done(done: str, job: Job | FullJob, *, is_new: bool = False) -> Response:
+    """A toast that says what was done to the job; the creation of a new one can be undone there."""
+    html = render_template("shared/_toast.html", kind="done", done=done, job=job, undo=is_new)
     response = toast(make_response(html))
-    response.headers["HX-Trigger"] = JOBS_CHANGED
+    response.headers["HX-Trigger"] = f"{JOB_CREATED}, {JOBS_CHANGED}" if is_new else JOBS_CHANGED
     return response
 
 

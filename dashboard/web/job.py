@@ -1,14 +1,16 @@
-"""One job: facts, timeline, payload, result, actions, and why it is waiting."""
+"""One job: facts, its run, timeline, payload, result, actions, and why it is waiting."""
 
 import shlex
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import flask
 from sqlalchemy import Connection
 
-from dashboard.core.job import Job, JobStatus, utc_now
+from dashboard.core.job import JobStatus, utc_now
+from dashboard.core.run import FullJob
+from dashboard.core.transitions import FINAL
 from dashboard.security import access
-from dashboard.store import jobs, listing
+from dashboard.store import jobs, listing, runs
 from dashboard.web.actions import POSTS
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context, Element, Live, offered, revision, row_context
@@ -21,25 +23,49 @@ PACE_MINUTES = 5
 STARTED_MAX = 10_000  # jobs started in that time are counted up to this
 
 
-def tag(tx: Connection) -> str:
-    """With the minute in it: why a job is waiting depends on how many jobs were started lately."""
-    return f"{revision(tx)}.{utc_now():%H%M}"
+AGAIN_MAX = 10  # jobs that run one again, of which the page tells
+
+
+def tag(tx: Connection, job_id: str) -> str:
+    """With the minute in it, and when the holder was last heard, for a heartbeat does not change the revision.
+
+    Why a job is waiting depends on how many jobs were started lately.
+    """
+    held = runs.open_run(tx, job_id)
+    return _tag(tx, held and held.heard_at)
+
+
+def _tag(tx: Connection, heard_at: datetime | None) -> str:
+    return f"{revision(tx)}.{utc_now():%H%M}.{f'{heard_at:%d%H%M%S%f}' if heard_at else ''}"
 
 
 def load(tx: Connection, job_id: str) -> Context:
     """Raises JobNotFoundError."""
-    job = jobs.get(tx, job_id)
+    job = runs.get_full(tx, job_id)
+    history = runs.history(tx, job_id) if job.attempt else []
+    last = history[-1] if history else None
+    is_leased = last is not None and last.ended_at is None
+    actions = offered(job.status, is_leased=is_leased)
+    again = jobs.retries(tx, job_id, AGAIN_MAX + 1) if job.status in FINAL else []
     url = flask.url_for("api.job", job_id=job_id, _external=True)
     return {
-        "live": Live(url_for("fragments.job", job_id=job_id), tag(tx)),
+        "live": Live(url_for("fragments.job", job_id=job_id), _tag(tx, last.heard_at if last and is_leased else None)),
         "job": job,
-        "waiting": _waiting(tx, job) if job.status == JobStatus.PENDING else None,
-        "curls": {action: _curl(url, action) for action in offered(job.status)},
+        "history": history,
+        "last": last,
+        "is_leased": is_leased,
+        # After its runs it may have been started without a lease, which leaves no run.
+        "is_started": bool(job.started_at and (last is None or (last.ended_at and last.ended_at < job.started_at))),
+        "again": again[:AGAIN_MAX],
+        "has_more_again": len(again) > AGAIN_MAX,
+        "waiting": _waiting(tx, job) if job.status == JobStatus.PENDING and job.run_at is None else None,
+        "actions": actions,
+        "curls": {action: _curl(url, action) for action in actions},
         **row_context(),
     }
 
 
-def _waiting(tx: Connection, job: Job) -> str:
+def _waiting(tx: Connection, job: FullJob) -> str:
     """Why a PENDING job is waiting: how many jobs are ahead of it, and when its turn comes."""
     ahead = listing.ahead_of(tx, job, AHEAD_MAX)
     started = listing.started_since(tx, utc_now() - timedelta(minutes=PACE_MINUTES), STARTED_MAX)

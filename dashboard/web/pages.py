@@ -80,8 +80,7 @@ def act(job_id: str, action: str) -> Page:
     form = POSTS[action].form(request.form)
     if not form.validate():
         return render_template("forms/page.html", **actions.ask(action, job_id, form)), 422
-    POSTS[action].run(job_id, form)
-    return redirect(_back(job_id), 303)
+    return redirect(_back(POSTS[action].run(job_id, form).id), 303)
 
 
 def _back(job_id: str) -> str:

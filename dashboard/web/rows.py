@@ -7,7 +7,6 @@ from functools import lru_cache
 from flask import get_template_attribute
 from markupsafe import Markup
 
-from dashboard.core.transitions import Action
 from dashboard.store.listing import JobLine
 from dashboard.web.filters import age, clock, took
 
@@ -15,7 +14,7 @@ GAP = Markup("<!--gap-->")  # where a time goes; the same text in a job is escap
 
 
 def job_rows(
-    jobs: list[JobLine], offered: Callable[[str], list[Action]], jobs_at: str, fragments_at: str, now: datetime
+    jobs: list[JobLine], offered: Callable[[str], list[str]], jobs_at: str, fragments_at: str, now: datetime
 ) -> Markup:
     """The rows of these jobs, each with the actions that its status offers; see elements.row_context.
 
@@ -31,7 +30,7 @@ def job_rows(
 
 
 @lru_cache(maxsize=2_000)
-def _row(job: JobLine, actions: tuple[Action, ...], jobs_at: str, fragments_at: str) -> list[str]:
+def _row(job: JobLine, actions: tuple[str, ...], jobs_at: str, fragments_at: str) -> list[str]:
     """The parts of a row before, between and after its two times."""
     row: str = get_template_attribute("jobs/_row.html", "row")(job, actions, jobs_at, fragments_at, GAP)
     return f"{row}\n".split(GAP)

@@ -33,6 +33,24 @@ def make(server: Server, headers: dict[str, str] | None = None) -> dict[str, str
     return ids
 
 
+def lease(server: Server) -> dict[str, str]:
+    """A job that a worker holds, one that waits for its next attempt, and one that was run again; their ids."""
+    with httpx.Client(base_url=server.url) as client:
+        held, tried, again = (client.post("/jobs", json={"type": HOSTILE}).json()["id"] for _ in range(3))
+        params = {"lease": "600", "worker": HOSTILE, "attempts": "3"}
+        tokens = {
+            job_id: client.post(f"/jobs/{job_id}/process", params=params).json()["token"] for job_id in (held, tried)
+        }
+        client.post(
+            f"/jobs/{held}/heartbeat", params={"token": tokens[held]}, json={"progress": 42, "message": HOSTILE}
+        )
+        failed = {"token": tokens[tried], "retry_in": "600", "reason": f"{HOSTILE}\n{HOSTILE}"}
+        client.post(f"/jobs/{tried}/fail", params=failed)
+        client.post(f"/jobs/{again}/fail")
+        client.post(f"/jobs/{again}/retry")
+    return {"held": held, "tried": tried, "again": again}
+
+
 def violations(page: Page) -> list[str]:
     page.evaluate(AXE)
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
@@ -48,6 +66,16 @@ def open_new(page: Page) -> None:
 def open_fail(page: Page) -> None:
     page.locator("#board tbody").get_by_role("link", name="Fail").first.click()
     expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def open_fail_of_the_job(page: Page) -> None:
+    page.locator("#job").get_by_role("link", name="Fail").click()
+    expect(page.get_by_role("dialog")).to_contain_text("will be told that it lost it")
+
+
+def run_again(page: Page) -> None:
+    page.get_by_role("button", name="Run again").click()
+    expect(page.locator(".toast")).to_contain_text("Runs again as")
 
 
 def open_fail_and_be_refused(page: Page) -> None:
@@ -125,6 +153,15 @@ STATES: States = {
     "a FAILED job": ("/dashboard/jobs/{FAILED}", None),
 }
 
+LEASED_STATES: States = {
+    "a leased job": ("/dashboard/jobs/{held}", None),
+    "failing a leased job": ("/dashboard/jobs/{held}", open_fail_of_the_job),
+    "completing a leased job": ("/dashboard/jobs/{held}/complete", None),
+    "a job between two attempts": ("/dashboard/jobs/{tried}", None),
+    "a job that was run again": ("/dashboard/jobs/{again}", None),
+    "running a job again": ("/dashboard/jobs/{again}", run_again),
+}
+
 # Where people sign in. In this order: the viewer's pages need the viewer's session.
 STATES_WITH_USERS: States = {
     "signing in": ("/sign-in", None),
@@ -157,6 +194,7 @@ def test_axe_finds_nothing(open_page: OpenPage, server: Server, scheme: str) -> 
     found["an empty queue"] = violations(page)
     assert found == {"an empty database": [], "an empty queue": []}
     assert violations_in(page, STATES, make(server)) == {}
+    assert violations_in(page, LEASED_STATES, lease(server)) == {}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -179,13 +217,14 @@ def test_axe_finds_nothing_on_the_api_s_page_at_any_width(open_page: OpenPage, s
 
 @pytest.mark.parametrize("width", [320, 768, 1440])
 def test_nothing_scrolls_sideways_whatever_the_text(open_page: OpenPage, server: Server, width: int) -> None:
-    ids = make(server)
     page = open_page(viewport={"width": width, "height": 800})
-    for state, (path, prepare) in STATES.items():
-        page.goto(path.format(**ids))
-        if prepare:
-            prepare(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, state
+    for states, make_jobs in ((STATES, make), (LEASED_STATES, lease)):
+        ids = make_jobs(server)
+        for state, (path, prepare) in states.items():
+            page.goto(path.format(**ids))
+            if prepare:
+                prepare(page)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, state
 
 
 def test_what_one_can_press_is_at_least_24_pixels_in_each_direction(open_page: OpenPage, server: Server) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from dashboard.core.errors import ActionRefusedError
 from dashboard.core.job import JobStatus
-from dashboard.core.transitions import ARRIVED, FINAL, JOB_ACTIONS, TRANSITIONS, Action, allowed
+from dashboard.core.transitions import ARRIVED, FINAL, JOB_ACTIONS, RETRY, RULES, TRANSITIONS, Action, allowed
 from tests.support.factory import MOVES
 
 
@@ -20,18 +20,23 @@ def test_every_action_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("status", JobStatus)
 def test_a_job_offers_what_the_table_allows_in_its_status(status: JobStatus) -> None:
-    assert allowed(status) == [action for action in JOB_ACTIONS if (action, status) in MOVES]
+    moves: list[str] = [action for action in JOB_ACTIONS if (action, status) in MOVES]
+    assert allowed(status) == (moves or [RETRY])
+
+
+def test_a_leased_job_is_not_offered_to_be_completed() -> None:
+    assert allowed(JobStatus.RUNNING, is_leased=True) == [Action.FAIL]
 
 
 def test_what_ended_is_final() -> None:
     assert {JobStatus.COMPLETED, JobStatus.FAILED} == FINAL
 
 
-@pytest.mark.parametrize("action", [Action.CLAIM, *JOB_ACTIONS, Action.UNDO])
-def test_an_action_that_the_pages_offer_has_words_of_its_own(action: Action) -> None:
-    words = [(rule.label, rule.done) for rule in TRANSITIONS.values()]
-    assert words.count((TRANSITIONS[action].label, TRANSITIONS[action].done)) == 1
-    assert all((TRANSITIONS[action].label, TRANSITIONS[action].done))
+@pytest.mark.parametrize("action", [Action.CLAIM, *JOB_ACTIONS, Action.UNDO, RETRY])
+def test_an_action_that_the_pages_offer_has_words_of_its_own(action: str) -> None:
+    words = [(rule.label, rule.done) for rule in RULES.values()]
+    assert words.count((RULES[action].label, RULES[action].done)) == 1
+    assert all((RULES[action].label, RULES[action].done))
 
 
 def test_only_an_action_that_asks_first_warns() -> None:

@@ -19,6 +19,7 @@ def pages(client: FlaskClient) -> dict[str, str]:
     client.post(f"/jobs/{ids[0]}/complete", json={"result": {HOSTILE: None}})
     client.post(f"/jobs/{ids[1]}/fail?reason={HOSTILE}")
     client.post(f"/jobs/{ids[2]}/process")
+    leased, tried, scheduled, again = leases(client)
     return {
         "jobs": client.get("/dashboard/").text,
         "filtered": client.get(f"/dashboard/?status=FAILED&type={HOSTILE}&q={HOSTILE}").text,
@@ -28,6 +29,13 @@ def pages(client: FlaskClient) -> dict[str, str]:
         "failed": client.get(f"/dashboard/jobs/{ids[1]}").text,
         "running": client.get(f"/dashboard/jobs/{ids[2]}").text,
         "pending": client.get(f"/dashboard/jobs/{ids[3]}").text,
+        "leased": client.get(f"/dashboard/jobs/{leased}").text,
+        "tried": client.get(f"/dashboard/jobs/{tried}").text,
+        "scheduled": client.get(f"/dashboard/jobs/{scheduled}").text,
+        "run_again": client.get(f"/dashboard/jobs/{ids[0]}").text,
+        "again": client.get(f"/dashboard/jobs/{again}").text,
+        "fail_leased": client.get(f"/dashboard/jobs/{leased}/fail").text,
+        "complete_leased": client.get(f"/dashboard/jobs/{leased}/complete").text,
         "queue": client.get("/dashboard/queue").text,
         "new": client.get("/dashboard/jobs/new").text,
         "new_with_errors": client.post("/dashboard/jobs/new", data={"payload": HOSTILE}).text,
@@ -37,6 +45,23 @@ def pages(client: FlaskClient) -> dict[str, str]:
         "refused": client.post(f"/dashboard/jobs/{ids[0]}/fail").text,
         "docs": client.get("/docs").text,
     }
+
+
+def leases(client: FlaskClient) -> list[str]:
+    """A job that a worker holds, one that waits after two runs, one for later, and one that runs another again."""
+    held, tried, later = (
+        client.post("/jobs", json={"type": HOSTILE, **more}).get_json()["id"]
+        for more in ({}, {}, {"run_at": 86_400, "expires_at": 90_000, "max_attempts": 5})
+    )
+    token = "a-token-of-16-to-64"
+    query = {"lease": "60", "worker": HOSTILE, "attempts": "3"}
+    client.post(f"/jobs/{held}/process", query_string=query, headers={"Idempotency-Key": token})
+    client.post(f"/jobs/{held}/heartbeat?token={token}", json={"progress": 42, "message": HOSTILE})
+    for end in ("release?in=0&", f"fail?retry_in=600&reason={HOSTILE}%0A{HOSTILE}&"):
+        own = client.post(f"/jobs/{tried}/process", query_string=query).get_json()["token"]
+        client.post(f"/jobs/{tried}/{end}token={own}")
+    finished = client.get("/jobs?status=COMPLETED").get_json()[0]["id"]
+    return [held, tried, later, client.post(f"/jobs/{finished}/retry").get_json()["id"]]
 
 
 def pages_with_users(client: FlaskClient) -> dict[str, str]:

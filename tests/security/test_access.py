@@ -75,7 +75,7 @@ TABLE = {
     "POST /dashboard/jobs/new": (302, 403, 303, 403),
     "POST /dashboard/claim": (302, 403, 303, 403),
     "GET /dashboard/jobs/<job_id>/<any(complete, fail):action>": (302, 403, 200, 200),
-    "POST /dashboard/jobs/<job_id>/<any(process, complete, fail, undo):action>": (302, 403, 303, 403),
+    "POST /dashboard/jobs/<job_id>/<any(process, complete, fail, undo, retry):action>": (302, 403, 303, 403),
     "GET /dashboard/fragments/board": (401, 200, 200, 200),
     "GET /dashboard/fragments/queue": (401, 200, 200, 200),
     "GET /dashboard/fragments/jobs/<job_id>": (401, 200, 200, 200),
@@ -83,7 +83,7 @@ TABLE = {
     "POST /dashboard/fragments/new": (401, 403, 200, 403),
     "POST /dashboard/fragments/claim": (401, 403, 200, 403),
     "GET /dashboard/fragments/jobs/<job_id>/<any(complete, fail):action>": (401, 403, 200, 200),
-    "POST /dashboard/fragments/jobs/<job_id>/<any(process, complete, fail, undo):action>": (401, 403, 200, 403),
+    "POST /dashboard/fragments/jobs/<job_id>/<any(process, complete, fail, undo, retry):action>": (401, 403, 200, 403),
 }
 
 

@@ -26,12 +26,14 @@ FILL = (
 )
 
 
-# Of the PENDING ones a tenth is for later and a tenth expires; of the RUNNING ones each has an open run.
+# Of the PENDING ones a tenth is for later and a tenth expires; of the RUNNING ones a fifth are retries, and each has an
+# open run.
 PUT_OFF = (
     "UPDATE jobs SET run_at = '2099-01-01'::timestamp + n * interval '1 s' FROM generate_series(10, 100000, 10) AS n "
     "WHERE id = 'PENDING' || n",
     "UPDATE jobs SET expires_at = '2099-01-01'::timestamp + n * interval '1 s' FROM generate_series(5, 100000, 10) "
     "AS n WHERE id = 'PENDING' || n",
+    "UPDATE jobs SET retry_of = 'PENDING' || n FROM generate_series(9, 100000, 10) AS n WHERE id = 'RUNNING' || n / 2",
     "INSERT INTO runs (seq, attempt, token, worker, lease, started_at, heard_at, expires_at) "
     "SELECT seq, 1, 'token-of-' || seq, 'w' || seq % 9, 60, '2026-01-01', '2026-01-01', "
     "'2099-01-01'::timestamp + seq * interval '1 s' FROM jobs WHERE status = 'RUNNING'",
@@ -116,6 +118,7 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "a run is taken away": (lambda tx: runs.take_away(tx, 120_000, None), "runs_pkey"),
     "jobs with their last runs": (lambda tx: runs.full(tx, IDS), f"{BY_ID} runs_pkey"),
     "the runs of a job": (lambda tx: runs.history(tx, "RUNNING9"), f"{BY_ID} runs_pkey"),
+    "those that run a job again": (lambda tx: jobs.retries(tx, "RUNNING9", 10), "jobs_retry_of"),
     "which are finished": (lambda tx: runs.finished(tx, IDS), BY_ID),
 }
 SORTS = ("claim of a type", "claim of two types", "lock of jobs", "the runs of a job")  # few rows: see below

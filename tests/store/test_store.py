@@ -115,6 +115,7 @@ PLANS: dict[str, tuple[Callable[..., object], tuple[object, ...], str]] = {
     "those ahead": (listing.ahead_of, (JOB, 9), "jobs_(next|pending|id_key)|sqlite_autoindex_jobs_1"),
     "the pace": (listing.started_since, (NOW, 9), "jobs_started"),
     "the newest": (listing.newest, (None, 10), "(jobs_pkey|SCAN jobs)"),
+    "those that run a job again": (job_store.retries, ("id-7", 10), "jobs_retry_of"),
     "a job by its id": (job_store.get, ("id-7",), "(jobs_id_key|sqlite_autoindex_jobs_1)"),
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-TICKING = re.compile(r'(data-age|data-since="[^"]+")>[^<]*<')  # the only text that depends on when one asks
+TICKING = re.compile(r'(data-age|data-(?:since|until)="[^"]+")>[^<]*<')  # the only text that depends on when one asks
 
 
 def create(client: FlaskClient, **body: Any) -> str:

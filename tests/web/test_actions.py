@@ -1,12 +1,15 @@
 """The actions on both doors: each does what the API does, and refuses in the same words."""
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 
 from dashboard.core.job import JobStatus
-from dashboard.core.transitions import JOB_ACTIONS, TRANSITIONS, Action
+from dashboard.core.transitions import JOB_ACTIONS, RETRY, RULES, TRANSITIONS, Action
 from dashboard.web.actions import POSTS
 from tests.support.factory import make_job
+from tests.support.leases import TOKEN, leased
 
 
 @pytest.mark.parametrize("status", JobStatus)
@@ -46,12 +49,12 @@ def test_only_a_job_that_is_still_pending_is_undone(client: FlaskClient, door: s
 
 
 def test_every_action_that_a_row_offers_can_be_posted() -> None:
-    assert set(JOB_ACTIONS) < set(POSTS)
+    assert {*JOB_ACTIONS, RETRY} < set(POSTS)
 
 
 @pytest.mark.parametrize("door", ["/dashboard", "/dashboard/fragments"])
 def test_an_action_that_does_not_ask_first_has_no_form(client: FlaskClient, door: str) -> None:
-    for action in (action for action in POSTS if not TRANSITIONS[Action(action)].asks):
+    for action in (action for action in POSTS if not RULES[action].asks):
         answer = client.get(f"{door}/jobs/{make_job().id}/{action}")
         assert answer.status_code == 405
         assert "POST" in answer.headers["Allow"]
@@ -70,3 +73,63 @@ def test_a_form_that_would_be_refused_is_not_shown(client: FlaskClient, door: st
         job = make_job(status)
         answer = client.get(f"{door}/jobs/{job.id}/{action}")
         assert answer.status_code == (200 if status in TRANSITIONS[action].sources else 400)
+
+
+@pytest.mark.parametrize("status", JobStatus)
+@pytest.mark.parametrize(("door", "success"), [("/dashboard", 303), ("/dashboard/fragments", 200)])
+def test_a_finished_job_and_no_other_is_run_again_as_a_new_one(
+    client: FlaskClient, door: str, success: int, status: JobStatus
+) -> None:
+    job = make_job(status, priority=7)
+    answer = client.post(f"{door}/jobs/{job.id}/retry")
+    if status not in RULES[RETRY].sources:
+        assert answer.status_code == 400
+        assert f"Cannot retry the job: it is {status}, not COMPLETED or FAILED" in answer.text
+        assert len(client.get("/jobs").get_json()) == 1
+        return
+    new = client.get("/jobs?full=1&limit=1").get_json()[0]
+    assert (new["retry_of"], new["priority"], new["status"]) == (job.id, 7, "PENDING")
+    assert client.get(f"/jobs/{job.id}").get_json()["status"] == status
+    assert answer.status_code == success
+    assert f"/dashboard/jobs/{new['id']}" in (answer.location or answer.text)
+    if success == 200:
+        assert "Runs again as" in answer.text
+        assert answer.headers["HX-Trigger"] == "job-created, jobs-changed"
+        undo = re.search(r' data-hx-post="([^"]+/undo)"', answer.text)
+        assert undo
+        assert client.post(undo[1]).status_code == 200
+        assert client.get(f"/jobs/{new['id']}").get_json()["status"] == "FAILED"
+
+
+@pytest.mark.parametrize("door", ["/dashboard", "/dashboard/fragments"])
+def test_a_leased_job_is_completed_by_nobody_else(client: FlaskClient, door: str) -> None:
+    job = make_job()
+    leased(client, "&worker=mill-3")
+    told = client.post(f"/jobs/{job.id}/complete").get_json()["detail"]
+    assert "it is leased to mill-3 until" in told
+    for answer in (client.get(f"{door}/jobs/{job.id}/complete"), client.post(f"{door}/jobs/{job.id}/complete")):
+        assert answer.status_code == 409
+        assert f">{told}</" in answer.text
+    assert client.get(f"/jobs/{job.id}").get_json()["status"] == "RUNNING"
+
+
+@pytest.mark.parametrize(("worker", "name"), [("&worker=<mill>", "&lt;mill&gt;"), ("", "A worker without a name")])
+@pytest.mark.parametrize(("door", "success"), [("/dashboard", 303), ("/dashboard/fragments", 200)])
+def test_failing_a_leased_job_says_from_whom_it_is_taken(
+    client: FlaskClient, door: str, success: int, worker: str, name: str
+) -> None:
+    job = make_job()
+    leased(client, worker)
+    url = f"{door}/jobs/{job.id}/fail"
+    said = re.sub("<[^>]+>", "", client.get(url).text)
+    until = client.get(f"/jobs/{job.id}?full=1").get_json()["lease_expires_at"][:19].replace("T", " ")
+    assert f"{name} holds this job until {until} UTC and will be told that it lost it." in said
+    assert client.post(url, data={"reason": "wrong customer"}).status_code == success
+    lost = client.post(f"/jobs/{job.id}/heartbeat?token={TOKEN}")
+    assert (lost.status_code, "wrong customer" in lost.get_json()["detail"]) == (409, True)
+
+
+@pytest.mark.parametrize("door", ["/dashboard", "/dashboard/fragments"])
+def test_failing_a_job_that_nobody_holds_says_nothing_of_a_worker(client: FlaskClient, door: str) -> None:
+    for status in (JobStatus.PENDING, JobStatus.RUNNING):
+        assert "holds this job" not in client.get(f"{door}/jobs/{make_job(status).id}/fail").text

@@ -1,13 +1,14 @@
 """How times and ids look on a page."""
 
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import pytest
 from flask import Flask, render_template_string
 
 from dashboard.core.job import JobStatus
 from dashboard.core.transitions import TRANSITIONS, Action
-from dashboard.web.filters import age, clock, machine, server_time, short, took, utc
+from dashboard.web.filters import age, attempt, clock, left, machine, server_time, short, took, utc
 from tests.support.factory import make_job
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678_901)
@@ -27,6 +28,23 @@ def test_an_age_is_in_its_largest_unit(seconds: float, shown: str) -> None:
 )
 def test_a_clock_has_hours_from_an_hour_on(seconds: float, shown: str) -> None:
     assert clock(timedelta(seconds=seconds)) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(-5, "00:00"), (34.2, "00:34"), (3_599, "59:59"), (3_600 * 4 - 1, "4 h"), (86_400 * 2, "2 d")],
+)
+def test_what_is_left_of_a_time_ticks_in_the_last_hour(seconds: float, shown: str) -> None:
+    assert left(timedelta(seconds=seconds)) == shown
+
+
+def test_an_attempt_is_of_so_many_until_runs_were_given_back(app: Flask) -> None:
+    class Tried(NamedTuple):
+        attempt: int
+        max_attempts: int | None
+
+    shown = [attempt(Tried(*each)) for each in ((1, None), (2, 3), (4, 3))]
+    assert shown == ["attempt 1 of 1", "attempt 2 of 3", "attempt 4"]
 
 
 def test_a_time_is_for_people_to_the_second_and_for_machines_to_the_millisecond() -> None:

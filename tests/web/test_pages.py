@@ -113,9 +113,10 @@ def test_hostile_text_is_only_ever_text(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("headers", OTHER_SITES, ids=str)
 def test_a_post_from_another_site_is_403_and_changes_nothing(client: FlaskClient, headers: dict[str, str]) -> None:
-    pending, running = make_job(), make_job(JobStatus.RUNNING)
+    pending, running, failed = make_job(), make_job(JobStatus.RUNNING), make_job(JobStatus.FAILED)
     before = client.get("/jobs").get_json()
     acts = [f"jobs/{pending.id}/process", f"jobs/{pending.id}/fail", f"jobs/{running.id}/complete"]
+    acts.append(f"jobs/{failed.id}/retry")
     paths = [f"{door}/{act}" for door in ("", "/dashboard", "/dashboard/fragments") for act in acts]
     for path in (*paths, "/jobs", "/jobs/claim", "/dashboard/claim", "/dashboard/fragments/claim", *NEW):
         sent: dict[str, Any] = {"json" if path == "/jobs" else "data": {"type": "resize"}}

@@ -80,6 +80,7 @@ def _indexes() -> None:
     op.execute(f"CREATE INDEX jobs_next_of_type ON jobs (type, priority DESC, seq) WHERE {READY}{of_type}")
     op.execute(f"CREATE INDEX jobs_later ON jobs (run_at) WHERE {DELAYED}")
     op.execute("CREATE INDEX jobs_expiring ON jobs (expires_at) WHERE status = 'PENDING' AND expires_at IS NOT NULL")
+    op.execute("CREATE INDEX jobs_retry_of ON jobs (retry_of, seq) WHERE retry_of IS NOT NULL")
 
 
 def _runs() -> None:
