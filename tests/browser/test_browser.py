@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
+from tests.support import http
 from tests.support.server import Server, StartServer
 
 OpenPage = Callable[..., Page]
@@ -17,7 +17,7 @@ OpenPage = Callable[..., Page]
 
 def post(server: Server, path: str, **body: Any) -> Any:
     """What a script does, and what it is told."""
-    return httpx.post(f"{server.url}/jobs{path}", json=body or None).raise_for_status().json()
+    return http.post(f"{server.url}/jobs{path}", json=body or None).raise_for_status().json()
 
 
 def create(server: Server, type: str = "resize", **body: Any) -> str:  # noqa: A002
@@ -149,7 +149,7 @@ def test_a_double_click_creates_one_job(open_page: OpenPage, server: Server) -> 
     expect(page.get_by_role("dialog")).to_be_hidden()
     for _ in range(2):  # the refresh that follows a change, and the next one by the clock
         page.wait_for_event("response", lambda answer: "/fragments/board" in answer.url)
-    assert len(httpx.get(f"{server.url}/jobs").json()) == 1
+    assert len(http.get(f"{server.url}/jobs").json()) == 1
 
 
 # ---- What goes wrong
@@ -355,14 +355,14 @@ def test_the_docs_list_the_operations_and_try_them(open_page: OpenPage, server: 
     page = open_page("/docs")
     operations = page.locator(".opblock")
     expect(operations).to_have_count(
-        sum(len(path) for path in httpx.get(f"{server.url}/openapi.json").json()["paths"].values())
+        sum(len(path) for path in http.get(f"{server.url}/openapi.json").json()["paths"].values())
     )
     create_job = operations.filter(has_text="Create a job")
     create_job.get_by_role("button").first.click()
     create_job.get_by_role("button", name="Try it out").click()
     create_job.get_by_role("button", name="Execute").click()
     expect(create_job.locator(".live-responses-table tbody .response-col_status")).to_contain_text("201")
-    assert [job["type"] for job in httpx.get(f"{server.url}/jobs").json()] == ["image_resize"]
+    assert [job["type"] for job in http.get(f"{server.url}/jobs").json()] == ["image_resize"]
 
 
 def test_nothing_scrolls_sideways_on_any_page(open_page: OpenPage, server: Server) -> None:

@@ -13,8 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-import httpx
-
+from tests.support import http
 from tests.support.database import query
 from tests.support.leased_worker import ATTEMPTS, LEASE
 from tests.support.server import ROOT, Server
@@ -78,7 +77,7 @@ def harass_leased_workers(server: Server, url: str, rounds: int) -> Survived:
     fleet = Fleet(server, folder)
     try:
         for _ in range(rounds):
-            made = httpx.post(f"{server.url}/jobs/batch", json=[{"type": "t"}] * JOBS, timeout=60)
+            made = http.post(f"{server.url}/jobs/batch", json=[{"type": "t"}] * JOBS, timeout=60)
             assert made.status_code == 201
             for _ in range(STEPS):
                 step: Callable[[Random], object] = rng.choice(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support import http
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +61,7 @@ class Server:
         assert self.process
         assert self.process.poll() is None, f"gunicorn ended by itself:\n{self.log.read_text()}"
         try:
-            return httpx.get(self.url + path).status_code == 200
+            return http.get(self.url + path).status_code == 200
         except httpx.TransportError:
             return False
 

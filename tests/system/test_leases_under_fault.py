@@ -4,11 +4,10 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from flask import Flask
 
-from tests.support import faults
+from tests.support import faults, http
 from tests.support.app import MakeApp
 from tests.support.database import query
 from tests.support.leased_traffic import harass_leased_workers
@@ -24,7 +23,7 @@ RUNS = "SELECT attempt, outcome FROM runs ORDER BY seq, attempt"
 def ask(server: Server, line: str, status: int = 200, **sent: Any) -> Any:
     """Send "POST /jobs", expect this status, and return what it says."""
     method, path = line.split(" ")
-    answer = httpx.request(method, server.url + path, timeout=60, **sent)
+    answer = http.request(method, server.url + path, timeout=60, **sent)
     assert answer.status_code == status, answer.text
     return answer.json()
 
@@ -128,7 +127,7 @@ def test_a_database_that_was_away_costs_no_worker_its_lease(
     lease(server, 1)
     with faults.killed(postgres):
         eventually(lambda: "could not reach the database" in server.log.read_text(), "the housekeeper has met it")
-    eventually(lambda: httpx.get(f"{server.url}/readyz").status_code == 200, "it is ready again")
+    eventually(lambda: http.get(f"{server.url}/readyz").status_code == 200, "it is ready again")
     assert ask(server, f"POST /jobs/{job}/heartbeat?token={TOKEN}&lease=600")["attempt"] == 1
     assert full(server, job)["status"] == "RUNNING"
 
