@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from dashboard.app import create_app
 from dashboard.security import passwords
 from tests.support import pgbouncer
-from tests.support.app import MakeApp, dispose
+from tests.support.app import MakeApp, RememberedRule, dispose
 from tests.support.postgres import Postgres
 from tests.support.server import ROOT, RunProgram, Server, StartServer, environment, free_port
 
@@ -106,6 +106,8 @@ def quick_passwords() -> Iterator[None]:
     with patch.object(passwords, "UNKNOWN", f"pbkdf2:sha256:1000$salt${'0' * 64}"):
         yield
 
+
+Flask.url_rule_class = RememberedRule
 
 SECRET_KEY = "the same in all applications of a test"
 
