@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -18,13 +19,14 @@ from dashboard.app import create_app
 from dashboard.security import passwords
 from tests.support import pgbouncer
 from tests.support.app import MakeApp, RememberedRule, dispose
+from tests.support.database import execute
 from tests.support.postgres import Postgres
 from tests.support.server import ROOT, RunProgram, Server, StartServer, environment, free_port
 
 # The slow parts, the slowest first, and the fixtures that start them: tests get the part as a marker.
 PARTS = {
     "browser": {"browser"},
-    "server": {"start_server", "lasting_server", "run_program"},
+    "server": {"start_server", "start_lasting_server", "lasting_server", "run_program"},
     "postgres": {"postgres"},
 }
 
@@ -149,15 +151,51 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Real gunicorn processes; those still running at the end of the test are stopped."""
+    yield from starting(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def start_lasting_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """Like start_server, to the end of the module's tests."""
+    yield from starting(tmp_path_factory.mktemp("servers"))
+
+
+def starting(folder: Path) -> Iterator[StartServer]:
     started: list[Server] = []
 
     def start(url: str, ready: str = "/readyz", **environ: str) -> Server:
-        started.append(Server(tmp_path / f"gunicorn-{len(started)}.log", {"DATABASE_URL": url, **environ}))
+        started.append(Server(folder / f"gunicorn-{len(started)}.log", {"DATABASE_URL": url, **environ}))
         return started[-1].start(ready)
 
     yield start
     for server in started:
+        server.signal(signal.SIGTERM)
+    for server in started:
         server.stop()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def lasting_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An empty database of each kind in turn, for all tests of the module."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('lasting') / 'jobs.db'}"
+    else:
+        postgres: Postgres = request.getfixturevalue("postgres")
+        yield postgres.create("lasting")
+        postgres.drop("lasting")
+
+
+@pytest.fixture(scope="module")
+def lasting_server_of_each(lasting_url: str, start_lasting_server: StartServer) -> Server:
+    return start_lasting_server(lasting_url, WEB_CONCURRENCY="2", LEASE_GRACE="0")
+
+
+@pytest.fixture
+def server_of_each(lasting_server_of_each: Server) -> Server:
+    """A real gunicorn with two workers on a database of each kind in turn, without jobs."""
+    for table in ("runs", "jobs"):
+        execute(lasting_server_of_each.env["DATABASE_URL"], f"DELETE FROM {table}")
+    return lasting_server_of_each
 
 
 @pytest.fixture
