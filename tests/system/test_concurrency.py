@@ -16,7 +16,7 @@ from tests.support.server import Server, StartServer
 from tests.support.traffic import Call, Traffic, drain
 from tests.support.verdict import judge, judge_order
 
-JOBS = 1_500
+JOBS = 800
 
 
 def run_16_clients(url: str, servers: list[Server]) -> list[Call]:
