@@ -36,7 +36,11 @@ SMALL = 128 * 1024  # bytes of a table, with its deleted rows
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the parts that it needs, and run those that need none first."""
+    """Mark each test with the parts that it needs, and run those that need none first.
+
+    Where processes share the files, those with the slowest parts come first, so that no process ends long before the
+    others.
+    """
     for item in items:
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
         used = {*getattr(item, "fixturenames", ()), *(value for value in parameters if isinstance(value, str))}
@@ -44,7 +48,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if used & fixtures:
                 item.add_marker(part)
     items[:] = [item for item in items if pgbouncer.BINARY or "pgbouncer" not in getattr(item, "fixturenames", ())]
-    items.sort(key=lambda item: [item.get_closest_marker(part) is not None for part in PARTS])
+    is_one_of_several = "PYTEST_XDIST_WORKER" in os.environ
+    items.sort(
+        key=lambda item: [item.get_closest_marker(part) is not None for part in PARTS], reverse=is_one_of_several
+    )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores, because many tests wait: for a lease, a restart, a browser."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
