@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from flask import Flask
@@ -14,22 +16,31 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from dashboard.app import create_app
+from dashboard.security import passwords
 from tests.support import pgbouncer
-from tests.support.app import MakeApp, dispose
+from tests.support.app import MakeApp, RememberedRule, dispose
+from tests.support.database import execute
 from tests.support.postgres import Postgres
 from tests.support.server import ROOT, RunProgram, Server, StartServer, environment, free_port
 
 # The slow parts, the slowest first, and the fixtures that start them: tests get the part as a marker.
 PARTS = {
     "browser": {"browser"},
-    "server": {"start_server", "lasting_server", "run_program"},
+    "server": {"start_server", "start_lasting_server", "lasting_server", "run_program"},
     "postgres": {"postgres"},
 }
 
 
+SMALL = 128 * 1024  # bytes of a table, with its deleted rows
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the parts that it needs, and run those that need none first."""
+    """Mark each test with the parts that it needs, and run those that need none first.
+
+    Where processes share the files, those with the slowest parts come first, so that no process ends long before the
+    others.
+    """
     for item in items:
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
         used = {*getattr(item, "fixturenames", ()), *(value for value in parameters if isinstance(value, str))}
@@ -37,7 +48,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if used & fixtures:
                 item.add_marker(part)
     items[:] = [item for item in items if pgbouncer.BINARY or "pgbouncer" not in getattr(item, "fixturenames", ())]
-    items.sort(key=lambda item: [item.get_closest_marker(part) is not None for part in PARTS])
+    is_one_of_several = "PYTEST_XDIST_WORKER" in os.environ
+    items.sort(
+        key=lambda item: [item.get_closest_marker(part) is not None for part in PARTS], reverse=is_one_of_several
+    )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores, because many tests wait: for a lease, a restart, a browser."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -76,7 +95,11 @@ def sqlite_url(tmp_path: Path, migrated_sqlite: Path) -> str:
 def postgres_url(postgres: Postgres) -> str:
     """The one migrated database, emptied: a hundredth of what a new one costs."""
     with postgres.connect("migrated") as connection:
-        connection.execute("TRUNCATE jobs RESTART IDENTITY CASCADE")
+        if connection.execute("SELECT pg_table_size('jobs')").fetchall() < [(SMALL,)]:
+            # A third of what a TRUNCATE costs, which makes a new file for each table and index.
+            connection.execute("DELETE FROM jobs; ALTER SEQUENCE jobs_seq_seq RESTART")
+        else:
+            connection.execute("TRUNCATE jobs RESTART IDENTITY CASCADE")
     return postgres.url("migrated")
 
 
@@ -97,6 +120,15 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield postgres.create("empty")
         postgres.drop("empty")
 
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """For an unknown name, or a plain password, a hash is computed in 1 ms instead of 76."""
+    with patch.object(passwords, "UNKNOWN", f"pbkdf2:sha256:1000$salt${'0' * 64}"):
+        yield
+
+
+Flask.url_rule_class = RememberedRule
 
 SECRET_KEY = "the same in all applications of a test"
 
@@ -131,15 +163,51 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Real gunicorn processes; those still running at the end of the test are stopped."""
+    yield from starting(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def start_lasting_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """Like start_server, to the end of the module's tests."""
+    yield from starting(tmp_path_factory.mktemp("servers"))
+
+
+def starting(folder: Path) -> Iterator[StartServer]:
     started: list[Server] = []
 
     def start(url: str, ready: str = "/readyz", **environ: str) -> Server:
-        started.append(Server(tmp_path / f"gunicorn-{len(started)}.log", {"DATABASE_URL": url, **environ}))
+        started.append(Server(folder / f"gunicorn-{len(started)}.log", {"DATABASE_URL": url, **environ}))
         return started[-1].start(ready)
 
     yield start
     for server in started:
+        server.signal(signal.SIGTERM)
+    for server in started:
         server.stop()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def lasting_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An empty database of each kind in turn, for all tests of the module."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('lasting') / 'jobs.db'}"
+    else:
+        postgres: Postgres = request.getfixturevalue("postgres")
+        yield postgres.create("lasting")
+        postgres.drop("lasting")
+
+
+@pytest.fixture(scope="module")
+def lasting_server_of_each(lasting_url: str, start_lasting_server: StartServer) -> Server:
+    return start_lasting_server(lasting_url, WEB_CONCURRENCY="2", LEASE_GRACE="0")
+
+
+@pytest.fixture
+def server_of_each(lasting_server_of_each: Server) -> Server:
+    """A real gunicorn with two workers on a database of each kind in turn, without jobs."""
+    for table in ("runs", "jobs"):
+        execute(lasting_server_of_each.env["DATABASE_URL"], f"DELETE FROM {table}")
+    return lasting_server_of_each
 
 
 @pytest.fixture

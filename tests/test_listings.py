@@ -8,9 +8,9 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.support import http
 from tests.support.server import ROOT, Server
 from tests.support.waiting import eventually
 
@@ -46,7 +46,7 @@ def run(server: Server, script: str) -> str:
 def test_the_listing_of_the_readme_works(server: Server) -> None:
     (script,) = listings("README.md", "The API by curl")
     run(server, script)
-    assert httpx.get(f"{server.url}/jobs/summary").json() == {"pending": 0, "running": 0, "completed": 1, "failed": 0}
+    assert http.get(f"{server.url}/jobs/summary").json() == {"pending": 0, "running": 0, "completed": 1, "failed": 0}
 
 
 def test_the_listings_about_workers_work_one_after_the_other(server: Server) -> None:
@@ -55,8 +55,8 @@ def test_the_listings_about_workers_work_one_after_the_other(server: Server) -> 
     told = run(server, "\n".join(scripts))
     assert re.findall(r'"status":(\d+)', told) == ["200", "200"]
     for status, count in {"COMPLETED": 3, "FAILED": 2, "RUNNING": 0}.items():
-        assert len(httpx.get(f"{server.url}/jobs?status={status}").json()) == count, status
-    assert "report" in {job["type"] for job in httpx.get(f"{server.url}/jobs?full=1").json() if job["run_at"]}
+        assert len(http.get(f"{server.url}/jobs?status={status}").json()) == count, status
+    assert "report" in {job["type"] for job in http.get(f"{server.url}/jobs?full=1").json() if job["run_at"]}
 
 
 @pytest.fixture
@@ -75,8 +75,8 @@ def worker(server: Server, tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"
 
 
 def test_the_worker_in_bash_completes_jobs(server: Server, worker: "subprocess.Popen[bytes]", tmp_path: Path) -> None:
-    made = httpx.post(f"{server.url}/jobs/batch", json=[{"type": "hello"}] * 3).json()
-    eventually(lambda: httpx.get(f"{server.url}/jobs/summary").json()["completed"] == 3, "the worker completes all")
+    made = http.post(f"{server.url}/jobs/batch", json=[{"type": "hello"}] * 3).json()
+    eventually(lambda: http.get(f"{server.url}/jobs/summary").json()["completed"] == 3, "the worker completes all")
     log = (tmp_path / "worker.log").read_text()
     assert sorted(re.findall("hello, (.*)", log)) == sorted(job["id"] for job in made)
     assert worker.poll() is None

@@ -1,11 +1,8 @@
 """Calls of the nine keys, recorded before there were leases, are answered as then, whatever other clients do."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-import httpx
-import pytest
-
+from tests.support import http
 from tests.support.corpus import Exchange, form, read, repeat
 from tests.support.crowd import Crowd
 from tests.support.factory import EXAMPLE
@@ -21,18 +18,13 @@ USED = {
 }
 
 
-@pytest.fixture
-def server(database_url: str, start_server: Callable[..., Server]) -> Server:
-    return start_server(database_url, WEB_CONCURRENCY="2", LEASE_GRACE="0")
-
-
-def test_a_client_of_the_nine_keys_is_answered_byte_by_byte_as_ever(server: Server) -> None:
-    with httpx.Client(base_url=server.url) as client:
+def test_a_client_of_the_nine_keys_is_answered_byte_by_byte_as_ever(server_of_each: Server) -> None:
+    with http.Client(base_url=server_of_each.url) as client:
         assert repeat(client, CORPUS["alone"]) == CORPUS["alone"]
 
 
-def test_nor_does_an_answer_change_its_form_while_others_use_leases_on_the_same_types(server: Server) -> None:
-    with httpx.Client(base_url=server.url) as client, Crowd(server.url, CLIENTS) as crowd:
+def test_nor_does_an_answer_change_its_form_while_others_use_leases_on_the_same_types(server_of_each: Server) -> None:
+    with http.Client(base_url=server_of_each.url) as client, Crowd(server_of_each.url, CLIENTS) as crowd:
         eventually(lambda: {name for name, count in crowd.calls.items() if count > CLIENTS} >= USED, "all use all")
         for _ in range(4):
             client.post("/jobs", json=EXAMPLE)

@@ -38,7 +38,7 @@ OPERATIONS = {
 CONFIG = {
     "seed": SEED,
     "cache": {"enabled": False},  # what an earlier run found would make this one another
-    "generation": {"max-examples": 25, "database": "none"},
+    "generation": {"max-examples": 15, "database": "none"},
     "operations": [
         # A request of the right form is 400 where the job's status forbids it.
         *(

@@ -16,6 +16,7 @@ from dashboard.core.job import JobStatus
 from dashboard.database.transactions import writing
 from dashboard.services import jobs
 from dashboard.store.listing import SHORT_MAX
+from tests.support import http
 from tests.support.calls import call
 from tests.support.factory import make_job
 from tests.support.server import Server
@@ -106,8 +107,8 @@ def test_a_list_one_of_whose_jobs_is_gone_meanwhile_has_no_end(client: FlaskClie
 
 def test_a_list_that_cannot_be_read_to_its_end_is_cut_off(server: Server) -> None:
     for _ in range(30):
-        httpx.post(f"{server.url}/jobs", content=b'{"type":"long","payload":%s}' % LONG.encode(), headers=JSON)
-    with httpx.stream("GET", f"{server.url}/jobs") as answer:
+        http.post(f"{server.url}/jobs", content=b'{"type":"long","payload":%s}' % LONG.encode(), headers=JSON)
+    with http.stream("GET", f"{server.url}/jobs") as answer:
         body = answer.iter_raw()
         next(body)
         path = server.env["DATABASE_URL"].removeprefix("sqlite:///")
@@ -115,4 +116,4 @@ def test_a_list_that_cannot_be_read_to_its_end_is_cut_off(server: Server) -> Non
             connection.execute("DELETE FROM jobs")
         with pytest.raises(httpx.RemoteProtocolError):
             list(body)
-    assert httpx.get(f"{server.url}/jobs").json() == []
+    assert http.get(f"{server.url}/jobs").json() == []

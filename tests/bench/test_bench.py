@@ -5,13 +5,13 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-import httpx
 import pytest
 
 from bench import load, rates, report, targets
 from bench.in_process import App
 from bench.measure import BenchError, Ratio, Section, interleaved
 from bench.talk import Request
+from tests.support import http
 from tests.support.database import query
 from tests.support.server import Server
 
@@ -29,7 +29,7 @@ def test_the_load_is_as_many_requests_as_it_says(server: Server) -> None:
 
 
 def test_of_several_requests_each_is_sent_once_and_running_out_is_an_error(server: Server) -> None:
-    jobs = [httpx.post(f"{server.url}/jobs", json={"type": "t"}).json()["id"] for _ in range(7)]
+    jobs = [http.post(f"{server.url}/jobs", json={"type": "t"}).json()["id"] for _ in range(7)]
     with pytest.raises(BenchError, match="ran out"):
         LOAD(server.url, [Request("POST", f"/jobs/{job_id}/process") for job_id in jobs])
     assert statuses(server) == ["RUNNING"] * 7
@@ -42,7 +42,7 @@ def test_a_refusal_is_an_error_that_says_which(server: Server) -> None:
 
 def test_an_unchanged_page_is_an_answer(server: Server) -> None:
     path = "/dashboard/fragments/board"
-    tag = httpx.get(server.url + path).headers["ETag"]
+    tag = http.get(server.url + path).headers["ETag"]
     assert LOAD(server.url, [Request("GET", path, tag=tag)]).answered > 4
 
 
@@ -51,7 +51,7 @@ def test_the_reference_serves_a_jobs_life_and_knows_what_was_pending(tmp_path: P
     targets.fill(tmp_path / "jobs.db", 1, targets.PENDING)
     with (
         targets.serving(targets.REFERENCE, "/jobs/summary", tmp_path / "log", DATABASE_URL=url) as at,
-        httpx.Client(base_url=at, headers={"Content-Type": "application/json"}) as client,
+        http.Client(base_url=at, headers={"Content-Type": "application/json"}) as client,
     ):
         created = client.post("/jobs", content=targets.CREATE.body)
         assert (created.status_code, created.json()["status"]) == (201, "PENDING")

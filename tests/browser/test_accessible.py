@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
+from tests.support import http
 from tests.support.server import ROOT, Server
 from tests.support.waiting import eventually
 
@@ -21,7 +21,7 @@ SCRIPT = {"Authorization": "Bearer a-token-for-a-script"}
 
 def make(server: Server, headers: dict[str, str] | None = None) -> dict[str, str]:
     """A job in each status, with hostile text in every field; their ids by status."""
-    with httpx.Client(base_url=server.url, headers=headers) as client:
+    with http.Client(base_url=server.url, headers=headers) as client:
         ids = {}
         for status in ("PENDING", "RUNNING", "COMPLETED", "FAILED"):
             body = {"type": HOSTILE, "payload": {HOSTILE: HOSTILE * 30}, "priority": 7}
@@ -383,7 +383,7 @@ def test_nothing_but_the_theme_and_the_keys_is_saved_in_the_browser(open_page: O
 @pytest.mark.parametrize("javascript", [True, False])
 def test_the_address_keeps_the_search(open_page: OpenPage, server: Server, javascript: bool) -> None:
     make(server)
-    httpx.post(f"{server.url}/jobs", json={"type": "needle", "payload": {"hay": "stack"}})
+    http.post(f"{server.url}/jobs", json={"type": "needle", "payload": {"hay": "stack"}})
     page = open_page(java_script_enabled=javascript)
     page.get_by_label("Search").fill("STACK")
     page.get_by_label("Search").press("Enter")

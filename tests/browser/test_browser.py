@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
+from tests.support import http
 from tests.support.server import Server, StartServer
 
 OpenPage = Callable[..., Page]
@@ -17,7 +17,7 @@ OpenPage = Callable[..., Page]
 
 def post(server: Server, path: str, **body: Any) -> Any:
     """What a script does, and what it is told."""
-    return httpx.post(f"{server.url}/jobs{path}", json=body or None).raise_for_status().json()
+    return http.post(f"{server.url}/jobs{path}", json=body or None).raise_for_status().json()
 
 
 def create(server: Server, type: str = "resize", **body: Any) -> str:  # noqa: A002
@@ -149,7 +149,7 @@ def test_a_double_click_creates_one_job(open_page: OpenPage, server: Server) -> 
     expect(page.get_by_role("dialog")).to_be_hidden()
     for _ in range(2):  # the refresh that follows a change, and the next one by the clock
         page.wait_for_event("response", lambda answer: "/fragments/board" in answer.url)
-    assert len(httpx.get(f"{server.url}/jobs").json()) == 1
+    assert len(http.get(f"{server.url}/jobs").json()) == 1
 
 
 # ---- What goes wrong

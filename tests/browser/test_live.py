@@ -5,10 +5,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-import httpx
 import pytest
 from playwright.sync_api import Page, Request, expect
 
+from tests.support import http
 from tests.support.server import Server, StartServer
 from tests.support.waiting import eventually
 
@@ -16,7 +16,7 @@ OpenPage = Callable[..., Page]
 
 
 def create(server: Server, type: str = "resize", **body: object) -> str:  # noqa: A002
-    job_id: str = httpx.post(f"{server.url}/jobs", json={"type": type, **body}).json()["id"]
+    job_id: str = http.post(f"{server.url}/jobs", json={"type": type, **body}).json()["id"]
     return job_id
 
 
@@ -26,7 +26,7 @@ def busy(server: Server) -> Iterator[None]:
     stop = threading.Event()
 
     def run() -> None:
-        with httpx.Client(base_url=server.url) as client:
+        with http.Client(base_url=server.url) as client:
             while not stop.wait(1 / 50):
                 client.post("/jobs", json={"type": "busy"})
                 job = client.post("/jobs/claim").json()
@@ -49,7 +49,7 @@ def refreshes(page: Page, times: int = 2) -> None:
 
 @pytest.fixture
 def page(open_page: OpenPage, server: Server) -> Page:
-    with httpx.Client(base_url=server.url) as client:
+    with http.Client(base_url=server.url) as client:
         for number in range(60):
             client.post("/jobs", json={"type": f"first-{number}"})
     return open_page()
@@ -146,7 +146,7 @@ def test_a_fold_stays_folded(open_page: OpenPage, server: Server) -> None:
     job_id = create(server, payload={"a": 1})
     page = open_page(f"/dashboard/jobs/{job_id}")
     page.locator("#payload-fold summary").click()
-    httpx.post(f"{server.url}/jobs/{job_id}/process")
+    http.post(f"{server.url}/jobs/{job_id}/process")
     expect(page.locator("h1 + .badge")).to_have_text("RUNNING")
     expect(page.locator("#payload-fold")).not_to_have_attribute("open", "")
 
@@ -278,7 +278,7 @@ def test_a_job_that_somebody_has_taken_is_not_undone(open_page: OpenPage, server
     page.get_by_role("dialog").get_by_label("Type").fill("oops")
     page.get_by_role("button", name="Create job").click()
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
-    httpx.post(f"{server.url}/jobs/claim")
+    http.post(f"{server.url}/jobs/claim")
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#toasts")).to_contain_text("it is RUNNING, not PENDING")
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)

@@ -18,7 +18,7 @@ from tests.support.traffic import Call, Traffic, drain
 from tests.support.verdict import judge
 from tests.support.waiting import eventually
 
-JOBS = 500
+JOBS = 250
 MODES: dict[str, dict[str, str]] = {
     "transaction": {"pool_mode": "transaction", "default_pool_size": "5"},
     "transaction, options ignored": {

@@ -11,7 +11,6 @@ from contextlib import closing
 from html import unescape
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -20,6 +19,7 @@ from werkzeug.test import TestResponse
 from dashboard.core.job import Job, JobStatus
 from dashboard.database.transactions import reading, writing
 from dashboard.store import counts
+from tests.support import http
 from tests.support.app import MakeApp
 from tests.support.factory import make_job
 from tests.support.routes import job_for, path_of, sent_to
@@ -412,7 +412,7 @@ def test_a_body_in_broken_chunks_is_400(server: Server, chunks: bytes) -> None:
 
 
 def test_the_server_reveals_no_version(server: Server) -> None:
-    for answer in (httpx.get(f"{server.url}{path}") for path in ("/dashboard/", "/jobs", "/nope", "/static/app.css")):
+    for answer in (http.get(f"{server.url}{path}") for path in ("/dashboard/", "/jobs", "/nope", "/static/app.css")):
         assert answer.headers["Server"] == "gunicorn"
         assert "X-Powered-By" not in answer.headers
     assert not re.search(rb"gunicorn|python|\d+\.\d+\.\d+", raw(server, b"GARBAGE\r\n\r\n").lower())
@@ -421,7 +421,7 @@ def test_the_server_reveals_no_version(server: Server) -> None:
 def test_a_request_cannot_forge_a_line_of_the_log(sqlite_url: str, start_server: StartServer) -> None:
     server = start_server(sqlite_url, GUNICORN_CMD_ARGS="--access-logfile - --log-level debug")
     hostile = "a\r\nFORGED\n\x85FORGED\u2028FORGED\x1b[2K"
-    with httpx.Client(base_url=server.url) as client:
+    with http.Client(base_url=server.url) as client:
         made = [client.post("/jobs", json={"type": hostile, "payload": {hostile: hostile}}).json() for _ in range(3)]
         for query in ({"reason": hostile}, {"status": hostile}, {hostile: hostile}):
             client.post(f"/jobs/{made[0]['id']}/fail", params=query)

@@ -47,7 +47,7 @@ from tests.support.leases import check_invariants, pass_time
 STEPS, LEASE, DELAY, FIRST = (350, 700), 1_000, 500, 200
 BACKOFF = backoff.FIRST
 OUTCOMES = {Action.COMPLETE: "completed", Action.FAIL: "failed", Action.RELEASE: "released"}
-BOUNDS = settings(TWO, max_examples=40, stateful_step_count=40)
+BOUNDS = settings(TWO, max_examples=25, stateful_step_count=40)
 TYPES = ("a", "b", "c")
 processes = st.integers(0, 2)
 some_types: st.SearchStrategy[list[str]] = st.just([]) | st.lists(

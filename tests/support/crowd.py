@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 
+from tests.support import http
 from tests.support.factory import EXAMPLE
 
 TYPE = f"type={EXAMPLE['type']}"
@@ -44,8 +45,8 @@ class Crowd:
                 member.result()
 
     def _run(self, url: str, seed: str, name: str) -> None:
-        with httpx.Client(base_url=url, timeout=60) as http:
-            member = _Member(http, Random(seed), name, self.calls)
+        with http.Client(base_url=url, timeout=60) as client:
+            member = _Member(client, Random(seed), name, self.calls)
             while not self._stopped.is_set():
                 member.work()
 

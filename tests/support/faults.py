@@ -8,8 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
 
-import httpx
-
+from tests.support import http
 from tests.support.database import connect, table
 from tests.support.postgres import Postgres
 from tests.support.server import Server
@@ -84,8 +83,8 @@ def kill_postgresql(server: Server, url: str, rounds: int, postgres: Postgres) -
             wait_for_calls(calls)
             with killed(postgres):
                 wait_for_calls(calls, lambda call: call.status == 503)
-                assert httpx.get(f"{server.url}/healthz").status_code == 200
-                assert httpx.get(f"{server.url}/readyz").status_code == 503
+                assert http.get(f"{server.url}/healthz").status_code == 200
+                assert http.get(f"{server.url}/readyz").status_code == 503
             wait_for_calls(calls)
         # A COMMIT may have been done although its answer did not come.
         checked = nothing_is_lost(calls, server, url, unsure=(UNANSWERED, 503))
@@ -104,7 +103,7 @@ def fill_the_disk(server: Server, url: str, rounds: int) -> Acknowledged:
             wait_for_calls(calls)
             with full_disk(server.workers()):
                 wait_for_calls(calls, lambda call: call.status == 503)
-                judge_answer(httpx.get(f"{server.url}/jobs/summary"))
+                judge_answer(http.get(f"{server.url}/jobs/summary"))
             wait_for_calls(calls)
         checked = nothing_is_lost(calls, server, url, unsure=())
     return checked

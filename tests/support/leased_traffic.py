@@ -13,16 +13,14 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-import httpx
-
+from tests.support import http
 from tests.support.database import query
 from tests.support.leased_worker import ATTEMPTS, LEASE
 from tests.support.server import ROOT, Server
 from tests.support.waiting import eventually
 
 WORKERS = 4
-JOBS = 40  # a round
-STEPS = 8
+JOBS = 20  # a round
 OUTCOMES = {"complete": "completed", "fail": "failed", "release": "released"}
 ENDED_WITHIN = 120  # seconds: some leases, and the backoffs between them
 
@@ -78,12 +76,13 @@ def harass_leased_workers(server: Server, url: str, rounds: int) -> Survived:
     fleet = Fleet(server, folder)
     try:
         for _ in range(rounds):
-            made = httpx.post(f"{server.url}/jobs/batch", json=[{"type": "t"}] * JOBS, timeout=60)
+            made = http.post(f"{server.url}/jobs/batch", json=[{"type": "t"}] * JOBS, timeout=60)
             assert made.status_code == 201
-            for _ in range(STEPS):
-                step: Callable[[Random], object] = rng.choice(
-                    (fleet.kill, fleet.kill, fleet.stop_for_longer_than_a_lease, lambda _: restart(server))
-                )
+            steps: tuple[Callable[[Random], object], ...] = (
+                *(fleet.kill, fleet.kill, fleet.stop_for_longer_than_a_lease),
+                lambda _: restart(server),
+            )
+            for step in rng.sample(steps, len(steps)):
                 step(rng)
                 time.sleep(rng.random())
             eventually(lambda: all_ended(url), "every job has ended", within=ENDED_WITHIN)

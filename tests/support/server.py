@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from random import Random
 
 import httpx
 
+from tests.support import http
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +23,10 @@ def environment() -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on, from a range that no other process of these tests looks in."""
+    """A port that nobody listens on, from a range that no other process of these tests looks in.
+
+    In no order: another run on this machine looks in the same ranges, and a server needs seconds to take its port.
+    """
     for port in _ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -34,7 +39,7 @@ def free_port() -> int:
 
 
 _first_port = 20_000 + 2_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_ports = iter(range(_first_port, _first_port + 2_000))
+_ports = iter(Random().sample(range(_first_port, _first_port + 2_000), 2_000))
 
 
 class Server:
@@ -60,13 +65,14 @@ class Server:
         assert self.process
         assert self.process.poll() is None, f"gunicorn ended by itself:\n{self.log.read_text()}"
         try:
-            return httpx.get(self.url + path).status_code == 200
+            return http.get(self.url + path).status_code == 200
         except httpx.TransportError:
             return False
 
     def signal(self, number: int) -> None:
-        assert self.process
-        self.process.send_signal(number)
+        """To the master, if there is one."""
+        if self.process:
+            self.process.send_signal(number)
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from tests.support import http
+
 UNANSWERED = 0  # the status of a call whose connection broke
 LIFE = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
 TARGETS = {"create": "PENDING", "claim": "RUNNING", "process": "RUNNING", "complete": "COMPLETED", "fail": "FAILED"}
@@ -35,7 +37,7 @@ class Client:
 
     def __init__(self, url: str, calls: list[Call]) -> None:
         self.calls = calls
-        self.http = httpx.Client(base_url=url, timeout=60)
+        self.http = http.Client(base_url=url, timeout=60)
 
     def create(self, priority: int = 0) -> Call:
         return self._call("create", "/jobs", json={"type": "traffic", "priority": priority})

@@ -3,13 +3,12 @@
 import multiprocessing
 from multiprocessing.synchronize import Barrier
 
-import httpx
-
 from dashboard.app import create_app
 from dashboard.database import migrate
 from dashboard.database.transactions import reading
 from dashboard.services import claims, jobs
 from dashboard.store import counts, listing
+from tests.support import http
 from tests.support.app import MakeApp, dispose
 from tests.support.database import execute, query, table
 from tests.support.migrations import upgrade
@@ -17,7 +16,7 @@ from tests.support.server import Server, StartServer
 from tests.support.traffic import Call, Traffic, drain
 from tests.support.verdict import judge, judge_order
 
-JOBS = 1_500
+JOBS = 800
 
 
 def run_16_clients(url: str, servers: list[Server]) -> list[Call]:
@@ -49,10 +48,10 @@ def test_each_process_lists_the_jobs_that_others_created(sqlite_url: str, start_
     expected: list[str] = []
     for priority in (0, 1, 2, 3):
         for server in servers:
-            created = httpx.post(f"{server.url}/jobs", json={"type": "a", "priority": priority}).json()
+            created = http.post(f"{server.url}/jobs", json={"type": "a", "priority": priority}).json()
             expected.insert(len(expected) % 2, created["id"])
             for asked in servers:
-                listed = httpx.get(f"{asked.url}/jobs/queue")
+                listed = http.get(f"{asked.url}/jobs/queue")
                 assert [entry["job_id"] for entry in listed.json()] == expected
                 assert listed.headers["X-Total-Count"] == str(len(expected))
 
@@ -107,5 +106,5 @@ def test_a_database_of_an_earlier_version_is_brought_up_to_date_and_its_tally_st
 
 def test_a_server_of_several_workers_starts_on_an_empty_database(empty_url: str, start_server: StartServer) -> None:
     server = start_server(empty_url, WEB_CONCURRENCY="4")
-    statuses = [httpx.post(f"{server.url}/jobs", json={"type": "a"}).status_code for _ in range(12)]
+    statuses = [http.post(f"{server.url}/jobs", json={"type": "a"}).status_code for _ in range(12)]
     assert statuses == [201] * 12

@@ -7,12 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from flask.testing import FlaskClient
 
 from dashboard.database.errors import UnusableDatabaseError
-from tests.support import faults
+from tests.support import faults, http
 from tests.support.app import MakeApp
 from tests.support.database import execute, query
 from tests.support.postgres import Postgres
@@ -42,7 +41,7 @@ def test_reads_are_answered_while_16_writers_wait_for_a_locked_database(
     server = start_server(database_url)
     with (
         ThreadPoolExecutor(16) as pool,
-        httpx.Client(base_url=server.url, timeout=60) as client,
+        http.Client(base_url=server.url, timeout=60) as client,
         faults.locked(database_url),
     ):
         writers = [pool.submit(client.post, "/jobs", json={"type": "a"}) for _ in range(16)]
@@ -56,7 +55,7 @@ def test_reads_are_answered_while_16_writers_wait_for_a_locked_database(
     assert [answer.status_code for answer in answers] == [503] * 16
     for answer in answers:
         judge_answer(answer)
-    assert httpx.post(f"{server.url}/jobs", json={"type": "a"}).status_code == 201
+    assert http.post(f"{server.url}/jobs", json={"type": "a"}).status_code == 201
     assert query(database_url, "SELECT count(*) FROM jobs") == [(1,)]
 
 
@@ -77,14 +76,14 @@ def test_a_read_only_file_is_read_and_written_again_when_it_may_be(
     (tmp_path / "jobs.db").chmod(0o444)
     server = start_server(sqlite_url)
     for _ in range(3):
-        refused = httpx.post(f"{server.url}/jobs", json={"type": "a"})
+        refused = http.post(f"{server.url}/jobs", json={"type": "a"})
         assert refused.status_code == 503
         judge_answer(refused)
         for path in ("/jobs/summary", "/dashboard/"):
-            assert httpx.get(server.url + path).status_code == 200
+            assert http.get(server.url + path).status_code == 200
     for file in tmp_path.glob("jobs.db*"):  # SQLite gave its log the permissions of the file
         file.chmod(0o644)
-    eventually(lambda: httpx.post(f"{server.url}/jobs", json={"type": "a"}).status_code == 201, "a job is created")
+    eventually(lambda: http.post(f"{server.url}/jobs", json={"type": "a"}).status_code == 201, "a job is created")
     assert query(sqlite_url, "SELECT count(*) FROM jobs") == [(1,)]
 
 
@@ -95,15 +94,15 @@ def test_a_server_starts_without_its_database_and_migrates_it_when_it_is_there(
     with faults.killed(postgres) as restart:
         server = start_server(url, ready="/healthz")
         for path in ("/readyz", "/jobs", "/jobs/summary"):
-            refused = httpx.get(server.url + path)
+            refused = http.get(server.url + path)
             assert refused.status_code == 503
             judge_answer(refused)
-        page = httpx.get(f"{server.url}/dashboard/")
+        page = http.get(f"{server.url}/dashboard/")
         assert (page.status_code, page.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
         assert page.headers["Retry-After"]
         restart()
-        eventually(lambda: httpx.get(f"{server.url}/readyz").status_code == 200, "it is ready")
-        assert httpx.post(f"{server.url}/jobs", json={"type": "a"}).status_code == 201
+        eventually(lambda: http.get(f"{server.url}/readyz").status_code == 200, "it is ready")
+        assert http.post(f"{server.url}/jobs", json={"type": "a"}).status_code == 201
         server.stop()
     postgres.drop("late")
 
@@ -130,7 +129,7 @@ def test_a_request_after_all_pooled_connections_were_lost_is_answered(
     postgres_url: str, start_server: StartServer
 ) -> None:
     server = start_server(postgres_url)
-    with ThreadPoolExecutor(8) as pool, httpx.Client(base_url=server.url) as client:
+    with ThreadPoolExecutor(8) as pool, http.Client(base_url=server.url) as client:
         others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
         for _ in range(2):
             answers = pool.map(lambda _: client.post("/jobs", json={"type": "a"}).status_code, range(40))

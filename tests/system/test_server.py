@@ -3,14 +3,14 @@
 import json
 import socket
 
-import httpx
 import pytest
 
+from tests.support import http
 from tests.support.server import Server, StartServer
 
 
 def test_a_job_goes_through_its_life_by_http(server: Server) -> None:
-    with httpx.Client(base_url=server.url) as client:
+    with http.Client(base_url=server.url) as client:
         created = client.post("/jobs", json={"type": "walk", "payload": {"to": "the end"}, "priority": 3})
         job = created.json()
         assert (created.status_code, job["status"]) == (201, "PENDING")
@@ -27,10 +27,10 @@ def test_a_job_goes_through_its_life_by_http(server: Server) -> None:
 
 def test_a_restart_loses_nothing(start_server: StartServer, sqlite_url: str) -> None:
     server = start_server(sqlite_url)
-    ids = [httpx.post(f"{server.url}/jobs", json={"type": "t"}).json()["id"] for _ in range(3)]
+    ids = [http.post(f"{server.url}/jobs", json={"type": "t"}).json()["id"] for _ in range(3)]
     assert server.stop() == 0
     server.start()
-    assert [httpx.post(f"{server.url}/jobs/claim").json()["id"] for _ in range(3)] == ids
+    assert [http.post(f"{server.url}/jobs/claim").json()["id"] for _ in range(3)] == ids
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_two_hundred_half_sent_requests_hold_up_no_other(server: Server) -> None
     try:
         for place, connection in enumerate(slow):
             connection.sendall(halves[place % len(halves)])
-        assert httpx.get(f"{server.url}/dashboard/", timeout=20).status_code == 200
-        assert httpx.post(f"{server.url}/jobs", json={"type": "t"}, timeout=20).status_code == 201
+        assert http.get(f"{server.url}/dashboard/", timeout=20).status_code == 200
+        assert http.post(f"{server.url}/jobs", json={"type": "t"}, timeout=20).status_code == 201
     finally:
         for connection in slow:
             connection.close()
-    assert httpx.get(f"{server.url}/jobs/summary").json()["pending"] == 1
+    assert http.get(f"{server.url}/jobs/summary").json()["pending"] == 1

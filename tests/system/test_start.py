@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
 
 from dashboard.app import create_app
 from dashboard.config import SettingsError
 from dashboard.database.errors import UnusableDatabaseError
+from tests.support import http
 from tests.support.app import MakeApp
 from tests.support.postgres import Postgres
 from tests.support.server import ROOT, RunProgram, StartServer
@@ -199,9 +199,9 @@ def test_a_database_that_cannot_be_reached_yet_is_tried_again(tmp_path: Path, st
     cluster = Postgres(tmp_path / "postgres") if os.geteuid() else Postgres(Path(f"/tmp/jobs-late-{os.getpid()}"))
     try:
         server = start_server(cluster.url("postgres"), ready="/healthz")
-        assert httpx.get(f"{server.url}/jobs").status_code == 503
+        assert http.get(f"{server.url}/jobs").status_code == 503
         cluster.start()
-        eventually(lambda: httpx.get(f"{server.url}/jobs").status_code == 200, "the database is found")
+        eventually(lambda: http.get(f"{server.url}/jobs").status_code == 200, "the database is found")
         server.stop()
     finally:
         cluster.stop()

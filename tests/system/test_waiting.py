@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support import http
 from tests.support.database import query
 from tests.support.server import Server
 
@@ -22,7 +23,7 @@ CROWD = 500
 
 
 def post(server: Server, path: str, **sent: Any) -> httpx.Response:
-    return httpx.post(f"{server.url}{path}", timeout=2 * WAIT, **sent)
+    return http.post(f"{server.url}{path}", timeout=2 * WAIT, **sent)
 
 
 def create(server: Server, kind: str = "t") -> str:
@@ -37,7 +38,7 @@ def waiting_claims(server: Server, count: int, query: str = "type=t&lease=60") -
     line = f"POST /jobs/claim?{query}&wait={WAIT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
     connections: list[socket.socket] = []
     try:
-        with httpx.Client(base_url=server.url) as client:
+        with http.Client(base_url=server.url) as client:
             for _ in range(count):
                 connections.append(socket.create_connection(("127.0.0.1", server.port), timeout=2 * WAIT))
                 connections[-1].sendall(line.encode())
@@ -78,7 +79,7 @@ def test_a_job_of_another_process_reaches_a_waiting_claim(database_url: str, sta
     servers = [start_server(database_url), start_server(database_url)]
     with waiting_claims(servers[0], 3) as waiting, ThreadPoolExecutor(1) as pool:
         job = create(servers[1])
-        reader = pool.submit(httpx.get, f"{servers[0].url}/jobs/{job}?wait={WAIT}", timeout=2 * WAIT)
+        reader = pool.submit(http.get, f"{servers[0].url}/jobs/{job}?wait={WAIT}", timeout=2 * WAIT)
         jobs = [create(servers[1]) for _ in range(2)]
         answers = [answer(connection) for connection in waiting]
         assert {(status, each["id"]) for status, each in answers} == {(200, each) for each in (job, *jobs)}
@@ -111,7 +112,7 @@ def test_more_than_may_wait_are_answered_at_once_and_others_are_served(
     server = start_server(sqlite_url)
     with waiting_claims(server, 1_000) as waiting:
         assert post(server, f"/jobs/claim?type=t&wait={WAIT}").status_code == 404
-        assert httpx.get(f"{server.url}/jobs/summary").json()["running"] == 0
+        assert http.get(f"{server.url}/jobs/summary").json()["running"] == 0
         job = create(server)
         [answered, *_], _, _ = select(waiting, [], [], WAIT)
         assert answer(answered)[1]["id"] == job

@@ -7,9 +7,16 @@ from urllib.parse import urljoin
 import pytest
 from flask import Flask
 
+from tests.support.app import MakeApp
 from tests.support.server import ROOT
 
 FILES = sorted(path.name for path in (ROOT / "static").iterdir())
+
+
+@pytest.fixture
+def app(make_app: MakeApp, sqlite_url: str) -> Flask:
+    """On one database: no file is in it."""
+    return make_app(sqlite_url)
 
 
 @pytest.mark.parametrize("name", FILES)

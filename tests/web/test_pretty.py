@@ -5,12 +5,12 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dashboard.core.job import json_text
 from dashboard.web.pretty import SHOWN, pretty
+from tests.support.app import MakeApp
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -52,7 +52,8 @@ def test_of_a_huge_payload_no_more_is_made_than_is_shown(name: str) -> None:
     assert peak < 3_000_000
 
 
-def test_a_page_of_a_huge_payload_is_small_and_links_to_the_whole(client: FlaskClient) -> None:
+def test_a_page_of_a_huge_payload_is_small_and_links_to_the_whole(make_app: MakeApp, sqlite_url: str) -> None:
+    client = make_app(sqlite_url).test_client()
     job = client.post("/jobs", json={"type": "deep", "payload": DEEP}).get_json()
     page = client.get(f"/dashboard/jobs/{job['id']}").text
     assert len(page) < 60_000
