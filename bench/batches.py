@@ -1,11 +1,12 @@
 """Whole jobs a second over HTTP, from their creation to their end: single calls, leased ones, batches."""
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from statistics import median
+
+import orjson
 
 from bench import growth_postgresql, load, targets
 from bench.measure import BenchError, Cell, Ratio, Section, interleaved, say
@@ -68,7 +69,7 @@ def _cycles(size: int) -> Talk:
     claim = (targets.leased_claim(size) if size else targets.CLAIM).encode()
     while True:
         check((yield create))
-        claimed = json.loads(check((yield claim)).body)
+        claimed = orjson.loads(check((yield claim)).body)
         end = targets.report(claimed) if size else targets.complete(claimed["id"])
         ended = check((yield end.encode()))
         if (size and len(claimed) < size) or b'"detail"' in ended.body:

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
+import orjson
 from sqlalchemy import create_engine
 
 from bench import reference
@@ -106,7 +107,7 @@ def report(held: Sequence[Mapping[str, str]], action: str = "complete") -> Reque
     """The report that these jobs, as a leased claim answered them, are complete, or worked on."""
     more = {"result": {"message": "ok"}} if action == "complete" else {}
     items = [{"id": job["id"], "token": job["token"], "action": action, **more} for job in held]
-    return Request("POST", "/jobs/report", json.dumps(items))
+    return Request("POST", "/jobs/report", orjson.dumps(items).decode())  # the client is not what is measured
 
 
 def make_ours(path: Path) -> str:
