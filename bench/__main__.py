@@ -1,7 +1,8 @@
 """How fast it is, beside what it is compared with: `./run bench`.
 
-`--large` compares a thousand jobs with ten million finished ones instead of a million; `--json` prints JSON instead of
-Markdown. It asserts no time, but an answer of the wrong status ends it with exit code 1.
+`--large` compares a thousand jobs with ten million finished ones instead of a million, and counts whole jobs by more
+numbers of clients; `--json` prints JSON instead of Markdown. It asserts no time, but an answer of the wrong status ends
+it with exit code 1.
 """
 
 import argparse
@@ -10,7 +11,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import cycles, growth, growth_postgresql, rates, report
+from bench import (
+    batches,
+    cycles,
+    growth,
+    growth_leases,
+    growth_postgresql,
+    heartbeats,
+    rates,
+    report,
+    sweep,
+    waiting,
+)
 from bench.measure import BenchError, Section
 
 
@@ -19,13 +31,19 @@ def measure(folder: Path, large: bool) -> tuple[list[Section], str]:
     with rates.all_serving(folder) as at:
         sections = [rates.calls(at), rates.pages(at), rates.together(at.ours)]
     sections += [growth.growth(folder, large), growth.start(folder), growth_postgresql.growth(folder)]
+    sections += [growth_leases.growth(folder), sweep.sweep(folder)]
+    sections += [batches.batches(folder, large), waiting.waiting(folder), heartbeats.heartbeats(folder)]
     last, postgresql = cycles.cycles(folder)
     return [*sections, last], postgresql
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="./run bench", description="Measure it, side by side with others.")
-    parser.add_argument("--large", action="store_true", help="ten million finished jobs instead of a million in all")
+    parser.add_argument(
+        "--large",
+        action="store_true",
+        help="ten million finished jobs instead of a million in all, and more numbers of clients",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document instead of Markdown")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped then, too

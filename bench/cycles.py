@@ -11,7 +11,6 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
@@ -100,7 +99,7 @@ def _in_threads(cycles: Sequence[Callable[[], None]]) -> float:
 
 def by_http(urls: Sequence[str]) -> float:
     """Cycles a second of clients with a connection each, spread over the instances."""
-    ports = [urlsplit(url).port or 80 for url in urls]
+    ports = [load.port(url) for url in urls]
     share = partial(_clients, ports, CLIENTS // load.PROCESSES)
     heard = load.in_processes([share] * load.PROCESSES)
     return sum(len(one.times) / 3 / one.seconds for one in heard)

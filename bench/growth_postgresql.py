@@ -33,17 +33,29 @@ def growth(folder: Path) -> Section:
 def idle_then_full(postgres: Postgres, name: str, pending: int) -> Grown:
     """An application on a queue that was idle at the last ANALYZE and has so many PENDING jobs now."""
     say(f"filling a PostgreSQL with {pending:,} PENDING jobs")
-    url = postgres.create(name)
-    App(url).close()  # it makes the schema
+    url = make(postgres, name)
     with postgres.connect(name) as connection:
         connection.execute("ALTER TABLE jobs SET (autovacuum_enabled = off)")  # which would be the next ANALYZE
         for status, count in (("COMPLETED", FINISHED), ("PENDING", pending), ("RUNNING", pending // 2)):
-            payload = json.dumps(targets.PAYLOAD)
-            connection.execute(_FILL, {"status": status, "count": count, "payload": payload})
+            fill(postgres, name, status, count)
             if status == "COMPLETED":
                 connection.execute("ANALYZE")
         connection.execute("CHECKPOINT")  # or the disk would be busy with it while we measure
     return Grown(url, FINISHED + pending)
+
+
+def make(postgres: Postgres, name: str) -> str:
+    """The URL of a database with the dashboard's schema and no jobs."""
+    url = postgres.create(name)
+    App(url).close()
+    return url
+
+
+def fill(postgres: Postgres, name: str, status: str, count: int) -> None:
+    """Add so many jobs of this status."""
+    with postgres.connect(name) as connection:
+        values = {"status": status, "count": count, "payload": json.dumps(targets.PAYLOAD)}
+        connection.execute(_FILL, values)
 
 
 _FILL = """

@@ -82,9 +82,13 @@ def in_processes(tasks: Sequence[Callable[[], Heard]]) -> list[Heard]:
         return [running.result() for running in [pool.submit(task) for task in tasks]]
 
 
+def port(url: str) -> int:
+    return urlsplit(url).port or 80
+
+
 def _send(url: str, lines: Sequence[bytes], connections: int, seconds: float) -> Heard:
     shared = iter(repeat(lines[0]) if len(lines) == 1 else lines)
-    return converse([urlsplit(url).port or 80], [_each(shared) for _ in range(connections)], seconds)
+    return converse([port(url)], [_each(shared) for _ in range(connections)], seconds)
 
 
 def _each(requests: Iterable[bytes]) -> Talk:

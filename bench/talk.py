@@ -28,6 +28,7 @@ class Request(NamedTuple):
 class Answer(NamedTuple):
     status: int
     body: bytes
+    tag: str = ""  # the ETag
 
 
 Talk = Generator[bytes, Answer, None]  # says requests, hears answers
@@ -51,21 +52,21 @@ def converse(ports: Sequence[int], talks: Sequence[Talk], seconds: float) -> Hea
     """Hold each conversation on a connection of its own, spread over the ports; every last answer is waited for."""
     times: list[float] = []
     with DefaultSelector() as selector:
-        lines = [_Line(port, talk) for port, talk in zip(cycle(ports), talks, strict=False)]
+        lines = [(Line(port), talk) for port, talk in zip(cycle(ports), talks, strict=False)]
         began = now = perf_counter()
-        for line in lines:
-            selector.register(line.socket, EVENT_READ, line)
-            line.say(next(line.talk))
+        for line, talk in lines:
+            selector.register(line.socket, EVENT_READ, (line, talk))
+            line.say(next(talk))
         while selector.get_map():
             if not (ready := selector.select(PATIENCE)):
                 raise BenchError(f"no answer for {PATIENCE} s")
             for key, _ in ready:
-                line = key.data
+                line, talk = key.data
                 if (answer := line.hear()) is None:
                     continue
                 now = perf_counter()
                 times.append(now - line.said_at)
-                request = line.talk.send(answer)
+                request = talk.send(answer)
                 if now - began < seconds:
                     line.say(request)
                 else:
@@ -74,11 +75,10 @@ def converse(ports: Sequence[int], talks: Sequence[Talk], seconds: float) -> Hea
     return Heard(times, now - began)
 
 
-class _Line:
-    """One connection, and where its conversation stands."""
+class Line:
+    """One connection."""
 
-    def __init__(self, port: int, talk: Talk) -> None:
-        self.talk = talk
+    def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.heard = b""
@@ -86,6 +86,12 @@ class _Line:
     def say(self, request: bytes) -> None:
         self.said_at = perf_counter()
         self.socket.sendall(request)
+
+    def answer(self) -> Answer:
+        """Wait for the answer."""
+        while (answer := self.hear()) is None:
+            pass
+        return answer
 
     def hear(self) -> Answer | None:
         """The answer, once it is here as a whole."""
@@ -102,7 +108,9 @@ class _Line:
         if length and len(body) < int(length[1]):
             return None
         self.heard = b""
-        return Answer(status, body)
+        tag = _TAG.search(head)
+        return Answer(status, body, tag[1].decode() if tag else "")
 
 
+_TAG = re.compile(rb"(?i)\r\netag: *([^\r]+)")
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")

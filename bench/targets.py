@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
+import orjson
 from sqlalchemy import create_engine
 
 from bench import reference
@@ -77,8 +78,36 @@ def serving(command: Sequence[str], ready: str, log: Path, **settings: str) -> I
             process.wait()
 
 
+def open_runs(path: Path, count: int, expires_at: str = "2099-01-01 00:00:00.000000") -> None:
+    """Have so many of the RUNNING jobs be held by a hundred workers; nobody else may have the file open."""
+    with closing(sqlite.connect(path)) as connection:
+        connection.execute(
+            "INSERT INTO runs (seq, attempt, token, worker, lease, started_at, heard_at, expires_at) "
+            "SELECT seq, 1, 'token-of-the-run-' || seq, 'worker-' || seq % 100, 60, started_at, started_at, ? "
+            "FROM jobs WHERE status = 'RUNNING' AND seq NOT IN (SELECT seq FROM runs) LIMIT ?",
+            [expires_at, count],
+        )
+        connection.commit()
+
+
 def complete(job_id: str) -> Request:
     return Request("POST", f"/jobs/{job_id}/complete", '{"result": {"message": "ok"}}')
+
+
+def batch(count: int, **job: object) -> Request:
+    """A creation of so many jobs; `job` has what they have beyond the usual one's."""
+    return Request("POST", "/jobs/batch", json.dumps([json.loads(CREATE.body) | job] * count))
+
+
+def leased_claim(limit: int) -> Request:
+    return Request("POST", f"/jobs/claim?lease=3600&worker=bench&limit={limit}")
+
+
+def report(held: Sequence[Mapping[str, str]], action: str = "complete") -> Request:
+    """The report that these jobs, as a leased claim answered them, are complete, or worked on."""
+    more = {"result": {"message": "ok"}} if action == "complete" else {}
+    items = [{"id": job["id"], "token": job["token"], "action": action, **more} for job in held]
+    return Request("POST", "/jobs/report", orjson.dumps(items).decode())  # the client is not what is measured
 
 
 def make_ours(path: Path) -> str:
@@ -98,8 +127,10 @@ def make_reference(path: Path) -> str:
     return url
 
 
-def fill(path: Path, count: int, mix: Mapping[str, int]) -> None:
+def fill(path: Path, count: int, mix: Mapping[str, int], **values: str) -> None:
     """Add so many jobs, one a millisecond, their statuses by these shares; no other process may have the file open.
+
+    `values` are SQL expressions of columns that are to be others than in all other databases.
 
     The triggers stay: they keep the tally, and the database is one that the service could have made.
     """
@@ -108,7 +139,8 @@ def fill(path: Path, count: int, mix: Mapping[str, int]) -> None:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
         there = {row[1] for row in connection.execute("PRAGMA table_info(jobs)")}
-        columns = [name for name in _VALUES if name in there]  # the reference has no preview
+        expressions = _VALUES | values
+        columns = [name for name in expressions if name in there]  # the reference has no preview
         connection.execute("CREATE TEMP TABLE mix (place INTEGER PRIMARY KEY, status)")
         connection.executemany("INSERT INTO mix VALUES (?, ?)", enumerate(places))
         first = connection.execute("SELECT count(*) FROM jobs").fetchone()[0]
@@ -116,7 +148,7 @@ def fill(path: Path, count: int, mix: Mapping[str, int]) -> None:
             f"INSERT INTO jobs ({', '.join(columns)}) "
             "WITH RECURSIVE numbers (n) AS (SELECT :first UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :end), "
             f"dated AS (SELECT n, status, {_TIME} AS time FROM numbers CROSS JOIN mix ON place = n * 11 % :places) "
-            f"SELECT {', '.join(_VALUES[name] for name in columns)} FROM dated",
+            f"SELECT {', '.join(expressions[name] for name in columns)} FROM dated",
             {"first": first, "end": first + count, "places": len(places)},
         )
         connection.commit()

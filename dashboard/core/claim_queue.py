@@ -95,10 +95,10 @@ class ClaimQueue:
         else:
             self._behind += 1
 
-    def pop(self) -> int | None:
-        """Take out the seq of the candidate that is next; None when a refill has to say whether there is one."""
+    def pop(self, limit: int) -> list[int]:
+        """Take out the seqs of the next candidates; none when a refill has to say whether there is one."""
         with self._lock:
-            return heappop(self._heap).seq if self._heap else None
+            return [heappop(self._heap).seq for _ in range(min(limit, len(self._heap)))]
 
     def snapshot(self, limit: int) -> "Snapshot | None":
         """The first `limit` entries in claim order, stale ones among them; None when they are not all known by name."""

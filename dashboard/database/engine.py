@@ -34,10 +34,10 @@ def init_app(app: Flask, url: str, durability: Durability) -> None:
         "pool_use_lifo": True,  # the last one used has most in its cache
     }
     if url.startswith("sqlite"):
-        set_up, writers = sqlite.set_up, 1
+        writers = 1
         options["module"] = sqlite.driver
     else:
-        set_up, writers = postgresql.set_up, WRITERS
+        writers = WRITERS
         options["isolation_level"] = "AUTOCOMMIT"  # a statement is a transaction, where no longer one is begun
         options["connect_args"] = postgresql.CONNECT_ARGS
     reads = {**options, "pool_size": READERS, "pool_timeout": READ_TIMEOUT}
@@ -47,8 +47,11 @@ def init_app(app: Flask, url: str, durability: Durability) -> None:
     app.config["SQLALCHEMY_BINDS"] = {WRITES: writes}
     db.init_app(app)
     with app.app_context():
-        for engine in db.engines.values():
-            set_up(engine, durability)
+        for name, engine in db.engines.items():
+            if engine.dialect.name == "sqlite":
+                sqlite.set_up(engine, durability)
+            else:
+                postgresql.set_up(engine, durability, writes=name == WRITES)
         pools.set_up(db.engines.values())
 
 

@@ -23,10 +23,16 @@ SETTINGS = {
     "timezone": "UTC",
 }
 
+# A write finds its rows by an index, each alone. A plan is kept for a minute and more: one that was made while a table
+# had few rows would read the whole of it later.
+WRITE_PLANS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 
-def set_up(engine: Engine, durability: Durability) -> None:
+
+def set_up(engine: Engine, durability: Durability, *, writes: bool) -> None:
     """Have every statement on this engine's connections run under these settings."""
     settings = SETTINGS | {"synchronous_commit": "on" if durability is Durability.FULL else "off"}
+    if writes:
+        settings |= WRITE_PLANS
     cursor_behind_a_pooler = _cursor_that_sends(settings, engine.dialect.loaded_dbapi)
 
     @event.listens_for(engine, "connect")

@@ -4,9 +4,9 @@ On SQLite the process-local queue says which job is next, on PostgreSQL the tabl
 among the ready jobs, whichever process answers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from itertools import count
+from sys import maxsize
 
 from flask import current_app
 from sqlalchemy import Connection
@@ -86,7 +86,7 @@ def process(job_id: str, lease: Lease, *, is_key: bool) -> LeasedJob:
                 return job
             raise KeyUsedError("This Idempotency-Key holds another job")
         while True:
-            if row := jobs.take(tx, Action.PROCESS, job_id, utc_now(), lease.attempts):
+            if row := jobs.take(tx, job_id, utc_now(), lease.attempts):
                 return _begin(tx, [row], lease)[0]
             check(tx, Action.PROCESS, job_id)
 
@@ -126,14 +126,7 @@ def _begin(tx: Connection, rows: list[jobs.Row], lease: Lease) -> list[LeasedJob
         return []
     now = clock.now(tx)
     until = now + timedelta(seconds=lease.seconds)
-    common = {
-        "token": lease.token,
-        "worker": lease.worker,
-        "lease": lease.seconds,
-        "started_at": now,
-        "expires_at": until,
-    }
-    attempts = runs.begin(tx, [{"seq": row.seq, **common} for row in rows])
+    attempts = runs.begin(tx, [row.seq for row in rows], lease, now, until)
     return [
         LeasedJob(
             FullJob(
@@ -177,31 +170,31 @@ def _take_of_types(
     """From the heads of the types' own indexes; the queue finds these entries stale later."""
     if due.is_due(tx, sweeps=grace.is_over()):
         settle(tx, grace)
-    taken = (jobs.take(tx, Action.CLAIM, seq, utc_now(), attempts) for seq, _ in claims.heads(tx, types, limit))
-    return [row for row in taken if row]
+    return jobs.take_each(tx, [seq for seq, _ in claims.heads(tx, types, limit)], utc_now(), attempts)
 
 
 def _take_from_queue(
     tx: Connection, queue: ClaimQueue, limit: int, attempts: int | None, grace: Grace
 ) -> list[jobs.Row]:
     _catch_up(tx, queue, grace)
-    taken = _pop(tx, queue, range(STALE_MAX + limit), limit, attempts)
+    taken = _pop(tx, queue, STALE_MAX + limit, limit, attempts)
     while len(taken) < limit:
         _refill(tx, queue)  # the table itself says that there is none, or that others have taken many
-        if not (more := _pop(tx, queue, count(), limit - len(taken), attempts)):
+        if not (more := _pop(tx, queue, maxsize, limit - len(taken), attempts)):
             break
         taken += more
     return taken
 
 
-def _pop(tx: Connection, queue: ClaimQueue, tries: Iterable[int], limit: int, attempts: int | None) -> list[jobs.Row]:
+def _pop(tx: Connection, queue: ClaimQueue, tries: int, limit: int, attempts: int | None) -> list[jobs.Row]:
+    """Take as many jobs as are wanted by the queue's next entries, of which so many may be tried."""
     taken: list[jobs.Row] = []
-    for _ in tries:
-        if len(taken) == limit or (seq := queue.pop()) is None:
+    while wanted := min(limit - len(taken), tries):
+        if not (seqs := queue.pop(wanted)):
             break
-        if row := jobs.take(tx, Action.CLAIM, seq, utc_now(), attempts):
-            queue.claimed.append(Entry(-row.priority, seq))
-            taken.append(row)
+        tries -= len(seqs)
+        taken += jobs.take_each(tx, seqs, utc_now(), attempts)
+    queue.claimed.extend(Entry(-row.priority, row.seq) for row in taken)
     return taken
 
 

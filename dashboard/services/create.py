@@ -93,7 +93,6 @@ def _insert(tx: Connection, ids: Sequence[str], new: Sequence[NewJob]) -> list[F
             "type": job.type,
             "payload": job.payload,
             "priority": job.priority,
-            "created_at": now,
             "run_at": _time(judge, job.run_at, past=None),
             "expires_at": _time(judge, job.expires_at, past=judge),
             "max_attempts": job.max_attempts,
@@ -101,7 +100,7 @@ def _insert(tx: Connection, ids: Sequence[str], new: Sequence[NewJob]) -> list[F
         }
         for place, (job_id, job) in enumerate(zip(ids, new, strict=True))
     ]
-    jobs.insert_many(tx, rows)
+    jobs.insert_many(tx, rows, now)
     return [
         FullJob(
             id=row["id"],

@@ -128,28 +128,20 @@ def _end_all(tx: Connection, calls: Sequence[End], meets: "_Meeting") -> list[Jo
             continue
         refusals.append(None)
         job = meets.jobs[call.id]
-        ended.append(
-            {
-                "seq": job.seq,
-                "attempt": run.attempt,
-                "ended_at": now,
-                "outcome": OUTCOMES[call.action],
-                "reason": call.reason,
-            }
-        )
+        ended.append({"seq": job.seq, "attempt": run.attempt, "outcome": OUTCOMES[call.action], "reason": call.reason})
         failures = run.failures + 1
         if call.action is Action.COMPLETE:
-            finished[Action.COMPLETE].append({"seq": job.seq, "result": call.result, "completed_at": now})
+            finished[Action.COMPLETE].append({"seq": job.seq, "result": call.result})
         elif call.action is Action.RELEASE:
             again.append({"seq": job.seq, "run_at": _later(now, call.delay or 0)})
         elif call.delay == NEVER or failures >= (job.max_attempts or 1):
-            finished[Action.FAIL].append({"seq": job.seq, "result": reason_text(call.reason), "completed_at": now})
+            finished[Action.FAIL].append({"seq": job.seq, "result": reason_text(call.reason)})
         else:
             run_at = next_attempt(now, failures) if call.delay is None else _later(now, call.delay)
             again.append({"seq": job.seq, "run_at": run_at})
-    runs.end(tx, ended)
+    runs.end(tx, ended, now)
     for action, rows in finished.items():
-        runs.finish(tx, action, rows)
+        runs.finish(tx, action, rows, now)
     runs.give_back(tx, again)
     return refusals
 
@@ -169,13 +161,12 @@ def _hear_all(tx: Connection, calls: Sequence[Beat], meets: "_Meeting") -> list[
                     "seq": run.seq,
                     "attempt": run.attempt,
                     "lease": lease,
-                    "heard_at": now,
                     "expires_at": now + timedelta(seconds=lease),
                     "progress": call.progress,
                     "message": call.message,
                 }
             )
-    heard = {seq: Heard(expires_at, attempt) for seq, attempt, expires_at in runs.hear(tx, rows)} if rows else {}
+    heard = {seq: Heard(expires_at, attempt) for seq, attempt, expires_at in runs.hear(tx, rows, now)} if rows else {}
     of_job = {job.id: heard[job.seq] for job in meets.jobs.values() if job.seq in heard}
     lost = [call for call in calls if call.id not in of_job]
     now_met = _Meeting(tx, [], lost, locks=False) if lost else meets  # the jobs may have changed before the locks

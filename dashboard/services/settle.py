@@ -33,15 +33,10 @@ def settle(tx: Connection, grace: Grace, limit: int = SLICE) -> int:
 
 
 def _expire_jobs(tx: Connection, limit: int) -> int:
-    found = due.expired(tx, limit)
-    now = clock.now(tx) if found else None
-    due.fail(
-        tx,
-        [
-            {"seq": seq, "result": reason_text(f"expired {words(at)} before anybody began it"), "completed_at": now}
-            for seq, at in found
-        ],
-    )
+    if not (found := due.expired(tx, limit)):
+        return 0
+    rows = [{"seq": seq, "result": reason_text(f"expired {words(at)} before anybody began it")} for seq, at in found]
+    due.fail(tx, rows, clock.now(tx))
     return len(found)
 
 
@@ -54,10 +49,8 @@ def _end_overdue_runs(tx: Connection, limit: int) -> int:
     reasons = {seq: _ran_out(run) for seq, run in open_runs.items()}
     ended = runs.expire(
         tx,
-        [
-            {"seq": seq, "attempt": run.attempt, "ended_at": now, "reason": reasons[seq]}
-            for seq, run in sorted(open_runs.items())
-        ],
+        [{"seq": seq, "attempt": run.attempt, "reason": reasons[seq]} for seq, run in sorted(open_runs.items())],
+        now,
     )
     allowed = {job.seq: job.max_attempts for job in locked}
     failed, again = [], []
@@ -66,8 +59,8 @@ def _end_overdue_runs(tx: Connection, limit: int) -> int:
         if failures < (allowed[seq] or 1):
             again.append({"seq": seq, "run_at": next_attempt(now, failures)})
         else:
-            failed.append({"seq": seq, "result": reason_text(reasons[seq]), "completed_at": now})
-    runs.finish(tx, Action.FAIL, failed)
+            failed.append({"seq": seq, "result": reason_text(reasons[seq])})
+    runs.finish(tx, Action.FAIL, failed, now)
     runs.give_back(tx, again)
     return len(ended)
 

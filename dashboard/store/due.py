@@ -84,9 +84,9 @@ _EXPIRED_ONES = Compiled(
 )
 
 
-def fail(tx: Connection, rows: list[dict[str, Any]]) -> None:
-    """Fail PENDING jobs: each row has seq, result and completed_at."""
-    _FAIL.rows(tx, rows)
+def fail(tx: Connection, rows: list[dict[str, Any]], now: datetime) -> None:
+    """Fail PENDING jobs: each row has seq and result."""
+    _FAIL.rows(tx, rows, completed_at=now)
 
 
 _FAIL = Many(
@@ -96,12 +96,11 @@ _FAIL = Many(
         .values(
             status=literal_column(f"'{TRANSITIONS[Action.FAIL].target}'"),
             result=given.result,
-            completed_at=given.completed_at,
+            completed_at=bindparam("completed_at", type_=DateTime()),
         )
     ),
     seq=jobs.c.seq.type,
     result=Text(),
-    completed_at=DateTime(),
 )
 
 

@@ -1,11 +1,13 @@
 """Jobs: insert, read, and the one guarded UPDATE that changes a status."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    DateTime,
     Integer,
     Select,
     Update,
@@ -63,9 +65,11 @@ _INSERT = Compiled(
 )
 
 
-def insert_many(tx: Connection, rows: list[dict[str, Any]]) -> None:
-    """Store new jobs, PENDING, in the order of their `place`; each row has every column that a creator gives."""
-    _INSERT_MANY.rows(tx, [row | {"preview": row["payload"] and row["payload"][:PREVIEW]} for row in rows])
+def insert_many(tx: Connection, rows: list[dict[str, Any]], now: datetime) -> None:
+    """Store new jobs, PENDING, in the order of their `place`; each row has every other column that a creator gives."""
+    for row in rows:
+        row["preview"] = row["payload"] and row["payload"][:PREVIEW]
+    _INSERT_MANY.rows(tx, rows, created_at=now)
 
 
 _GIVEN = (
@@ -74,7 +78,6 @@ _GIVEN = (
     "payload",
     "preview",
     "priority",
-    "created_at",
     "run_at",
     "expires_at",
     "max_attempts",
@@ -82,10 +85,12 @@ _GIVEN = (
 )
 _INSERT_MANY = Many(
     lambda given: jobs.insert().from_select(
-        ["status", *_GIVEN],
-        select(literal_column(f"'{JobStatus.PENDING}'"), *(getattr(given, name) for name in _GIVEN)).order_by(
-            given.place
-        ),
+        ["status", "created_at", *_GIVEN],
+        select(
+            literal_column(f"'{JobStatus.PENDING}'"),
+            bindparam("created_at", type_=DateTime()),
+            *(getattr(given, name) for name in _GIVEN),
+        ).order_by(given.place),
     ),
     place=Integer(),
     **{name: jobs.c[name].type for name in _GIVEN},
@@ -194,16 +199,24 @@ class Row(NamedTuple):
 
 
 ROW = [jobs.c[name] for name in Row._fields]
-_TAKE = {
-    Action.CLAIM: Compiled(claiming(_BY_SEQ).returning(*ROW)),
-    Action.PROCESS: Compiled(claiming(_BY_ID, Action.PROCESS).returning(*ROW)),
-}
 
 
-def take(tx: Connection, action: Action, key: str | int, now: datetime, attempts: int | None) -> Row | None:
-    """Claim or process the job for a lease; where its creator gave no max_attempts, these are written to it."""
-    rows = _TAKE[action].rows(tx, key=key, now=now, attempts=attempts)
+def take(tx: Connection, job_id: str, now: datetime, attempts: int | None) -> Row | None:
+    """Process the job for a lease; where its creator gave no max_attempts, these are written to it."""
+    rows = _TAKE.rows(tx, key=job_id, now=now, attempts=attempts)
     return changed(tx, Row._make(rows[0]) if rows else None, JobStatus.RUNNING)
+
+
+_TAKE = Compiled(claiming(_BY_ID, Action.PROCESS).returning(*ROW))
+
+
+def take_each(tx: Connection, seqs: Sequence[int], now: datetime, attempts: int | None) -> list[Row]:
+    """Claim those of these jobs that are ready, in this order on SQLite."""
+    rows = _TAKE_EACH.rows(tx, [{"seq": seq} for seq in seqs], now=now, attempts=attempts)
+    return [row for row in map(Row._make, rows) if changed(tx, row, JobStatus.RUNNING)]
+
+
+_TAKE_EACH = Many(lambda given: claiming(jobs.c.seq == given.seq).returning(*ROW), seq=jobs.c.seq.type)
 
 
 def get(tx: Connection, job_id: str) -> Job:

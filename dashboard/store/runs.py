@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job, JobStatus
-from dashboard.core.run import FAILURES, HISTORY, FullJob, Outcome, Run
+from dashboard.core.run import FAILURES, HISTORY, FullJob, Lease, Outcome, Run
 from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.database.schema import BY_EXPIRY, jobs, runs
 from dashboard.database.statement import Compiled, Each, Many, Now
@@ -37,9 +37,13 @@ _SEQ = jobs.c.seq.type
 _TOKEN = String(64)
 
 
-def begin(tx: Connection, rows: list[dict[str, Any]]) -> dict[int, int]:
-    """Open runs; each row has seq, token, worker, lease, started_at and expires_at. The attempt of each, by seq."""
-    return dict(_BEGIN.rows(tx, rows))
+def begin(tx: Connection, seqs: Iterable[int], lease: Lease, now: datetime, until: datetime) -> dict[int, int]:
+    """Open runs of these jobs under one lease. The attempt of each, by seq."""
+    given = [{"seq": seq} for seq in seqs]
+    rows = _BEGIN.rows(
+        tx, given, token=lease.token, worker=lease.worker, lease=lease.seconds, started_at=now, expires_at=until
+    )
+    return dict(rows)
 
 
 _earlier = runs.alias("earlier")
@@ -54,22 +58,17 @@ _BEGIN = Many(
                     select(func.max(_earlier.c.attempt)).where(_earlier.c.seq == given.seq).scalar_subquery(), 0
                 )
                 + 1,
-                given.token,
-                given.worker,
-                given.lease,
-                given.started_at,
-                given.started_at,
-                given.expires_at,
+                bindparam("token", type_=_TOKEN),
+                bindparam("worker", type_=String()),
+                bindparam("lease", type_=Integer()),
+                bindparam("started_at", type_=DateTime()),
+                bindparam("started_at", type_=DateTime()),
+                bindparam("expires_at", type_=DateTime()),
             ),
         )
         .returning(runs.c.seq, runs.c.attempt)
     ),
     seq=_SEQ,
-    token=_TOKEN,
-    worker=String(),
-    lease=Integer(),
-    started_at=DateTime(),
-    expires_at=DateTime(),
 )
 
 
@@ -193,12 +192,12 @@ _UNDER = Compiled(
 )
 
 
-def hear(tx: Connection, rows: list[dict[str, Any]]) -> list[tuple[int, int, datetime]]:
+def hear(tx: Connection, rows: list[dict[str, Any]], now: datetime) -> list[tuple[int, int, datetime]]:
     """Prolong open runs: (seq, attempt, expires_at) of those that were. A run never ends earlier than it would have.
 
-    Each row has seq, attempt, lease, heard_at, expires_at, progress and message; None of the last two leaves the old.
+    Each row has seq, attempt, lease, expires_at, progress and message; None of the last two leaves the old.
     """
-    return [(seq, attempt, at) for seq, attempt, at in _HEAR.rows(tx, rows)]
+    return [(seq, attempt, at) for seq, attempt, at in _HEAR.rows(tx, rows, heard_at=now)]
 
 
 _HEAR = Many(
@@ -206,7 +205,7 @@ _HEAR = Many(
         update(runs)
         .where(runs.c.seq == given.seq, runs.c.attempt == given.attempt, runs.c.ended_at.is_(None))
         .values(
-            heard_at=given.heard_at,
+            heard_at=bindparam("heard_at", type_=DateTime()),
             lease=given.lease,
             expires_at=case((runs.c.expires_at > given.expires_at, runs.c.expires_at), else_=given.expires_at),
             progress=func.coalesce(given.progress, runs.c.progress),
@@ -217,35 +216,34 @@ _HEAR = Many(
     seq=_SEQ,
     attempt=Integer(),
     lease=Integer(),
-    heard_at=DateTime(),
     expires_at=DateTime(),
     progress=Integer(),
     message=String(),
 )
 
 
-def end(tx: Connection, rows: list[dict[str, Any]]) -> None:
-    """End open runs; each row has seq, attempt, ended_at, outcome and reason."""
-    _END.rows(tx, rows)
+def end(tx: Connection, rows: list[dict[str, Any]], now: datetime) -> None:
+    """End open runs; each row has seq, attempt, outcome and reason."""
+    if rows:
+        _END.rows(tx, rows, ended_at=now)
 
 
 _END = Many(
     lambda given: (
         update(runs)
         .where(runs.c.seq == given.seq, runs.c.attempt == given.attempt, runs.c.ended_at.is_(None))
-        .values(ended_at=given.ended_at, outcome=given.outcome, reason=given.reason)
+        .values(ended_at=bindparam("ended_at", type_=DateTime()), outcome=given.outcome, reason=given.reason)
     ),
     seq=_SEQ,
     attempt=Integer(),
-    ended_at=DateTime(),
     outcome=String(),
     reason=runs.c.reason.type,
 )
 
 
-def expire(tx: Connection, rows: list[dict[str, Any]]) -> list[int]:
-    """End runs whose lease ran out, and only those; each row has seq, attempt, ended_at and reason. The seqs ended."""
-    return [seq for (seq,) in _EXPIRE.rows(tx, rows)]
+def expire(tx: Connection, rows: list[dict[str, Any]], now: datetime) -> list[int]:
+    """End runs whose lease ran out, and only those; each row has seq, attempt and reason. The seqs ended."""
+    return [seq for (seq,) in _EXPIRE.rows(tx, rows, ended_at=now)]
 
 
 _EXPIRE = Many(
@@ -257,12 +255,15 @@ _EXPIRE = Many(
             runs.c.ended_at.is_(None),
             runs.c.expires_at <= Now(),  # a heartbeat may have come between the look and this
         )
-        .values(ended_at=given.ended_at, outcome=literal_column(f"'{Outcome.EXPIRED}'"), reason=given.reason)
+        .values(
+            ended_at=bindparam("ended_at", type_=DateTime()),
+            outcome=literal_column(f"'{Outcome.EXPIRED}'"),
+            reason=given.reason,
+        )
         .returning(runs.c.seq)
     ),
     seq=_SEQ,
     attempt=Integer(),
-    ended_at=DateTime(),
     reason=runs.c.reason.type,
 )
 
@@ -287,10 +288,10 @@ def _status(action: Action) -> ColumnElement[str]:
     return literal_column(f"'{TRANSITIONS[action].target}'")
 
 
-def finish(tx: Connection, action: Action, rows: list[dict[str, Any]]) -> None:
-    """End RUNNING jobs for good, by COMPLETE or FAIL; each row has seq, result and completed_at."""
+def finish(tx: Connection, action: Action, rows: list[dict[str, Any]], now: datetime) -> None:
+    """End RUNNING jobs for good, by COMPLETE or FAIL; each row has seq and result."""
     if rows:
-        _FINISH[action].rows(tx, rows)
+        _FINISH[action].rows(tx, rows, completed_at=now)
 
 
 _FINISH = {
@@ -298,11 +299,12 @@ _FINISH = {
         lambda given, action=action: (
             update(jobs)  # type: ignore[misc]
             .where(jobs.c.seq == given.seq, jobs.c.status == literal_column(f"'{JobStatus.RUNNING}'"))
-            .values(status=_status(action), result=given.result, completed_at=given.completed_at)
+            .values(
+                status=_status(action), result=given.result, completed_at=bindparam("completed_at", type_=DateTime())
+            )
         ),
         seq=_SEQ,
         result=Text(),
-        completed_at=DateTime(),
     )
     for action in (Action.COMPLETE, Action.FAIL)
 }

@@ -21,10 +21,7 @@ def held(queue: ClaimQueue) -> list[int]:
 
 
 def drained(queue: ClaimQueue) -> list[int]:
-    seqs = []
-    while (seq := queue.pop()) is not None:
-        seqs.append(seq)
-    return seqs
+    return queue.pop(len(queue))
 
 
 @given(st.lists(st.integers(0, 5), max_size=60))
@@ -63,7 +60,7 @@ def test_a_snapshot_has_what_the_window_holds_and_no_more() -> None:
         assert known is not None
         assert ([entry.seq for entry in known.entries], known.total) == ([1, 2, 3][3 - held_now :], held_now + 6)
         assert queue.snapshot(held_now + 1) is None
-        queue.pop()
+        queue.pop(1)
 
 
 class Window(RuleBasedStateMachine):
@@ -88,15 +85,16 @@ class Window(RuleBasedStateMachine):
         self.rows += new
         self.queue.catch_up(after, new)
 
-    @rule()
-    def claim(self) -> None:
-        seq = self.queue.pop()
-        if seq is None:
+    @rule(limit=st.integers(1, 5))
+    def claim(self, limit: int) -> None:
+        seqs = self.queue.pop(limit)
+        if not seqs:
             first = in_order(self.rows)[:3]
             self.queue.refill([row for row in self.rows if row[0] in first], self.seq, len(self.rows), woken=0)
-            seq = self.queue.pop()
-        assert seq == next(iter(in_order(self.rows)), None)
-        self.rows = [row for row in self.rows if row[0] != seq]
+            seqs = self.queue.pop(limit)
+        assert seqs == in_order(self.rows)[: len(seqs)]
+        assert seqs or not self.rows
+        self.rows = [row for row in self.rows if row[0] not in seqs]
 
     @invariant()
     def it_counts_all(self) -> None:

@@ -60,6 +60,14 @@ def app(request: pytest.FixtureRequest, postgres: Postgres) -> Iterator[Flask]:
     postgres.drop("idle")
 
 
+@pytest.fixture(scope="module")
+def empty(postgres: Postgres) -> Iterator[Flask]:
+    app = create_app({"DATABASE_URL": postgres.create("empty")})
+    yield app
+    dispose(app)
+    postgres.drop("empty")
+
+
 def claim(tx: Connection, types: list[str], limit: int = 1) -> object:
     return claims.take_next(tx, types, limit, 3, now=NOW, settled=False, sweeps=True)
 
@@ -71,9 +79,9 @@ def by_indexes(tx: Connection, sweep: Callable[[Connection, int], object]) -> ob
 
 IDS = [f"RUNNING{number}" for number in range(1, 21)]
 SEQS = list(range(120_000, 120_020))
-BEAT = {"attempt": 1, "lease": 60, "heard_at": NOW, "expires_at": NOW, "progress": None, "message": None}
-END = {"attempt": 1, "ended_at": NOW, "outcome": "failed", "reason": None}
-EXPIRE = {"attempt": 1, "ended_at": NOW, "reason": "late"}
+BEAT = {"attempt": 1, "lease": 60, "expires_at": NOW, "progress": None, "message": None}
+END = {"attempt": 1, "outcome": "failed", "reason": None}
+EXPIRE = {"attempt": 1, "reason": "late"}
 BY_ID = "jobs_id_key"
 IF_DUE = "jobs_expiring jobs_later"
 PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
@@ -105,11 +113,11 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "sweep": (lambda tx: by_indexes(tx, due.overdue), "jobs_pkey runs_due"),
     "lock of jobs": (lambda tx: runs.lock(tx, IDS), BY_ID),
     "lock of runs": (lambda tx: runs.lock_known(tx, [(seq, "x") for seq in SEQS]), "runs_pkey"),
-    "heartbeat": (lambda tx: runs.hear(tx, [BEAT | {"seq": seq} for seq in SEQS]), "runs_pkey"),
-    "end of runs": (lambda tx: runs.end(tx, [END | {"seq": seq} for seq in SEQS]), "runs_pkey"),
-    "end of overdue runs": (lambda tx: runs.expire(tx, [EXPIRE | {"seq": seq} for seq in SEQS]), "runs_pkey"),
+    "heartbeat": (lambda tx: runs.hear(tx, [BEAT | {"seq": seq} for seq in SEQS], NOW), "runs_pkey"),
+    "end of runs": (lambda tx: runs.end(tx, [END | {"seq": seq} for seq in SEQS], NOW), "runs_pkey"),
+    "end of overdue runs": (lambda tx: runs.expire(tx, [EXPIRE | {"seq": seq} for seq in SEQS], NOW), "runs_pkey"),
     "end of jobs": (
-        lambda tx: runs.finish(tx, Action.COMPLETE, [{"seq": n, "result": None, "completed_at": NOW} for n in SEQS]),
+        lambda tx: runs.finish(tx, Action.COMPLETE, [{"seq": seq, "result": None} for seq in SEQS], NOW),
         "jobs_pkey",
     ),
     "retry of jobs": (lambda tx: runs.give_back(tx, [{"seq": seq, "run_at": NOW} for seq in SEQS]), "jobs_pkey"),
@@ -145,6 +153,15 @@ def test_what_sorts_a_few_rows_has_read_no_more(app: Flask, name: str) -> None:
         tx.get_transaction().rollback()  # type: ignore[union-attr]
     assert max(int(rows) for rows in re.findall(r"actual rows=(\d+)", found)) <= len(IDS), found
     assert "Removed" not in found, found
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_plan_from_when_the_tables_were_empty_reads_no_whole_table(empty: Flask, name: str) -> None:
+    with empty.app_context(), writing() as tx:
+        statement, *_ = [each for each in statements(lambda: PLANS[name][0](tx)) if "set_config" not in each[0]]
+        found = generic_plan(tx, statement)
+        tx.get_transaction().rollback()  # type: ignore[union-attr]
+    assert not re.search("Seq Scan|Hash Join|Merge Join", found), found
 
 
 def custom_plan(tx: Connection, statement: Statement) -> str:

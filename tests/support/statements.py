@@ -15,18 +15,22 @@ Statement = tuple[str, Any]  # with its parameters
 def statements(action: Callable[[], object]) -> list[Statement]:
     """What it asks the database, whichever way, but for the BEGIN."""
     found: list[Statement] = []
-    run = statement_module.run
+    run, run_each = statement_module.run, statement_module.run_each
 
     def note_compiled(tx: Connection, form: Any, values: Any) -> Any:
         found.append((form.sql, tuple(values) if isinstance(values, list) else values))
         return run(tx, form, values)
+
+    def note_each(tx: Connection, form: Any, given: Any) -> Any:
+        found.extend((form.sql, values) for values in given)
+        return run_each(tx, form, given)
 
     def note_other(_c: object, _k: object, statement: str, parameters: object, _x: object, _m: object) -> None:
         found.append((statement, parameters))
 
     for engine in db.engines.values():
         event.listen(engine, "before_cursor_execute", note_other)
-    with patch.object(statement_module, "run", note_compiled):
+    with patch.multiple(statement_module, run=note_compiled, run_each=note_each):
         action()
     for engine in db.engines.values():
         event.remove(engine, "before_cursor_execute", note_other)

@@ -1,0 +1,64 @@
+"""The benchmark's rows about workers count right, on small databases and for a moment. How fast it is, no test says."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bench import batches, growth, growth_leases, heartbeats, sweep, waiting
+from tests.support.database import query
+from tests.support.server import Server
+
+
+def statuses(server: Server) -> Counter[str]:
+    return Counter(row[0] for row in query(server.env["DATABASE_URL"], "SELECT status FROM jobs"))
+
+
+@pytest.mark.parametrize("size", [0, 1, 10])
+def test_whole_jobs_are_as_many_as_were_completed(server: Server, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(batches, "SECONDS", 0.2)
+    assert batches.whole_jobs(server.url, size, 1) > 0
+    found = statuses(server)
+    assert found["COMPLETED"] >= max(1, size)
+    assert found["COMPLETED"] % max(1, size) == 0
+    assert found["PENDING"] + found["RUNNING"] in (0, max(1, size))  # the last cycle may have been cut off
+
+
+def test_heartbeats_leave_polls_on_304(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeats, "SECONDS", 0.5)
+    monkeypatch.setattr(heartbeats, "HELD", 200)
+    beats, polls, share, _ = heartbeats.beside_polls(server.url)
+    assert isinstance(beats, float)
+    assert isinstance(polls, float)
+    assert isinstance(share, float)
+    assert beats > 0
+    assert polls > 0
+    assert 0 < share < 100  # the first poll of each connection has no tag
+    assert query(server.env["DATABASE_URL"], "SELECT count(*) FROM runs WHERE heard_at > started_at")[0][0] > 0
+
+
+def test_a_sweep_ends_every_overdue_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "OVERDUE", 500)
+    monkeypatch.setattr(sweep, "SLICE", 0.1)
+    url = sweep.on_sqlite(tmp_path)
+    sweep.beside_creates("SQLite", url, tmp_path)
+    assert query(url, "SELECT outcome, count(*) FROM runs GROUP BY outcome") == [("expired", 500)]
+    assert query(url, "SELECT count(*) FROM jobs WHERE status = 'FAILED'") == [(500,)]
+
+
+def test_one_waiting_claim_has_the_job_and_waits_again(server: Server) -> None:
+    waiters = waiting.Waiters(server.port, 3)
+    for _ in range(4):
+        assert waiters.until_claimed(server.port) > 0
+    waiters.close()
+    assert statuses(server) == {"RUNNING": 4}
+    assert waiting.idle_share(server.workers(), 0.1) >= 0
+
+
+def test_every_call_of_workers_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "ROUNDS", 1)
+    monkeypatch.setattr(growth_leases, "LARGE", 2_000)
+    monkeypatch.setattr(growth_leases, "OPEN_RUNS", 50)
+    rows = growth_leases.growth(tmp_path).rows
+    assert len(rows) == len(growth_leases.REQUESTS)
+    assert rows[-1][0] == "claim beside 1,990 for later"
