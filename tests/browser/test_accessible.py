@@ -35,7 +35,7 @@ def make(server: Server, headers: dict[str, str] | None = None) -> dict[str, str
 
 def lease(server: Server) -> dict[str, str]:
     """A job that a worker holds, one that waits for its next attempt, and one that was run again; their ids."""
-    with httpx.Client(base_url=server.url) as client:
+    with http.Client(base_url=server.url) as client:
         held, tried, again = (client.post("/jobs", json={"type": HOSTILE}).json()["id"] for _ in range(3))
         params = {"lease": "600", "worker": HOSTILE, "attempts": "3"}
         tokens = {
