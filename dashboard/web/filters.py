@@ -3,6 +3,7 @@
 static/clock.mjs has the same formats: age, clock and left.
 """
 
+import re
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -104,3 +105,12 @@ def server_time() -> str:
 def short(job_id: str) -> str:
     """The end of an id: a UUIDv7 begins with the time, so the ids of neighbours begin alike."""
     return job_id[-8:]
+
+
+@bp.app_template_filter()
+def visible(sentence: str) -> str:
+    """With what would change the direction of its letters as text, such as \\u202e in the name of a worker."""
+    return _DIRECTIONS.sub(lambda found: f"\\u{ord(found[0]):04x}", sentence)
+
+
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")

@@ -18,7 +18,7 @@ STATUSES = [SelectChoice("", "Any"), *(SelectChoice(status, status.capitalize())
 
 JSON_HINT = 'A JSON object, such as {"key": "value"}; may be left empty'
 
-JSON_ATTRIBUTES = {"rows": 6, "spellcheck": "false", "data-json": True}
+JSON_ATTRIBUTES = {"rows": 4, "spellcheck": "false", "data-json": True}
 
 
 class NewJobForm(Form):

@@ -104,9 +104,9 @@ def test_a_finished_job_and_no_other_is_run_again_as_a_new_one(
 @pytest.mark.parametrize("door", ["/dashboard", "/dashboard/fragments"])
 def test_a_leased_job_is_completed_by_nobody_else(client: FlaskClient, door: str) -> None:
     job = make_job()
-    leased(client, "&worker=mill-3")
-    told = client.post(f"/jobs/{job.id}/complete").get_json()["detail"]
-    assert "it is leased to mill-3 until" in told
+    leased(client, "&worker=mill-\u202e3")
+    told = client.post(f"/jobs/{job.id}/complete").get_json()["detail"].replace("\u202e", "\\u202e")
+    assert "it is leased to mill-\\u202e3 until" in told
     for answer in (client.get(f"{door}/jobs/{job.id}/complete"), client.post(f"{door}/jobs/{job.id}/complete")):
         assert answer.status_code == 409
         assert f">{told}</" in answer.text

@@ -8,7 +8,7 @@ from flask import Flask, render_template_string
 
 from dashboard.core.job import JobStatus
 from dashboard.core.transitions import TRANSITIONS, Action
-from dashboard.web.filters import age, attempt, clock, left, machine, server_time, short, took, utc
+from dashboard.web.filters import age, attempt, clock, left, machine, server_time, short, took, utc, visible
 from tests.support.factory import make_job
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678_901)
@@ -77,3 +77,7 @@ def test_a_job_takes_its_time_from_its_start_to_its_end_and_before_it_starts_it_
 @pytest.mark.parametrize("action", Action)
 def test_templates_read_the_state_machine(app: Flask, action: Action) -> None:
     assert render_template_string("{{ TRANSITIONS[action].label }}", action=str(action)) == TRANSITIONS[action].label
+
+
+def test_a_sentence_keeps_its_direction_whatever_name_is_in_it() -> None:
+    assert visible("leased to \u202emill\u2066 <é>") == "leased to \\u202emill\\u2066 <é>"
