@@ -362,6 +362,38 @@ def with_last_run(statement: Any) -> Any:
 _FULL = Many(lambda given: with_last_run(select(*full_columns())).where(jobs.c.id == given.id), id=jobs.c.id.type)
 
 
+class LastRun(NamedTuple):
+    """What a list tells of the last run of a job; nothing that a heartbeat changes."""
+
+    seq: int
+    attempt: int
+    max_attempts: int | None
+    worker: str | None
+    outcome: str | None  # None while it is open
+    reason: str | None  # its beginning
+
+
+REASON_SHOWN = 200  # characters of a reason that a list has
+
+
+def last_of(tx: Connection, seqs: Sequence[int]) -> dict[int, LastRun]:
+    """The last runs of those of these jobs that have one, by seq."""
+    found = map(LastRun._make, tx.execute(_LAST_OF, {"seqs": seqs}) if seqs else ())
+    return {run.seq: run for run in found}
+
+
+_LAST_OF = with_last_run(
+    select(
+        jobs.c.seq,
+        _last.c.attempt,
+        jobs.c.max_attempts,
+        _last.c.worker,
+        _last.c.outcome,
+        func.substr(_last.c.reason, 1, REASON_SHOWN),
+    )
+).where(jobs.c.seq.in_(bindparam("seqs", expanding=True)), _last.c.attempt.is_not(None))
+
+
 def get_full(tx: Connection, job_id: str) -> FullJob:
     """One of them; raises JobNotFoundError."""
     if job := full(tx, [job_id]).get(job_id):
