@@ -42,6 +42,7 @@ def load(tx: Connection) -> Context:
             (status, getattr(tally, status.lower()), jobs_url(query | {"status": _toggled(query, status)}))
             for status in JobStatus
         ],
+        "delayed": tally.delayed,
         "query": query,
         "since": since,
         "arrived": listing.count_after(tx, asked.sought, since, ARRIVED_MAX),
