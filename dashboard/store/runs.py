@@ -30,7 +30,7 @@ from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job, JobStatus
 from dashboard.core.run import FAILURES, HISTORY, FullJob, Outcome, Run
 from dashboard.core.transitions import TRANSITIONS, Action
-from dashboard.database.schema import BY_EXPIRY, jobs, runs
+from dashboard.database.schema import jobs, runs
 from dashboard.database.statement import Compiled, Each, Many, Now
 
 _SEQ = jobs.c.seq.type
@@ -429,33 +429,4 @@ def finished(tx: Connection, ids: Sequence[str]) -> set[str]:
 _GOING_ON = Many(
     lambda given: select(jobs.c.id).where(jobs.c.id == given.id, jobs.c.completed_at.is_(None)),
     id=jobs.c.id.type,
-)
-
-
-class Worker(NamedTuple):
-    """A worker that holds jobs."""
-
-    worker: str | None
-    running: int
-    oldest_started_at: datetime
-    heard_at: datetime
-    lease_expires_at: datetime
-
-
-def workers(tx: Connection) -> list[Worker]:
-    """Who holds jobs now, by name; `lease_expires_at` is the first of theirs to end."""
-    return [Worker._make(row) for row in _WORKERS.rows(tx)]
-
-
-_WORKERS = Compiled(
-    select(
-        runs.c.worker,
-        func.count(),
-        func.min(runs.c.started_at),
-        func.max(runs.c.heard_at),
-        func.min(runs.c.expires_at),
-    )
-    .where(runs.c.ended_at.is_(None), BY_EXPIRY)
-    .group_by(runs.c.worker)
-    .order_by(runs.c.worker)
 )
