@@ -26,6 +26,7 @@ COSTS = {
     "GET /dashboard/?q=needle": 10,  # on PostgreSQL two of them say how long the searches may take; on SQLite 8
     "GET /dashboard/jobs/{id}": 5,
     "GET /dashboard/queue": 6,
+    "GET /dashboard/workers": 1,
 }
 
 
