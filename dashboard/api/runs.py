@@ -15,7 +15,7 @@ from dashboard.security.access import viewers
 from dashboard.services import jobs as job_service
 from dashboard.services import runs
 from dashboard.services.runs import Beat, End
-from dashboard.store import runs as run_store
+from dashboard.store import workers as worker_store
 
 bp = Blueprint("runs", __name__, url_prefix="/jobs")
 workers_bp = Blueprint("workers", __name__)
@@ -85,7 +85,7 @@ def report(body: bodies.Report) -> list[dict[str, Any]]:
 def workers() -> list[dict[str, Any]]:
     """Who holds jobs now, by a lease. Workers of the same name are one entry."""
     with asking() as tx:
-        return [worker._asdict() for worker in run_store.workers(tx)]
+        return [worker._asdict() for worker in worker_store.workers(tx)]
 
 
 def _call(item: bodies.Item) -> End | Beat:

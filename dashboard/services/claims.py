@@ -231,8 +231,8 @@ def queue_snapshot(tx: Connection, limit: int) -> tuple[list[claims.QueuedJob], 
     """The first `limit` entries of the queue with the jobs they point at, and how many entries it has.
 
     Only a claim changes the queue. What it has not seen yet is looked up here, and shown as the claim will find it; so
-    are the entries of claims that are not committed yet. Where more are asked for than it knows by name, and on
-    PostgreSQL, it is the database's order.
+    are the entries of claims that are not committed yet. A job that was given back until later is
+    left out. Where more are asked for than it knows by name, and on PostgreSQL, it is the database's order.
     """
     queue = claim_queue()
     known = None if queue is None else queue.snapshot(limit)
@@ -242,7 +242,13 @@ def queue_snapshot(tx: Connection, limit: int) -> tuple[list[claims.QueuedJob], 
             claimed = {entry.seq for entry in queue.claimed}
             entries = sorted({*known.entries, *queue.claimed, *(Entry(-priority, seq) for seq, priority in look.new)})
             found = claims.queued(tx, [entry.seq for entry in entries[: limit + len(claimed)]])
-            shown = [job for job in found if job.seq not in claimed or job.status == JobStatus.PENDING]
-            return shown[:limit], known.total + len(look.new) + sum(job.seq in claimed for job in shown)
+            later = {job.seq for job in found if job.is_for_later}
+            shown = [
+                job
+                for job in found
+                if job.seq not in later and (job.seq not in claimed or job.status == JobStatus.PENDING)
+            ]
+            total = known.total + len(look.new) + sum(job.seq in claimed for job in shown) - len(later - claimed)
+            return shown[:limit], total
     tally = counts.counts(tx)
     return claims.next_pending(tx, limit), tally.pending - tally.delayed

@@ -27,7 +27,17 @@ from dashboard.core.job import Job, JobStatus
 from dashboard.database.schema import BY_AGE, BY_TYPE, IN_CLAIM_ORDER, jobs, tally
 from dashboard.database.statement import Compiled, Many
 from dashboard.store import due
-from dashboard.store.jobs import CLAIM_ORDER, ROW, Row, changed, claiming, in_claim_order, is_not_expired, is_ready
+from dashboard.store.jobs import (
+    CLAIM_ORDER,
+    ROW,
+    Row,
+    changed,
+    claiming,
+    has_status,
+    in_claim_order,
+    is_not_expired,
+    is_ready,
+)
 
 
 class QueuedJob(NamedTuple):
@@ -41,6 +51,11 @@ class QueuedJob(NamedTuple):
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    run_at: datetime | None
+
+    @property
+    def is_for_later(self) -> bool:
+        return self.status == JobStatus.PENDING and self.run_at is not None
 
 
 _QUEUED = [jobs.c[name] for name in QueuedJob._fields]
@@ -206,6 +221,19 @@ def next_pending(tx: Connection, limit: int) -> list[QueuedJob]:
 
 
 _NEXT_PENDING = Compiled(_NEXT_ONES.add_columns(*_QUEUED))
+
+
+def later(tx: Connection, limit: int) -> list[QueuedJob]:
+    """The PENDING jobs that are not ready yet, those first that will be ready first."""
+    return [QueuedJob._make(row) for row in _LATER.rows(tx, limit=limit)]
+
+
+_LATER = Compiled(
+    select(*_QUEUED)
+    .where(has_status(JobStatus.PENDING), jobs.c.run_at.is_not(None))
+    .order_by(jobs.c.run_at)
+    .limit(bindparam("limit"))
+)
 
 
 def queued(tx: Connection, seqs: list[int]) -> list[QueuedJob]:

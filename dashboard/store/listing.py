@@ -127,6 +127,8 @@ class JobLine(NamedTuple):
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    run_at: datetime | None = None
+    max_attempts: int | None = None  # every job that ever had a run has some
 
 
 class Sought(NamedTuple):

@@ -30,7 +30,7 @@ from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job, JobStatus
 from dashboard.core.run import FAILURES, HISTORY, FullJob, Lease, Outcome, Run
 from dashboard.core.transitions import TRANSITIONS, Action
-from dashboard.database.schema import BY_EXPIRY, jobs, runs
+from dashboard.database.schema import jobs, runs
 from dashboard.database.statement import Compiled, Each, Many, Now
 
 _SEQ = jobs.c.seq.type
@@ -364,6 +364,38 @@ def with_last_run(statement: Any) -> Any:
 _FULL = Many(lambda given: with_last_run(select(*full_columns())).where(jobs.c.id == given.id), id=jobs.c.id.type)
 
 
+class LastRun(NamedTuple):
+    """What a list tells of the last run of a job; nothing that a heartbeat changes."""
+
+    seq: int
+    attempt: int
+    max_attempts: int | None
+    worker: str | None
+    outcome: str | None  # None while it is open
+    reason: str | None  # its beginning
+
+
+REASON_SHOWN = 200  # characters of a reason that a list has
+
+
+def last_of(tx: Connection, seqs: Sequence[int]) -> dict[int, LastRun]:
+    """The last runs of those of these jobs that have one, by seq."""
+    found = map(LastRun._make, tx.execute(_LAST_OF, {"seqs": seqs}) if seqs else ())
+    return {run.seq: run for run in found}
+
+
+_LAST_OF = with_last_run(
+    select(
+        jobs.c.seq,
+        _last.c.attempt,
+        jobs.c.max_attempts,
+        _last.c.worker,
+        _last.c.outcome,
+        func.substr(_last.c.reason, 1, REASON_SHOWN),
+    )
+).where(jobs.c.seq.in_(bindparam("seqs", expanding=True)), _last.c.attempt.is_not(None))
+
+
 def get_full(tx: Connection, job_id: str) -> FullJob:
     """One of them; raises JobNotFoundError."""
     if job := full(tx, [job_id]).get(job_id):
@@ -399,33 +431,4 @@ def finished(tx: Connection, ids: Sequence[str]) -> set[str]:
 _GOING_ON = Many(
     lambda given: select(jobs.c.id).where(jobs.c.id == given.id, jobs.c.completed_at.is_(None)),
     id=jobs.c.id.type,
-)
-
-
-class Worker(NamedTuple):
-    """A worker that holds jobs."""
-
-    worker: str | None
-    running: int
-    oldest_started_at: datetime
-    heard_at: datetime
-    lease_expires_at: datetime
-
-
-def workers(tx: Connection) -> list[Worker]:
-    """Who holds jobs now, by name; `lease_expires_at` is the first of theirs to end."""
-    return [Worker._make(row) for row in _WORKERS.rows(tx)]
-
-
-_WORKERS = Compiled(
-    select(
-        runs.c.worker,
-        func.count(),
-        func.min(runs.c.started_at),
-        func.max(runs.c.heard_at),
-        func.min(runs.c.expires_at),
-    )
-    .where(runs.c.ended_at.is_(None), BY_EXPIRY)
-    .group_by(runs.c.worker)
-    .order_by(runs.c.worker)
 )

@@ -5,7 +5,7 @@ from zlib import crc32
 from sqlalchemy import Connection
 
 from dashboard.core.job import JobStatus
-from dashboard.store import claims, counts, listing
+from dashboard.store import claims, counts, listing, runs
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context, Element, Live, revision, row_context
 from dashboard.web.job_filter import Filter, from_address, jobs_url
@@ -42,12 +42,13 @@ def load(tx: Connection) -> Context:
             (status, getattr(tally, status.lower()), jobs_url(query | {"status": _toggled(query, status)}))
             for status in JobStatus
         ],
+        "delayed": tally.delayed,
         "query": query,
         "since": since,
         "arrived": listing.count_after(tx, asked.sought, since, ARRIVED_MAX),
         "arrived_max": ARRIVED_MAX,
         "total": sum(tally[:4]),
-        "rows": job_rows(page.lines, **row_context()),
+        "rows": job_rows(page.lines, runs.last_of(tx, _tried(page.lines)), **row_context()),
         "window": listing.SEARCH_WINDOW,
         "has_same_json": not place and set(query) <= {"status"},
         **_links(query, page),
@@ -63,6 +64,11 @@ def _page(tx: Connection, asked: Filter) -> listing.Lines:
     if not asked.held:
         return listing.lines(tx, asked.sought, PAGE_SIZE, **asked.place, oldest_first=asked.oldest_first)
     return _held(tx, asked)
+
+
+def _tried(lines: list[listing.JobLine]) -> list[int]:
+    """The seqs of those that may have had a run, and tell of it: the others cost no statement."""
+    return [line.seq for line in lines if line.max_attempts is not None and line.completed_at is None]
 
 
 def _held(tx: Connection, asked: Filter) -> listing.Lines:

@@ -38,7 +38,12 @@ class Live(NamedTuple):
 
 def revision(tx: Connection) -> str:
     """The part of each tag that changes with every job, and with the role of the client."""
-    return f"{counts.revision(tx)}{'' if access.may_act() else 'v'}"
+    return f"{counts.revision(tx)}{role()}"
+
+
+def role() -> str:
+    """The part of each tag that is the role of the client."""
+    return "" if access.may_act() else "v"
 
 
 def row_context() -> Context:

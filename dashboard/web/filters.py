@@ -11,7 +11,7 @@ from flask import Blueprint
 from flask.blueprints import BlueprintSetupState
 
 from dashboard.core.job import utc_now
-from dashboard.core.run import ENDED
+from dashboard.core.run import ENDED, Outcome
 from dashboard.core.transitions import ARRIVED, FINAL, RULES, TRANSITIONS
 from dashboard.web.pretty import pretty
 
@@ -40,6 +40,15 @@ class Tried(Protocol):
     def attempt(self) -> int: ...
     @property
     def max_attempts(self) -> int | None: ...
+
+
+class Ended(Protocol):
+    """A run that ended."""
+
+    @property
+    def outcome(self) -> str | None: ...
+    @property
+    def reason(self) -> str | None: ...
 
 
 @bp.record_once
@@ -93,6 +102,13 @@ def attempt(job: Tried) -> str:
     """Which attempt it is, and of how many: without that number where runs were given back, which do not count."""
     allowed = job.max_attempts or 1
     return f"attempt {job.attempt} of {allowed}" if job.attempt <= allowed else f"attempt {job.attempt}"
+
+
+@bp.app_template_filter()
+def why(run: Ended) -> str:
+    """Why a run ended: the first line of the reason; without one, how it ended."""
+    lines = (run.reason or "").strip().splitlines()
+    return lines[0] if lines else ENDED[Outcome(run.outcome or "")].lower()
 
 
 @bp.app_template_global()

@@ -23,6 +23,7 @@ from dashboard.web.elements import Context, Element
 from dashboard.web.forms import NewJobForm
 from dashboard.web.job import JOB
 from dashboard.web.queue import QUEUE
+from dashboard.web.workers import WORKERS
 
 JOBS_CHANGED = "jobs-changed"  # the event on which every element refreshes
 
@@ -53,6 +54,12 @@ def job(job_id: str) -> Fragment:
 @viewers
 def queue() -> Fragment:
     return _refresh(QUEUE)
+
+
+@bp.get("/workers")
+@viewers
+def workers() -> Fragment:
+    return _refresh(WORKERS)
 
 
 @bp.get("/new")

@@ -16,6 +16,7 @@ from dashboard.web.board import BOARD
 from dashboard.web.forms import NewJobForm
 from dashboard.web.job import JOB
 from dashboard.web.queue import QUEUE
+from dashboard.web.workers import WORKERS
 
 bp = Blueprint("pages", __name__)
 bp.before_request(bodies.check_form)
@@ -48,6 +49,13 @@ def job(job_id: str) -> Page:
 def queue() -> Page:
     with reading() as tx:
         return render_template("queue/page.html", **QUEUE.load(tx))
+
+
+@bp.get("/dashboard/workers")
+@viewers
+def workers() -> Page:
+    with reading() as tx:
+        return render_template("workers/page.html", **WORKERS.load(tx))
 
 
 @bp.get("/dashboard/jobs/new")

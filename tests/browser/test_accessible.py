@@ -133,6 +133,11 @@ def sign_in_as_an_operator(page: Page) -> None:
 
 
 States = dict[str, tuple[str, Callable[[Page], None] | None]]
+EMPTY_STATES: States = {
+    "an empty database": ("/dashboard/", None),
+    "an empty queue": ("/dashboard/queue", None),
+    "no workers": ("/dashboard/workers", None),
+}
 STATES: States = {
     "jobs": ("/dashboard/", None),
     "jobs of a status": ("/dashboard/?status=FAILED", None),
@@ -154,6 +159,9 @@ STATES: States = {
 }
 
 LEASED_STATES: States = {
+    "jobs with leases": ("/dashboard/", None),
+    "a queue with jobs for later": ("/dashboard/queue", None),
+    "the workers": ("/dashboard/workers", None),
     "a leased job": ("/dashboard/jobs/{held}", None),
     "failing a leased job": ("/dashboard/jobs/{held}", open_fail_of_the_job),
     "completing a leased job": ("/dashboard/jobs/{held}/complete", None),
@@ -168,6 +176,7 @@ STATES_WITH_USERS: States = {
     "signing in with an error": ("/sign-in", sign_in_wrongly),
     "a viewer's jobs": ("/sign-in", sign_in_as_a_viewer),
     "a viewer's queue": ("/dashboard/queue", None),
+    "a viewer's workers": ("/dashboard/workers", None),
     "a viewer's RUNNING job": ("/dashboard/jobs/{RUNNING}", None),
     "what a viewer may not do": ("/dashboard/jobs/new", None),
     "an operator's jobs": ("/sign-in", sign_in_as_an_operator),
@@ -189,10 +198,7 @@ def violations_in(page: Page, states: States, ids: dict[str, str]) -> dict[str, 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(open_page: OpenPage, server: Server, scheme: str) -> None:
     page = open_page(color_scheme=scheme)
-    found = {"an empty database": violations(page)}
-    page.goto("/dashboard/queue")
-    found["an empty queue"] = violations(page)
-    assert found == {"an empty database": [], "an empty queue": []}
+    assert violations_in(page, EMPTY_STATES, {}) == {}
     assert violations_in(page, STATES, make(server)) == {}
     assert violations_in(page, LEASED_STATES, lease(server)) == {}
 
@@ -228,9 +234,9 @@ def test_nothing_scrolls_sideways_whatever_the_text(open_page: OpenPage, server:
 
 
 def test_what_one_can_press_is_at_least_24_pixels_in_each_direction(open_page: OpenPage, server: Server) -> None:
-    ids = make(server)
+    ids = make(server) | lease(server)
     page = open_page(viewport={"width": 320, "height": 800})
-    for path in ("/dashboard/", f"/dashboard/jobs/{ids['PENDING']}", "/dashboard/queue"):
+    for path in ("/dashboard/", f"/dashboard/jobs/{ids['PENDING']}", "/dashboard/queue", "/dashboard/workers"):
         page.goto(path)
         small = page.evaluate(
             """() => [...document.querySelectorAll("a, button, input, select, summary")]

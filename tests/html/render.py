@@ -37,6 +37,7 @@ def pages(client: FlaskClient) -> dict[str, str]:
         "fail_leased": client.get(f"/dashboard/jobs/{leased}/fail").text,
         "complete_leased": client.get(f"/dashboard/jobs/{leased}/complete").text,
         "queue": client.get("/dashboard/queue").text,
+        "workers": client.get("/dashboard/workers").text,
         "new": client.get("/dashboard/jobs/new").text,
         "new_with_errors": client.post("/dashboard/jobs/new", data={"payload": HOSTILE}).text,
         "complete": client.get(f"/dashboard/jobs/{ids[2]}/complete").text,
@@ -82,7 +83,8 @@ def main(folder: Path) -> None:
         environ = {"DATABASE_URL": f"sqlite:///{temporary}/jobs.db"}
         app, guarded = create_app(environ), create_app({**environ, "USERS": f"vera:viewer:{PASSWORD}"})
         client = app.test_client()
-        found = {"empty": client.get("/dashboard/").text, "empty_queue": client.get("/dashboard/queue").text}
+        empty = {"empty": "/dashboard/", "empty_queue": "/dashboard/queue", "empty_workers": "/dashboard/workers"}
+        found = {name: client.get(path).text for name, path in empty.items()}
         found |= pages(client)
         found |= pages_with_users(guarded.test_client())
         for name, html in found.items():

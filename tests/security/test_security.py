@@ -255,7 +255,10 @@ PROXIED = {
     "X-Forwarded-Host": "jobs.example.com",
     "X-Forwarded-Prefix": "/queue",
 }
-PAGES = ("/dashboard/", "/dashboard/queue", "/dashboard/jobs/new", "/docs", "/sign-in", "/nope", "/dashboard/jobs/{}")
+PAGES = (
+    *("/dashboard/", "/dashboard/queue", "/dashboard/workers", "/dashboard/jobs/new", "/docs", "/sign-in", "/nope"),
+    "/dashboard/jobs/{}",
+)
 LINK = re.compile(r'(?:href|src|action|data-hx-get|data-hx-post)="(/[^"]*)"')
 
 
@@ -283,9 +286,9 @@ def test_the_openapi_document_has_the_prefix(proxied: FlaskClient) -> None:
     assert proxied.get("/openapi.json").get_json()["servers"] == [{"url": "/queue"}]
 
 
-@pytest.mark.parametrize("page", ["/dashboard/", "/dashboard/jobs/{}"])
+@pytest.mark.parametrize("page", ["/dashboard/", "/dashboard/workers", "/dashboard/jobs/{}"])
 def test_a_curl_line_has_the_whole_url(proxied: FlaskClient, page: str) -> None:
-    job_id = "" if page == "/dashboard/" else job_in(proxied.application).id
+    job_id = job_in(proxied.application).id if "{}" in page else ""
     lines = [unescape(line) for line in re.findall(r"curl (.*?)</code>", proxied.get(page.format(job_id)).text)]
     assert lines
     assert [line for line in lines if not re.search(r" '?https://jobs\.example\.com/queue/jobs", line)] == []

@@ -8,6 +8,7 @@ from dashboard.core.job import JobStatus
 from dashboard.database.engine import db
 from tests.support.app import MakeApp
 from tests.support.factory import make_job, make_many
+from tests.support.html import still
 from tests.support.leases import TOKEN, leased
 from tests.support.statements import statements
 
@@ -24,7 +25,8 @@ COSTS = {
     "GET /dashboard/": 6,
     "GET /dashboard/?q=needle": 10,  # on PostgreSQL two of them say how long the searches may take; on SQLite 8
     "GET /dashboard/jobs/{id}": 5,
-    "GET /dashboard/queue": 5,
+    "GET /dashboard/queue": 6,
+    "GET /dashboard/workers": 1,
 }
 
 
@@ -77,6 +79,22 @@ def test_a_claim_does_not_try_every_job_that_others_have_taken(make_app: MakeApp
         assert len(statements(lambda: idle.test_client().post("/jobs/claim"))) < 30
 
 
+def test_a_page_of_jobs_costs_one_more_statement_for_all_their_runs_and_none_without(client: FlaskClient) -> None:
+    def cost() -> int:
+        return len(statements(lambda: client.get("/dashboard/")))
+
+    make_many(60)
+    plain = cost()
+    client.post("/jobs/batch", json=[{"type": "later", "run_at": 3_600}] * 10)
+    assert cost() == plain
+    client.post("/jobs/batch", json=[{"type": "tried"}] * 50)
+    jobs = client.post("/jobs/claim?type=tried&lease=60&attempts=9&limit=50").get_json()
+    assert cost() == plain + 1
+    failed = [{"id": job["id"], "token": job["token"], "action": "fail"} for job in jobs[:25]]
+    client.post("/jobs/report", json=failed)
+    assert cost() == plain + 1
+
+
 @pytest.mark.parametrize("fragment", ["board", "board?status=FAILED&before=90&q=x", "queue"])
 def test_an_idle_poll_asks_for_the_revision_alone_and_sends_no_body(client: FlaskClient, fragment: str) -> None:
     make_many(100)
@@ -94,11 +112,12 @@ def test_heartbeats_leave_lists_and_overviews_as_they_are(client: FlaskClient, f
     make_many(2)
     job = leased(client)["id"]
     url = f"/dashboard/fragments/{fragment}"
-    tag = client.get(url).headers["ETag"]
+    tag, shown = client.get(url).headers["ETag"], client.get(url).text
     for progress in (1, 50):
         client.post(f"/jobs/{job}/heartbeat?token={TOKEN}&lease=600", json={"progress": progress})
         client.post("/jobs/report", json=[{"id": job, "token": TOKEN, "action": "heartbeat"}])
     assert client.get(url, headers={"If-None-Match": tag}).status_code == 304
+    assert still(client.get(url).text) == still(shown)
     client.post(f"/jobs/{job}/release?token={TOKEN}")
     assert client.get(url, headers={"If-None-Match": tag}).status_code == 200
 

@@ -13,7 +13,7 @@ from dashboard.app import create_app
 from dashboard.core.job import JobStatus
 from dashboard.core.transitions import Action
 from dashboard.database.transactions import writing
-from dashboard.store import claims, due, jobs, listing, runs
+from dashboard.store import claims, due, jobs, listing, runs, workers
 from tests.support.app import dispose
 from tests.support.postgres import Postgres
 from tests.support.statements import Statement, statements
@@ -128,8 +128,15 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "the runs of a job": (lambda tx: runs.history(tx, "RUNNING9"), f"{BY_ID} runs_pkey"),
     "those that run a job again": (lambda tx: jobs.retries(tx, "RUNNING9", 10), "jobs_retry_of"),
     "which are finished": (lambda tx: runs.finished(tx, IDS), BY_ID),
+    "the last runs of a list": (lambda tx: runs.last_of(tx, SEQS), "jobs_pkey runs_pkey"),
+    "the first of those for later": (lambda tx: claims.later(tx, 20), "jobs_later"),
+    "the workers": (workers.workers, "runs_due"),
+    "the workers whose leases end first": (lambda tx: workers.first_to_end(tx, 100), "runs_due"),
+    "the jobs whose leases end first": (lambda tx: workers.held(tx, 200), "jobs_pkey runs_due"),
 }
 SORTS = ("claim of a type", "claim of two types", "lock of jobs", "the runs of a job")  # few rows: see below
+# These sort the open runs, of which there are seldom many.
+OF_OPEN_RUNS = ("the workers", "the workers whose leases end first", "the jobs whose leases end first")
 
 
 @pytest.mark.parametrize("kind", ["custom", "generic"])
@@ -141,7 +148,7 @@ def test_each_statement_goes_by_its_own_index_and_sorts_nothing(app: Flask, name
         found = (custom_plan if kind == "custom" else generic_plan)(tx, statement)
         tx.get_transaction().rollback()  # type: ignore[union-attr]
     assert sorted(set(re.findall(r"\b(?:jobs|runs)_[a-z_]+\b", found))) == indexes.split(), found
-    assert "Sort" not in found or name in SORTS, found
+    assert "Sort" not in found or name in SORTS + OF_OPEN_RUNS, found
     assert "Seq Scan" not in found
 
 
@@ -175,7 +182,8 @@ def generic_plan(tx: Connection, statement: Statement) -> str:
     newest = "SELECT name, cardinality(parameter_types) FROM pg_prepared_statements ORDER BY prepare_time DESC LIMIT 1"
     [(prepared, values)] = tx.execute(text(newest))
     tx.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
-    return plan(tx, f"EXPLAIN EXECUTE {prepared} ({', '.join(['NULL'] * values)})")
+    nulls = f" ({', '.join(['NULL'] * values)})" if values else ""
+    return plan(tx, f"EXPLAIN EXECUTE {prepared}{nulls}")
 
 
 def plan(tx: Connection, explain: str, values: Any = ()) -> str:

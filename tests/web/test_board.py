@@ -36,6 +36,15 @@ def test_the_counters_equal_the_table_and_the_summary(client: FlaskClient) -> No
     assert counters(html) == {name.upper(): n for name, n in client.get("/jobs/summary").get_json().items()}
 
 
+def test_the_counter_of_pending_jobs_tells_how_many_are_for_later(client: FlaskClient) -> None:
+    assert "for later" not in page(client, "/dashboard/")
+    for run_at in (None, 3_600, 7_200):
+        create(client, run_at=run_at)
+    html = page(client, "/dashboard/")
+    assert counters(html)["PENDING"] == 3
+    assert re.findall(r"([\d,]+) for later<", html) == ["2"]
+
+
 @pytest.mark.parametrize("query", ["", "?status=PENDING", "?sort=oldest", "?status=PENDING&sort=oldest"])
 def test_older_and_newer_lead_through_all_jobs_once_and_back(client: FlaskClient, query: str) -> None:
     jobs = [make_job(JobStatus.RUNNING if number % 9 == 0 else JobStatus.PENDING) for number in range(140)]

@@ -10,6 +10,7 @@ from dashboard.core.job import JobStatus
 from dashboard.web.board import PAGE_SIZE
 from tests.support.factory import make_job
 from tests.support.html import create, page, still
+from tests.support.leases import leased
 
 
 @pytest.mark.parametrize("query", ["", "?status=PENDING", "?status=FAILED", "?before=50", "?status=RUNNING&after=2"])
@@ -32,6 +33,13 @@ def test_the_queue_refreshes_to_what_its_page_shows(client: FlaskClient) -> None
     for status in JobStatus:
         make_job(status)
     assert still(page(client, "/dashboard/fragments/queue")) in still(page(client, "/dashboard/queue"))
+
+
+def test_the_workers_refresh_to_what_their_page_shows(client: FlaskClient) -> None:
+    for number in range(3):
+        create(client)
+        leased(client, f"&worker=mill-{number % 2}", token=f"token-{number:016}")
+        assert still(page(client, "/dashboard/fragments/workers")) in still(page(client, "/dashboard/workers"))
 
 
 @pytest.mark.parametrize("part", ["board", "board?status=FAILED", "queue", "jobs/{id}"])

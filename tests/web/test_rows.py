@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask.testing import FlaskClient
@@ -11,11 +12,14 @@ from markupsafe import escape
 
 from dashboard.core.job import JobStatus
 from dashboard.core.transitions import Action, allowed
+from dashboard.ops.housekeeper import keep
+from dashboard.services.grace import Grace
 from dashboard.store.listing import JobLine
 from dashboard.web.rows import GAP, job_rows
 from tests.support.app import MakeApp
 from tests.support.factory import make_job
 from tests.support.html import create, page, rows
+from tests.support.leases import pass_time
 
 
 def test_a_row_shows_the_type_the_payload_and_the_priority(client: FlaskClient) -> None:
@@ -47,7 +51,7 @@ START = datetime(2026, 1, 2, 3, 4, 5)
 
 
 def row_of(job: JobLine, now: datetime, actions: tuple[Action, ...] = ()) -> str:
-    return job_rows([job], lambda _: list(actions), "/jobs", "/fragments/jobs", now)
+    return job_rows([job], {}, lambda _, is_leased=False: list(actions), "/jobs", "/fragments/jobs", now)
 
 
 @pytest.fixture
@@ -78,3 +82,115 @@ def test_a_row_has_the_actions_of_each_client_that_sees_it(line: JobLine) -> Non
     """A viewer's row is not an operator's, although the job is the same."""
     assert "Complete" in row_of(line, START, (Action.COMPLETE,))
     assert "Complete" not in row_of(line, START)
+
+
+# What leases and times add
+
+
+def note(client: FlaskClient, job_id: str, query: str = "") -> str:
+    """What the row says beside the payload, without its markup."""
+    row = rows(page(client, f"/dashboard/{query}"))[job_id]
+    found = re.search(r'<td class="preview">(.*?)<code>', row)
+    assert found
+    return re.sub(r"<[^>]+>", "", found[1])
+
+
+def try_it(client: FlaskClient, how: str = "", job_id: str = "", **query: Any) -> str:
+    """A job that was claimed, and ended in this way; its id."""
+    job_id = job_id or create(client)
+    token = f"token-{uuid4()}"
+    claimed = client.post(
+        f"/jobs/{job_id}/process?lease=60&attempts=3&worker=mill-3", headers={"Idempotency-Key": token}
+    )
+    assert claimed.status_code == 200
+    if how:
+        assert client.post(f"/jobs/{job_id}/{how}", query_string={"token": token, **query}).status_code == 200
+    return job_id
+
+
+@pytest.mark.parametrize("query", ["", "?status=RUNNING", "?q=resize", "?sort=oldest"])
+def test_a_job_that_is_held_tells_its_holder_and_its_attempt(client: FlaskClient, query: str) -> None:
+    assert note(client, try_it(client), query) == "mill-3, attempt 1 of 3"
+
+
+def test_a_job_that_is_held_offers_no_complete(client: FlaskClient) -> None:
+    held, started = try_it(client), make_job(JobStatus.RUNNING).id
+    shown = rows(page(client, "/dashboard/"))
+    assert ("Complete" in shown[held], "Complete" in shown[started]) == (False, True)
+    assert "Fail" in shown[held]
+
+
+def test_a_holder_without_a_name_is_told_as_one(client: FlaskClient) -> None:
+    job_id = create(client)
+    client.post("/jobs/claim?lease=60")
+    assert note(client, job_id) == "A worker without a name, attempt 1 of 1"
+
+
+@pytest.mark.parametrize(
+    ("how", "query", "said"),
+    [
+        (
+            "fail",
+            {"reason": "connection refused", "retry_in": 3_599},
+            r"Attempt 1 of 3, again in 59:5\d: connection refused",
+        ),
+        ("fail", {"reason": "\n\nTraceback:\n  in x", "retry_in": 7_200}, "Attempt 1 of 3, again in 2 h: Traceback:"),
+        ("fail", {"retry_in": 60}, r"Attempt 1 of 3, again in (01:00|00:5\d): failed"),
+        ("release", {"in": 3_600 * 9}, "Attempt 1 of 3, again in 9 h: given back"),
+        ("release", {}, "Attempt 1 of 3: given back"),
+    ],
+)
+def test_a_job_that_will_be_tried_again_tells_when_and_why(
+    client: FlaskClient, how: str, query: dict[str, Any], said: str
+) -> None:
+    assert re.fullmatch(said, note(client, try_it(client, how, **query)))
+
+
+def test_a_lease_that_ran_out_is_told(client: FlaskClient) -> None:
+    job_id = try_it(client)
+    pass_time(61)
+    client.application.extensions["grace"] = Grace(0)
+    keep(client.application)
+    assert re.match("Attempt 1 of 3, again in .*: the lease ran out; mill-3 was last heard of", note(client, job_id))
+
+
+def test_a_row_tells_of_the_last_run_alone(client: FlaskClient) -> None:
+    job_id = try_it(client, "fail", reason="first", retry_in=0)
+    try_it(client, "fail", job_id, reason="second", retry_in=0)
+    assert note(client, job_id) == "Attempt 2 of 3: second"
+    client.post(f"/jobs/{job_id}/process")  # without a lease, so nobody holds it
+    assert note(client, job_id) == ""
+
+
+def test_a_scheduled_job_tells_when_it_is_ready_and_a_ready_one_nothing(client: FlaskClient) -> None:
+    later, now = create(client, run_at=4 * 3_600, max_attempts=5), create(client, max_attempts=5)
+    assert note(client, later) == "For later, in 4 h"
+    assert note(client, now) == ""
+    row = rows(page(client, "/dashboard/"))[later]
+    assert re.search(r'<span data-until="[^"]+Z" title="\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC">4 h</span>', row)
+    client.post(f"/jobs/{later}/fail")
+    assert note(client, later) == ""
+
+
+@pytest.mark.parametrize("ends", ["complete", "fail"])
+def test_a_job_that_is_done_tells_nothing_of_its_runs(client: FlaskClient, ends: str) -> None:
+    assert note(client, try_it(client, ends, **({"retry_in": "never"} if ends == "fail" else {}))) == ""
+
+
+def test_what_a_worker_says_is_escaped_isolated_and_one_line(client: FlaskClient) -> None:
+    hostile = f"<b>\u202e{'x' * 5_000}\n<i>"
+    job_id = try_it(client, "fail", reason=hostile, retry_in=60)
+    row = rows(page(client, "/dashboard/"))[job_id]
+    assert "<b>\u202e" not in row
+    assert re.search(r"<bdi>&lt;b&gt;\u202ex{196}</bdi>", row)
+    assert "&lt;i&gt;" not in row
+
+
+def test_the_time_that_is_left_goes_on_in_a_remembered_row(line: JobLine) -> None:
+    later = line._replace(status=JobStatus.PENDING, started_at=None, run_at=START + timedelta(hours=2))
+    shown = [row_of(later, START + timedelta(seconds=seconds)) for seconds in (0, 3_601, 9_000)]
+    assert [re.findall(r">([^<]+)</span>", row)[1:] for row in shown] == [
+        ["2 h", "00:00"],
+        ["59:59", "1:00:01"],
+        ["00:00", "2:30:00"],
+    ]
