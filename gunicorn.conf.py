@@ -90,6 +90,13 @@ _begun: "WeakSet[Request]" = WeakSet()
 
 
 def post_worker_init(worker: "Worker") -> None:
+    """Serve: what was imported is kept out of garbage collections, and SIGTERM ends at once what only waits."""
+    gc.collect()
+    gc.freeze()  # what was imported stays, and no collection has to look through it again
+    _stop_at_once(worker)
+
+
+def _stop_at_once(worker: "Worker") -> None:
     """SIGTERM answers the requests that wait at once, as the last ones of their connections: none holds up a stop."""
     gc.enable()
     end: Any = signal.getsignal(signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -190,18 +191,19 @@ def test_an_impossible_answer_is_not_sent_and_its_connection_is_dropped(
 ) -> None:
     """As if a pooler had run the statement of another client."""
 
-    def answer(tx: Connection, form: Any, values: Any) -> list[tuple[Any, ...]]:
+    def answer(tx: Connection, form: Any, values: Any, run: Callable[..., Any]) -> list[tuple[Any, ...]]:
         rows = run(tx, form, values)
         changed = "UPDATE jobs SET status" in form.sql
         place = Job._fields.index("status")
         return [(*row[:place], answered, *row[place + 1 :]) for row in rows] if changed else rows
 
-    client, run = app.test_client(), statement.run
+    client = app.test_client()
     job = make_job(JobStatus.RUNNING if path == "{}/complete" else JobStatus.PENDING)
     dropped: list[object] = []
     event.listen(db.engines[WRITES], "invalidate", lambda *_: dropped.append(None))
     with monkeypatch.context() as patched:
-        patched.setattr(statement, "run", answer)
+        for name in ("run", "run_each"):
+            patched.setattr(statement, name, partial(answer, run=getattr(statement, name)))
         refused = client.post(f"/jobs/{path.format(job.id)}")
     assert (refused.status_code, list(refused.get_json())) == (500, ["detail"])
     assert dropped
