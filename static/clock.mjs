@@ -1,8 +1,18 @@
-// Ages and running times advance every second, by the server's clock. dashboard/web/filters.py has the same two formats.
+// Ages and running times by the server's clock. dashboard/web/filters.py has the same two formats. The browser's clock
+// may be wrong or be changed, so only performance.now() is read.
 
-const ahead = new Date(document.body.dataset.now) - Date.now(); // of the server's clock, in ms
+let ahead = new Date(document.body.dataset.now) - performance.now(); // of the server's clock, in ms
+let answeredAt = performance.now();
 
-function age(seconds) {
+export const sinceAnswer = () => Math.floor((performance.now() - answeredAt) / 1000); // seconds
+
+export function answered(date) {
+  answeredAt = performance.now();
+  const difference = new Date(date) - answeredAt - ahead;
+  if (Math.abs(difference) > 2_000) ahead += difference; // more than a date without milliseconds makes: it has slept
+}
+
+export function age(seconds) {
   for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]])
     if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`;
   return `${seconds} s`;
@@ -14,12 +24,11 @@ function clock(seconds) {
   return seconds >= 3600 ? `${Math.floor(seconds / 3600)}:${minutes}` : minutes;
 }
 
-function show(element, since, format) {
-  const text = format(Math.max(0, Math.floor((Date.now() + ahead - new Date(since)) / 1000)));
-  if (element.textContent !== text) element.firstChild.data = text; // a text that stays keeps its selection
+export function tick() {
+  for (const element of document.querySelectorAll("[data-age], span[data-since]")) {
+    const since = new Date(element.dateTime ?? element.dataset.since);
+    const seconds = Math.max(0, Math.floor((performance.now() + ahead - since) / 1000));
+    const text = element.dateTime ? age(seconds) : clock(seconds);
+    if (element.textContent !== text) element.firstChild.data = text; // a text that stays keeps its selection
+  }
 }
-
-setInterval(() => {
-  for (const element of document.querySelectorAll("[data-age]")) show(element, element.dateTime, age);
-  for (const element of document.querySelectorAll("span[data-since]")) show(element, element.dataset.since, clock);
-}, 1000);
