@@ -33,10 +33,11 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from secrets import token_urlsafe
-from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import uuid4
 
@@ -102,14 +103,19 @@ class Jobs:
     # ---- Jobs
 
     def create(
-        self, type: str, payload: Mapping[str, Any] | None = None, *, key: str | None = None, **more: Any
+        self,
+        type: str,  # noqa: A002
+        payload: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        **more: Any,
     ) -> dict[str, Any]:
         """Create a job. With the same key, a second call creates nothing and returns the first one's job.
 
         `more`: priority, run_at and expires_at (seconds from now, or an ISO 8601 time), max_attempts.
         """
         body = {"type": type, "payload": payload, **more}
-        return self._repeat("POST", "/jobs", body=body, key=key or str(uuid4()))
+        return self._one("POST", "/jobs", body=body, key=key or str(uuid4()))
 
     def create_many(self, jobs: Iterable[Mapping[str, Any]], *, key: str | None = None) -> list[dict[str, Any]]:
         """Create jobs, each a dict of the arguments of create(), in batches; each batch is created whole or not at all.
@@ -124,7 +130,7 @@ class Jobs:
 
     def get(self, job_id: str, *, full: bool = False) -> dict[str, Any]:
         """The job; `full` adds what workers use, and its attempts."""
-        return self._repeat("GET", _path(job_id), {"full": 1} if full else {})
+        return self._one("GET", _path(job_id), {"full": 1} if full else {})
 
     def wait(self, job_id: str, timeout: float | None = None) -> dict[str, Any]:
         """The job once it is finished. Raises TimeoutError after so many seconds."""
@@ -137,18 +143,18 @@ class Jobs:
             if until is not None and time.monotonic() >= until:
                 raise TimeoutError(f"Job {job_id} is {job['status']} after {timeout} s")
 
-    def list(self, *, status: str | None = None, limit: int = 100, before: str | None = None) -> list[dict[str, Any]]:
+    def newest(self, *, status: str | None = None, limit: int = 100, before: str | None = None) -> list[dict[str, Any]]:
         """The newest jobs, the newest first; `before` is the id of a job, for the next page."""
         query = {"status": status, "limit": limit, "before": before}
-        return self._repeat("GET", "/jobs", query)
+        return self._many("GET", "/jobs", query)
 
     def summary(self) -> dict[str, int]:
         """How many jobs there are of each status."""
-        return self._repeat("GET", "/jobs/summary")
+        return self._one("GET", "/jobs/summary")
 
     def workers(self) -> list[dict[str, Any]]:
         """Who holds jobs by a lease."""
-        return self._repeat("GET", "/workers")
+        return self._many("GET", "/workers")
 
     def retry(self, job_id: str) -> dict[str, Any]:
         """Run a finished job again: a new job. Sent once, for a repeat would make another one."""
@@ -170,36 +176,36 @@ class Jobs:
         wait: float = WAIT,
         key: str | None = None,
     ) -> list[dict[str, Any]]:
-        """Claim up to `limit` jobs, of these types or of any; each has its `token`. Empty when none came in `wait` s."""
+        """Claim up to `limit` jobs of these types, or of any; each has its `token`. None came in `wait` seconds: []."""
         query = {"type": types, "lease": lease, "limit": limit, "worker": worker, "attempts": attempts, "wait": wait}
-        return self._repeat("POST", "/jobs/claim", query, key=key or token_urlsafe(16), wait=wait)
+        return self._many("POST", "/jobs/claim", query, key=key or token_urlsafe(16), wait=wait)
 
     def heartbeat(self, job_id: str, token: str, lease: int | None = None, **progress: Any) -> dict[str, Any]:
         """Prolong the lease; optional: `progress` (0 to 100) and `message`. Refused with 409 once it is lost."""
-        return self._repeat("POST", f"{_path(job_id)}/heartbeat", {"token": token, "lease": lease}, body=progress)
+        return self._one("POST", f"{_path(job_id)}/heartbeat", {"token": token, "lease": lease}, body=progress)
 
     def complete(self, job_id: str, token: str, result: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """End the run: the job is COMPLETED."""
-        return self._repeat("POST", f"{_path(job_id)}/complete", {"token": token}, body={"result": result})
+        return self._one("POST", f"{_path(job_id)}/complete", {"token": token}, body={"result": result})
 
     def fail(
         self, job_id: str, token: str, reason: str | None = None, retry_in: float | str | None = None
     ) -> dict[str, Any]:
         """End the run: it failed. `retry_in`: seconds until the next attempt, or "never"; None: the backoff."""
         query = {"token": token, "reason": reason, "retry_in": retry_in}
-        return self._repeat("POST", f"{_path(job_id)}/fail", query)
+        return self._one("POST", f"{_path(job_id)}/fail", query)
 
     def release(self, job_id: str, token: str, in_seconds: float = 0) -> dict[str, Any]:
         """Give the job back; that is no failure."""
-        return self._repeat("POST", f"{_path(job_id)}/release", {"token": token, "in": in_seconds})
+        return self._one("POST", f"{_path(job_id)}/release", {"token": token, "in": in_seconds})
 
     def release_all(self, token: str) -> list[dict[str, Any]]:
         """Give back every job that is held under this token."""
-        return self._repeat("POST", "/jobs/release", {"token": token})
+        return self._many("POST", "/jobs/release", {"token": token})
 
     def report(self, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """End or prolong many runs at once; each item has id, token and action. The answer has a status for each."""
-        return self._repeat("POST", "/jobs/report", body=list(items))
+        return self._many("POST", "/jobs/report", body=list(items))
 
     # ---- Workers
 
@@ -254,8 +260,17 @@ class Jobs:
 
     # ---- Requests
 
-    def _once(self, method: str, path: str, query: Mapping[str, Any] | None = None) -> Any:
-        return self._http.call(method, path, query or {}, None, {}, TIMEOUT)
+    def _once(self, method: str, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        answer: dict[str, Any] = self._http.call(method, path, query or {}, None, {}, TIMEOUT)
+        return answer
+
+    def _one(self, *call: Any, **sent: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self._repeat(*call, **sent)
+        return answer
+
+    def _many(self, *call: Any, **sent: Any) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._repeat(*call, **sent)
+        return answer
 
     def _repeat(
         self,
@@ -496,7 +511,7 @@ class _Worker:
     def _claim_all(self) -> None:
         try:
             while (free := self._free_slots()) and not self._stops:
-                if not self._claim(free) and self._drain or self._once:
+                if (not self._claim(free) and self._drain) or self._once:
                     break
         except Refused as error:
             self.error = error
