@@ -15,7 +15,7 @@
 
     jobs.run()  # until SIGTERM or SIGINT
 
-A call that is safe to repeat is repeated, after a 503, a 429 or a broken connection, until `patience` is over. Creates
+A call that is safe to repeat is repeated, after a 429, a 5xx or a broken connection, until `patience` is over. Creates
 are safe, for each has a key; so are leased claims and whatever is sent with a token. Other calls are sent once.
 
 Threads may share a Jobs. What a worker may rely on, and what not, is told in docs/workers.md of the project.
@@ -27,7 +27,7 @@ import json
 import logging
 import os
 import random
-import select
+import selectors
 import signal
 import socket
 import ssl
@@ -36,6 +36,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from queue import SimpleQueue
 from secrets import token_urlsafe
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -43,12 +44,21 @@ from uuid import uuid4
 
 VERSION = "0.2.0"
 
+CONNECT_TIMEOUT = 10.0  # seconds until a connection is there
 TIMEOUT = 30.0  # seconds until an answer must begin, beyond those that the call waits by itself
-WAIT = 20.0  # seconds that a claim is held open
+WAIT = 20.0  # seconds that a call waits at the server, for a job or for the end of one
 IDLE_MAX = 4.0  # seconds that a connection may be unused: the server closes it after five
-BATCH_JOBS, BATCH_BYTES = 1_000, 512 * 1024  # of one request; a server takes up to 1 MiB, unless it is set otherwise
+BATCH_BYTES = 512 * 1024  # of one request; a server takes 1,000,000, unless it is set otherwise
+ITEMS_MAX = 1_000  # of a batch or a report
+CLAIM_MAX = 100  # jobs of one claim
 PAUSE_FIRST, PAUSE_MAX = 0.2, 30.0  # seconds between two attempts of a call
+TOO_SOON = 1.0  # seconds; a server that answers sooner that there is nothing lets no request wait now
 MARGIN = 5.0  # seconds before the end of a lease at which its job is told to stop; a tenth of a short lease
+RELEASE_TIMEOUT = 5.0  # seconds until an answer must begin when jobs are given back: their leases end anyway
+POLL = 0.05  # seconds
+REASON_MAX = 1_000  # characters
+
+_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)  # of Linux
 
 log = logging.getLogger("jobqueue")
 
@@ -88,6 +98,14 @@ class Fail(Exception):
     """Raised by a worker's function: the job failed and is not tried again."""
 
 
+class Release(Exception):
+    """Raised by a worker's function that cannot go on, as at a stop: the job is given back, and that is no failure."""
+
+    def __init__(self, reason: str = "", in_seconds: float = 0) -> None:
+        super().__init__(reason)
+        self.in_seconds = in_seconds
+
+
 class Jobs:
     """A server's jobs.
 
@@ -99,6 +117,7 @@ class Jobs:
         self._patience = patience
         self._http = _Http(url, token)
         self._workers: list[_Worker] = []
+        self._stops = 0
 
     # ---- Jobs
 
@@ -136,17 +155,20 @@ class Jobs:
         """The job once it is finished. Raises TimeoutError after so many seconds."""
         until = None if timeout is None else time.monotonic() + timeout
         while True:
-            left = WAIT if until is None else max(0.0, min(WAIT, until - time.monotonic()))
+            began = time.monotonic()
+            left = WAIT if until is None else max(0.0, min(WAIT, until - began))
             job: dict[str, Any] = self._repeat("GET", _path(job_id), {"wait": f"{left:.3f}"}, wait=left)
             if job["completed_at"] is not None:
                 return job
-            if until is not None and time.monotonic() >= until:
+            now = time.monotonic()
+            if until is not None and now >= until:
                 raise TimeoutError(f"Job {job_id} is {job['status']} after {timeout} s")
+            if now - began < min(TOO_SOON, left):
+                time.sleep(TOO_SOON * random.uniform(0.5, 1.0))
 
     def newest(self, *, status: str | None = None, limit: int = 100, before: str | None = None) -> list[dict[str, Any]]:
         """The newest jobs, the newest first; `before` is the id of a job, for the next page."""
-        query = {"status": status, "limit": limit, "before": before}
-        return self._many("GET", "/jobs", query)
+        return self._many("GET", "/jobs", {"status": status, "limit": limit, "before": before})
 
     def summary(self) -> dict[str, int]:
         """How many jobs there are of each status."""
@@ -220,48 +242,54 @@ class Jobs:
     ) -> Callable[[Function], Function]:
         """Have run() call the decorated function with each Job of these types (none: of any), `slots` at once.
 
-        It returns the job's result, a dict or None. It raises Retry, Fail, or any other exception, which fails the
-        attempt with its text as the reason. At SIGTERM it has `grace` seconds to end; then its job is given back.
+        It returns the job's result, a dict or None. It raises Retry, Fail, Release, or any other exception, which fails
+        the attempt with its text as the reason. At a stop it has `grace` seconds to end; then its job is given back.
+        Each slot is one thread, which calls the function for one job after another.
         """
-        name = name or f"{socket.gethostname()}-{os.getpid()}"
+        if slots < 1:
+            raise ValueError("A worker has one slot or more")
+        who = (name or f"{socket.gethostname()}-{os.getpid()}")[:100]
 
         def register(function: Function) -> Function:
-            self._workers.append(_Worker(self, function, types, slots, lease, attempts, name[:100], grace))
+            self._workers.append(_Worker(self._http, function, types, slots, lease, attempts, who, grace))
             return function
 
         return register
 
     def run(self, *, drain: bool = False, once: bool = False) -> None:
-        """Work until SIGTERM or SIGINT, or stop() is called; a second signal gives the jobs back at once.
+        """Work until SIGTERM, SIGINT or stop(). A second signal gives the running jobs back without a grace.
 
-        `drain`: end when there is no job to claim. `once`: end after one job. Raises Refused where the server refuses
-        the claims, as for a token that is wrong; what runs then is brought to its end first.
+        `drain`: end when there is no job to claim and none runs. `once`: wait for one job of each worker, and end.
+        Raises Refused where the server refuses the claims, as for a token that is wrong; what runs then has its grace.
         """
         before = {}
         if threading.current_thread() is threading.main_thread():
             before = {each: signal.signal(each, lambda *_: self.stop()) for each in (signal.SIGTERM, signal.SIGINT)}
-        for worker in self._workers:
-            worker.start(wait=0.0 if drain or once else WAIT, once=once, drain=drain or once)
         try:
-            while any(worker.is_alive() for worker in self._workers):
-                for worker in self._workers:
-                    worker.join(0.1)
+            for worker in self._workers:
+                worker.start(once=once, drain=drain)
+            while [worker for worker in self._workers if not worker.is_over(self._stops)]:
+                if not self._stops and any(worker.error for worker in self._workers):
+                    self.stop()
+                time.sleep(POLL)
         finally:
             for number, handler in before.items():
-                signal.signal(number, handler)
+                signal.signal(number, handler or signal.SIG_DFL)
         for worker in self._workers:
             if worker.error:
                 raise worker.error
 
     def stop(self) -> None:
-        """Stop claiming, let the running jobs end within their grace, and have run() return. Twice: without a grace."""
-        for worker in self._workers:
-            worker.stop()
+        """Claim no more, let the running jobs end within their grace, and have run() return. Twice: without a grace.
+
+        Any thread and any handler of a signal may call it.
+        """
+        self._stops += 1
 
     # ---- Requests
 
     def _once(self, method: str, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        answer: dict[str, Any] = self._http.call(method, path, query or {}, None, {}, TIMEOUT)
+        answer: dict[str, Any] = self._http.call(method, path, query)
         return answer
 
     def _one(self, *call: Any, **sent: Any) -> dict[str, Any]:
@@ -283,22 +311,36 @@ class Jobs:
         wait: float = 0.0,
     ) -> Any:
         """Make a call that is safe to repeat, until it is answered or the patience is over."""
-        headers = {"Idempotency-Key": key} if key else {}
         until = time.monotonic() + self._patience
-        pause = PAUSE_FIRST
+        pauses = _pauses()
         while True:
             try:
-                return self._http.call(method, path, query or {}, body, headers, TIMEOUT + wait)
-            except (Refused, Unanswered) as error:
+                return self._http.call(method, path, query, body, key=key, timeout=TIMEOUT + wait)
+            except JobsError as error:
+                pause = next(pauses)
                 if not is_passing(error) or time.monotonic() + pause > until:
                     raise
-            time.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, PAUSE_MAX)
+            time.sleep(pause)
 
 
 def is_passing(error: Exception) -> bool:
     """Whether a call that failed so may succeed when it is repeated."""
-    return isinstance(error, Unanswered) or (isinstance(error, Refused) and error.status in (429, 502, 503, 504))
+    return isinstance(error, Unanswered) or (
+        isinstance(error, Refused) and (error.status in (408, 429) or error.status >= 500)
+    )
+
+
+def _pauses(most: float = PAUSE_MAX) -> Iterator[float]:
+    """Seconds between the attempts of a call."""
+    pause = PAUSE_FIRST
+    while True:
+        yield pause * random.uniform(0.5, 1.0)
+        pause = min(2 * pause, most)
+
+
+def _now() -> float:
+    """Seconds of a clock that nobody sets. On Linux it goes on while the machine is suspended, as a lease does."""
+    return time.clock_gettime(_CLOCK) if _CLOCK is not None else time.monotonic()
 
 
 def _path(job_id: str) -> str:
@@ -309,12 +351,12 @@ def _batches(jobs: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, An
     batch: list[Mapping[str, Any]] = []
     size = 0
     for job in jobs:
-        bytes_of_it = len(json.dumps(job).encode())
-        if batch and (len(batch) == BATCH_JOBS or size + bytes_of_it > BATCH_BYTES):
+        bytes_of_it = len(json.dumps(job)) + 2
+        if batch and (len(batch) == ITEMS_MAX or size + bytes_of_it > BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(job)
-        size += bytes_of_it + 2
+        size += bytes_of_it
     if batch:
         yield batch
 
@@ -339,25 +381,38 @@ class _Http:
         self,
         method: str,
         path: str,
-        query: Mapping[str, Any],
-        body: Any,
-        headers: Mapping[str, str],
-        timeout: float,
-        opened: Callable[[HTTPConnection], None] = lambda connection: None,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        timeout: float = TIMEOUT,
+        opened: Callable[[HTTPConnection | None], None] = lambda connection: None,
     ) -> Any:
-        """What the server answers. Raises Refused, Unanswered, and ValueError for a body that is not JSON."""
-        pairs = [(name, value) for name, value in query.items() if value is not None]
+        """What the server answers. Raises Refused, Unanswered, and ValueError for what cannot be sent.
+
+        `opened` is called with the connection before anything is sent, and with None before another call may use it.
+        """
+        pairs = [(name, value) for name, value in (query or {}).items() if value is not None]
         address = f"{self._prefix}{path}{f'?{urlencode(pairs, doseq=True)}' if pairs else ''}"
         data = None if body is None else json.dumps(body, allow_nan=False).encode()
-        sent = {**self._headers, **headers, **({"Content-Type": "application/json"} if data else {})}
-        connection = self._connection(timeout)
+        headers = dict(self._headers)
+        if data is not None:
+            headers["Content-Type"] = "application/json"
+        if key is not None:
+            headers["Idempotency-Key"] = key
         try:
-            opened(connection)
-            connection.request(method, address, data, sent)
-            answer = connection.getresponse()
-            text = answer.read()
+            connection = self._connection(timeout)
+            try:
+                opened(connection)
+                connection.request(method, address, data, headers)
+                answer = connection.getresponse()
+                text = answer.read()
+            except BaseException:
+                connection.close()
+                raise
+            finally:
+                opened(None)
         except (OSError, HTTPException) as error:
-            connection.close()
             raise Unanswered(f"{method} {path}: {error or type(error).__name__}") from error
         self._keep(connection, answer)
         return _parsed(answer.status, text)
@@ -365,19 +420,20 @@ class _Http:
     def _connection(self, timeout: float) -> HTTPConnection:
         while True:
             with self._lock:
-                since, connection = self._idle.pop() if self._idle else (0.0, self._new(timeout))
+                since, connection = self._idle.pop() if self._idle else (0.0, self._new())
             if connection.sock is None:
-                return connection
-            if time.monotonic() - since < IDLE_MAX and not select.select([connection.sock], [], [], 0)[0]:
-                connection.sock.settimeout(timeout)
-                return connection
-            connection.close()  # the server has closed it, or soon does
+                connection.connect()
+            elif time.monotonic() - since > IDLE_MAX or _has_input(connection.sock):
+                connection.close()  # the server has closed it, or soon does
+                continue
+            connection.sock.settimeout(timeout)
+            return connection
 
-    def _new(self, timeout: float) -> HTTPConnection:
+    def _new(self) -> HTTPConnection:
         host, port = self._address
         if self._tls is None:
-            return HTTPConnection(host, port, timeout=timeout)
-        return HTTPSConnection(host, port, timeout=timeout, context=self._tls)
+            return HTTPConnection(host, port, timeout=CONNECT_TIMEOUT)
+        return HTTPSConnection(host, port, timeout=CONNECT_TIMEOUT, context=self._tls)
 
     def _keep(self, connection: HTTPConnection, answer: HTTPResponse) -> None:
         if answer.will_close:
@@ -385,6 +441,13 @@ class _Http:
         elif connection.sock is not None:
             with self._lock:
                 self._idle.append((time.monotonic(), connection))
+
+
+def _has_input(sock: socket.socket) -> bool:
+    """Whether something is there to read: of a connection that nobody uses, its end."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 def _parsed(status: int, text: bytes) -> Any:
@@ -401,7 +464,7 @@ def _parsed(status: int, text: bytes) -> Any:
 class Job:
     """A job that this process holds, as a worker's function gets it."""
 
-    def __init__(self, data: Mapping[str, Any], lease: float, sent: float) -> None:
+    def __init__(self, data: Mapping[str, Any], lease: float, sent: float, stop: threading.Event) -> None:
         self.data = dict(data)  # as the server's JSON has it
         self.id: str = data["id"]
         self.type: str = data["type"]
@@ -409,31 +472,42 @@ class Job:
         self.priority: int = data["priority"]
         self.attempt: int = data["attempt"]
         self.token: str = data["token"]
-        self.stopping = False  # whether the worker is about to end: a long job may raise Retry
+        self.is_ending = False  # whether its end is being reported
+        self.why_lost = ""
         self._lease = lease
+        self._stop = stop
         self._lost = threading.Event()
-        self._why = ""
         self._progress: dict[str, Any] = {}
         self.held_since(sent)
 
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}, attempt {self.attempt}"
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the worker is about to end: a long job may then save what it has, and raise Release."""
+        return self._stop.is_set()
+
     def progress(self, percent: int, message: str = "") -> None:
         """Have the next heartbeat tell how far it is: 0 to 100, and up to 200 characters. Sends nothing itself."""
-        self._progress = {"progress": max(0, min(100, int(percent))), "message": message[:200]}
+        self._progress = {"progress": max(0, min(100, int(percent))), "message": _clean(message, 200)}
 
     def check(self) -> None:
         """Raise LeaseLost once the job is lost. Call it now and then, and always before what must not happen twice."""
         if self.is_lost():
-            raise LeaseLost(self._why)
+            raise LeaseLost(self.why_lost)
 
     def is_lost(self) -> bool:
         """Whether it is lost: the server said so, or no heartbeat was answered in time."""
-        if not self._lost.is_set() and time.monotonic() >= self._until:
+        if not self._lost.is_set() and _now() >= self._until:
             self.lose("no heartbeat was answered in time")
         return self._lost.is_set()
 
     def wait_until_lost(self, seconds: float) -> bool:
         """Wait for so long, or until it is lost; whether it is."""
-        self._lost.wait(max(0.0, min(seconds, self._until - time.monotonic())))
+        end = _now() + seconds
+        while not self.is_lost() and (left := min(end, self._until) - _now()) > 0:
+            self._lost.wait(left)
         return self.is_lost()
 
     # ---- For its worker
@@ -445,23 +519,28 @@ class Job:
 
     def is_due(self) -> bool:
         """Whether it is time for the next heartbeat."""
-        return time.monotonic() >= self._sent + self._lease / 3
+        return _now() >= self._sent + self._lease / 3
 
     def lose(self, why: str) -> None:
-        self._why = why
+        self.why_lost = self.why_lost or why
         self._lost.set()
 
     def heartbeat(self) -> dict[str, Any]:
         """The item of a report."""
-        return {"id": self.id, "token": self.token, "action": "heartbeat", "lease": int(self._lease), **self._progress}
+        return {"id": self.id, "token": self.token, "action": "heartbeat", "lease": self._lease, **self._progress}
+
+
+def _clean(text: str, most: int) -> str:
+    """The text as a server takes it: without NUL and lone surrogates, and not too long."""
+    return text[:most].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 class _Worker:
-    """A function's slots: one thread that claims, one that sends heartbeats, and one for each running job."""
+    """A function's slots: a thread for each, one that claims, and one that sends the heartbeats of all."""
 
     def __init__(
         self,
-        jobs: Jobs,
+        http: _Http,
         function: Callable[[Job], Any],
         types: tuple[str, ...],
         slots: int,
@@ -470,126 +549,171 @@ class _Worker:
         name: str,
         grace: float,
     ) -> None:
-        self._jobs, self._function, self._types, self._slots = jobs, function, types, slots
+        self._http, self._function, self._types, self._slots = http, function, types, slots
         self._lease, self._attempts, self._name, self._grace = lease, attempts, name, grace
+        self._stop = threading.Event()
+        self._stopped = 0.0  # when
         self._changed = threading.Condition()  # of what follows
-        self._running: dict[str, Job] = {}
-        self._stops = 0
-        self._claims = False
-        self._open: HTTPConnection | None = None  # the connection of a claim that waits
-        self._thread = threading.Thread()
-        self.error: Refused | None = None
+        self._is_over = False
+        self._running: set[Job] = set()  # one that was lost may still run when its next attempt begins here
+        self._open: HTTPConnection | None = None  # that of a claim
+        self._begun: SimpleQueue[Job | None] = SimpleQueue()
+        self.error: Exception | None = None
 
-    def start(self, *, wait: float, once: bool, drain: bool) -> None:
-        self._wait, self._once, self._drain = wait, once, drain
-        self._claims = True
-        self._thread = threading.Thread(target=self._claim_all, name="jobqueue claims", daemon=True)
-        self._thread.start()
-        threading.Thread(target=self._beat_all, name="jobqueue heartbeats", daemon=True).start()
+    def start(self, *, once: bool, drain: bool) -> None:
+        self._once, self._drain = once, drain
+        self._wait = 0.0 if drain else WAIT
+        self._claims = threading.Thread(target=self._claim_all, name="jobqueue claims", daemon=True)
+        beats = threading.Thread(target=self._beat_all, name="jobqueue heartbeats", daemon=True)
+        slots = [threading.Thread(target=self._work, name="jobqueue slot", daemon=True) for _ in range(self._slots)]
+        for thread in (*slots, beats, self._claims):
+            thread.start()
 
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def join(self, seconds: float) -> None:
-        self._thread.join(seconds)
-
-    def stop(self) -> None:
-        """May be called by a signal's handler, so it waits for no lock."""
-        self._stops += 1
-        threading.Thread(target=self._break_off, name="jobqueue stop", daemon=True).start()
-
-    def _break_off(self) -> None:
+    def is_over(self, stops: int) -> bool:
+        """Whether it has ended. It was told to stop so many times: the first begins the grace, the next ends it."""
+        if stops and not self._stop.is_set():
+            self._begin_to_stop()
+        claims = self._claims.is_alive()  # before the running jobs are looked at: its last act may be to begin some
         with self._changed:
-            connection = self._open
+            is_late = stops > 1 or (stops == 1 and _now() >= self._stopped + self._grace)
+            if not self._is_over and (claims or self._running) and not is_late:
+                return False
+            self._is_over, was_over, left = True, self._is_over, list(self._running)
+        if not was_over:
+            for _ in range(self._slots):
+                self._begun.put(None)
+            self._release(left)
+        return True
+
+    def _begin_to_stop(self) -> None:
+        self._stopped = _now()
+        self._stop.set()
+        with self._changed:
             self._changed.notify_all()
-        if connection is not None and connection.sock is not None:
-            with suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
+            if self._open is not None and self._open.sock is not None:
+                with suppress(OSError):
+                    # As a plain socket: TLS would say goodbye, while another thread reads.
+                    socket.socket.shutdown(self._open.sock, socket.SHUT_RDWR)
+
+    def _release(self, left: Sequence[Job]) -> None:
+        """Give these jobs back; their functions hear of it by check()."""
+        for job in left:
+            job.lose("the worker has ended; the job was given back")
+        for start in range(0, len(left), ITEMS_MAX):
+            items = [{"id": job.id, "token": job.token, "action": "release"} for job in left[start : start + ITEMS_MAX]]
+            with suppress(JobsError):
+                self._http.call("POST", "/jobs/report", body=items, timeout=RELEASE_TIMEOUT)
 
     # ---- Claims
 
     def _claim_all(self) -> None:
         try:
-            while (free := self._free_slots()) and not self._stops:
-                if (not self._claim(free) and self._drain) or self._once:
-                    break
-        except Refused as error:
+            while free := self._free_slots():
+                busy, began = len(self._running), _now()
+                found = self._claim(1 if self._once else min(free, CLAIM_MAX))
+                if (found and self._once) or (not found and self._drain and not busy):
+                    return
+                if not found and self._drain:
+                    with self._changed:  # what runs may create jobs
+                        self._changed.wait_for(lambda: len(self._running) < busy or self._stop.is_set())  # noqa: B023
+                elif not found and _now() - began < TOO_SOON:
+                    self._stop.wait(TOO_SOON * random.uniform(0.5, 1.0))
+        except Exception as error:  # run() raises it
             self.error = error
-        self._end()
 
     def _free_slots(self) -> int:
-        """How many slots are free, once one is."""
+        """How many slots are free, once one is; 0 at a stop."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._running) < self._slots or self._stops)
-            return 1 if self._once else self._slots - len(self._running)
+            self._changed.wait_for(lambda: len(self._running) < self._slots or self._stop.is_set())
+            return 0 if self._stop.is_set() else self._slots - len(self._running)
 
-    def _claim(self, free: int) -> bool:
-        """Claim and begin up to so many jobs; whether there was one. The same key is sent until it is answered."""
-        key, pause = token_urlsafe(16), PAUSE_FIRST
+    def _claim(self, limit: int) -> int:
+        """Claim and begin up to so many jobs; how many. The same key is sent until it is answered."""
+        key, pauses, is_repeat = token_urlsafe(16), _pauses(), False
         query = {
             "type": self._types,
             "lease": self._lease,
-            "limit": min(free, 100),
+            "limit": limit,
             "worker": self._name,
             "attempts": self._attempts,
             "wait": self._wait,
         }
-        headers = {"Idempotency-Key": key}
-        first = time.monotonic()
-        while True:
-            sent = time.monotonic()
+        while not self._stop.is_set():
+            sent = _now()
             try:
-                found = self._jobs._http.call(  # noqa: SLF001  # one module, one client
-                    "POST", "/jobs/claim", query, None, headers, TIMEOUT + self._wait, self._opened
+                found = self._http.call(
+                    "POST", "/jobs/claim", query, key=key, timeout=TIMEOUT + self._wait, opened=self._opened
                 )
-                break
-            except (Refused, Unanswered) as error:
-                if self._stops:
-                    return self._give_back(key)
-                if isinstance(error, Refused) and error.status == 409:
-                    return False  # what an unanswered call claimed has run out meanwhile
+            except JobsError as error:
+                if is_repeat and isinstance(error, Refused) and error.status == 409:
+                    return 0  # what the first one claimed has ended meanwhile
                 if not is_passing(error):
                     raise
-                log.warning("The claim failed and is repeated: %s", error)
-            finally:
-                self._opened(None)
-            with self._changed:
-                self._changed.wait_for(lambda: self._stops, pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, PAUSE_MAX)
-        if self._stops and found:
-            return self._give_back(key)
-        held = [Job(data, self._lease, first if first != sent else sent) for data in found]
-        for job in held:
-            self._begin(job)
-        return bool(held)
+                is_repeat = True
+                if not self._stop.is_set():
+                    log.warning("A claim failed and is repeated: %s", error)
+                    self._stop.wait(next(pauses))
+                continue
+            if found and self._stop.is_set():
+                break
+            jobs = [Job(data, self._lease, sent, self._stop) for data in found]
+            # The lease counts from the claim: of a repeat, or with a long wait, nobody knows when that was.
+            if is_repeat or any(job.is_due() for job in jobs):
+                jobs = self._confirmed(jobs)
+            return self._begin(jobs)
+        self._give_back(key)
+        return 0
 
     def _opened(self, connection: HTTPConnection | None) -> None:
+        """A claim has this connection, and sends nothing where a stop came first."""
         with self._changed:
             self._open = connection
+        if connection is not None and self._stop.is_set():
+            raise ConnectionAbortedError("the worker stops")
 
-    def _give_back(self, key: str) -> bool:
-        """Release what a claim has got that is no longer wanted; once more later, for it may commit in between."""
+    def _confirmed(self, jobs: list[Job]) -> list[Job]:
+        """Those of the jobs that are held now, by a heartbeat that is sent until it is answered."""
+        until, pauses = _now() + self._lease, _pauses()
+        while jobs and not self._beat(jobs):
+            pause = next(pauses)
+            if _now() + pause >= until or self._stop.wait(pause):
+                self._release(jobs)
+                return []
+        return [job for job in jobs if not job.is_lost()]
+
+    def _begin(self, jobs: Sequence[Job]) -> int:
+        with self._changed:
+            if not self._is_over:
+                self._running.update(jobs)
+                for job in jobs:
+                    self._begun.put(job)
+                return len(jobs)
+        self._release(jobs)
+        return 0
+
+    def _give_back(self, key: str) -> None:
+        """Release what a claim without an answer has got; once more later, for it may commit in between."""
         for pause in (0.0, 1.0):
             time.sleep(pause)
             with suppress(JobsError):
-                self._jobs.release_all(key)
-        return False
+                self._http.call("POST", "/jobs/release", {"token": key}, timeout=RELEASE_TIMEOUT)
 
     # ---- Jobs
 
-    def _begin(self, job: Job) -> None:
-        with self._changed:
-            self._running[job.id] = job
-            self._changed.notify_all()
-        threading.Thread(target=self._work, args=(job,), name=f"jobqueue {job.type}", daemon=True).start()
-
-    def _work(self, job: Job) -> None:
-        try:
-            self._report(job, self._outcome(job))
-        finally:
-            with self._changed:
-                self._running.pop(job.id, None)
-                self._changed.notify_all()
+    def _work(self) -> None:
+        """One slot."""
+        while (job := self._begun.get()) is not None:
+            try:
+                log.info("Begun: %s", job, extra={"job": job.id})
+                end = self._outcome(job)
+                job.is_ending = True
+                self._report(job, end)
+            except Exception:
+                log.exception("Its lease will end: %s", job, extra={"job": job.id})
+            finally:
+                with self._changed:
+                    self._running.discard(job)
+                    self._changed.notify_all()
 
     def _outcome(self, job: Job) -> dict[str, Any] | None:
         """How the function ended, as the item of a report; None where the job is lost."""
@@ -602,79 +726,68 @@ class _Worker:
         except LeaseLost:
             return None
         except Retry as error:
-            return {"action": "fail", "reason": str(error), "retry_in": error.in_seconds}
+            return {"action": "fail", "reason": _clean(str(error), REASON_MAX), "retry_in": error.in_seconds}
         except Fail as error:
-            return {"action": "fail", "reason": str(error), "retry_in": "never"}
-        except Exception as error:  # whatever it is, it is this job's failure
-            log.exception("Job %s failed", job.id)
-            return {"action": "fail", "reason": f"{type(error).__name__}: {error}"}
+            return {"action": "fail", "reason": _clean(str(error), REASON_MAX), "retry_in": "never"}
+        except Release as error:
+            return {"action": "release", "in": error.in_seconds}
+        except BaseException as error:  # whatever it is, SystemExit too, it is this job's failure
+            log.exception("The function raised: %s", job, extra={"job": job.id})
+            return {"action": "fail", "reason": _clean(f"{type(error).__name__}: {error}", REASON_MAX)}
 
     def _report(self, job: Job, end: dict[str, Any] | None) -> None:
         """Tell the server, over and over, for as long as the job is held; a lost job is never reported."""
-        pause = PAUSE_FIRST
+        pauses = _pauses(self._lease / 3)
         while end is not None and not job.is_lost():
+            item = {"id": job.id, "token": job.token, **end}
             try:
-                (told,) = self._jobs._http.call(  # noqa: SLF001
-                    "POST", "/jobs/report", {}, [{"id": job.id, "token": job.token, **end}], {}, TIMEOUT
-                )
-                if told["status"] != 200:
-                    job.lose(told["detail"])
-                return
-            except (Refused, Unanswered) as error:
-                if not is_passing(error):
-                    log.error("Job %s could not be reported: %s", job.id, error)
-                    end = {"action": "fail", "reason": f"its result was refused: {error}"[:1000], "retry_in": "never"}
-            job.wait_until_lost(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, PAUSE_MAX)
-        log.warning("Job %s is lost: %s", job.id, job._why)  # noqa: SLF001
+                (told,) = self._http.call("POST", "/jobs/report", body=[item], timeout=self._patience())
+                if told["status"] == 200:
+                    why = f" ({end['reason']})" if "reason" in end else ""
+                    log.info("Reported: %s: %s%s", job, end["action"], why, extra={"job": job.id})
+                    return
+                job.lose(told["detail"])
+            except JobsError as error:
+                log.warning("A report failed and is repeated: %s: %s", job, error, extra={"job": job.id})
+                if isinstance(error, Refused) and error.status in (400, 413, 422):
+                    reason = _clean(f"its report was refused: {error}", REASON_MAX)
+                    end = {"action": "fail", "reason": reason, "retry_in": "never"}
+                job.wait_until_lost(next(pauses))
+        log.warning("Lost: %s: %s", job, job.why_lost, extra={"job": job.id})
+
+    def _patience(self) -> float:
+        """Seconds until the answer to a report or a heartbeat must begin: several may fail in one lease."""
+        return min(TIMEOUT, max(1.0, self._lease / 6))
 
     # ---- Heartbeats
 
     def _beat_all(self) -> None:
-        pause = PAUSE_FIRST
-        while self._claims or self._running:
+        pauses = _pauses()
+        while not self._is_over:
             with self._changed:
-                due = [job for job in self._running.values() if job.is_due() and not job.is_lost()]
-            if due:
-                pause = PAUSE_FIRST if self._beat(due) else min(2 * pause, max(PAUSE_FIRST, self._lease / 10))
+                due = [job for job in self._running if job.is_due() and not job.is_lost()][:ITEMS_MAX]
+            if not due or self._beat(due):
+                pauses = _pauses(max(PAUSE_FIRST, self._lease / 10))
+                pause = 0.0 if due else min(1.0, self._lease / 10)
+            else:
+                pause = next(pauses)
             with self._changed:
-                self._changed.wait(pause if due else min(1.0, self._lease / 10))
+                self._changed.wait(pause)
 
-    def _beat(self, due: list[Job]) -> bool:
+    def _beat(self, due: Sequence[Job]) -> bool:
         """Prolong the leases of these jobs by one call; whether it was answered."""
-        sent = time.monotonic()
+        sent = _now()
         try:
-            told = self._jobs._http.call(  # noqa: SLF001
-                "POST", "/jobs/report", {}, [job.heartbeat() for job in due], {}, max(1.0, self._lease / 3)
+            told = self._http.call(
+                "POST", "/jobs/report", body=[job.heartbeat() for job in due], timeout=self._patience()
             )
-        except JobsError as error:
+            statuses = [(int(item["status"]), str(item.get("detail"))) for item in told]
+        except Exception as error:  # whatever it is, the next one may be answered
             log.warning("A heartbeat failed and is repeated: %s", error)
             return False
-        for job, item in zip(due, told):
-            if item["status"] == 200:
+        for job, (status, detail) in zip(due, statuses):
+            if status == 200:
                 job.held_since(sent)
-            else:
-                job.lose(item["detail"])
+            elif not job.is_ending:  # else its report is answered, or was, and says what holds
+                job.lose(detail)
         return True
-
-    # ---- The end
-
-    def _end(self) -> None:
-        """Let the running jobs end, within the grace where it was told to stop; then give them back."""
-        until: float | None = None
-        with self._changed:
-            while self._running:
-                if self._stops and until is None:
-                    until = time.monotonic() + self._grace
-                    for job in self._running.values():
-                        job.stopping = True
-                if self._stops > 1 or (until is not None and time.monotonic() >= until):
-                    break
-                self._changed.wait(0.1)
-            left = list(self._running.values())
-        for job in left:
-            job.lose("the worker has ended; the job was given back")
-        if left:
-            with suppress(JobsError):
-                self._jobs.report([{"id": job.id, "token": job.token, "action": "release"} for job in left])
-        self._claims = False
