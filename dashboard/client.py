@@ -119,6 +119,16 @@ class Jobs:
         self._workers: list[_Worker] = []
         self._stops = 0
 
+    def close(self) -> None:
+        """Close the connections that are kept; a later call keeps none. `with Jobs(…) as jobs:` does it, too."""
+        self._http.close()
+
+    def __enter__(self) -> Jobs:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     # ---- Jobs
 
     def create(
@@ -375,6 +385,7 @@ class _Http:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._idle: list[tuple[float, HTTPConnection]] = []
+        self._is_closed = False
         self._lock = threading.Lock()
 
     def call(
@@ -429,6 +440,12 @@ class _Http:
             connection.sock.settimeout(timeout)
             return connection
 
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed, idle, self._idle = True, self._idle, []
+        for _, connection in idle:
+            connection.close()
+
     def _new(self) -> HTTPConnection:
         host, port = self._address
         if self._tls is None:
@@ -436,11 +453,11 @@ class _Http:
         return HTTPSConnection(host, port, timeout=CONNECT_TIMEOUT, context=self._tls)
 
     def _keep(self, connection: HTTPConnection, answer: HTTPResponse) -> None:
-        if answer.will_close:
-            connection.close()
-        elif connection.sock is not None:
-            with self._lock:
+        with self._lock:
+            if not (answer.will_close or self._is_closed):
                 self._idle.append((time.monotonic(), connection))
+                return
+        connection.close()
 
 
 def _has_input(sock: socket.socket) -> bool:
@@ -511,6 +528,10 @@ class Job:
         return self.is_lost()
 
     # ---- For its worker
+
+    def forget_progress(self) -> None:
+        """The server does not take it; it must not cost the lease."""
+        self._progress = {}
 
     def held_since(self, sent: float) -> None:
         """An answered call, sent then, has prolonged the lease. The server counts from a later moment than this."""
@@ -784,6 +805,9 @@ class _Worker:
             statuses = [(int(item["status"]), str(item.get("detail"))) for item in told]
         except Exception as error:  # whatever it is, the next one may be answered
             log.warning("A heartbeat failed and is repeated: %s", error)
+            if isinstance(error, Refused) and error.status == 422:
+                for job in due:
+                    job.forget_progress()
             return False
         for job, (status, detail) in zip(due, statuses):
             if status == 200:

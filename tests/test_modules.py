@@ -12,6 +12,7 @@ TESTED_BY = {
     "api/test_leases.py": ("api/runs", "core/run", "services/runs", "store/runs"),
     "api/test_openapi.py": ("api/shapes",),
     "api/test_schedules.py": ("api/bodies", "api/claims", "api/words", "services/create"),
+    "client/test_client.py": ("client",),
     "core/test_transitions.py": ("core/errors", "core/job"),
     "database/test_greenlets.py": ("database/blocking", "database/own_commit"),
     "database/test_migrations.py": ("database/migrate",),
