@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from flask import Flask
 
+from dashboard import files
 from dashboard.api import claims, client_file, jobs, openapi, runs
 from dashboard.api import refusals as api_refusals
 from dashboard.cli import demo
@@ -30,7 +31,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     """The application, its database up to date. Raises SettingsError or UnusableDatabaseError."""
     settings = Settings.from_environ(environ)
     usable.check_url(settings.database_url)
-    app = Flask(__name__, template_folder="../templates", static_folder=None)
+    app = Flask(__name__, template_folder=str(files.TEMPLATES), static_folder=None, instance_path=str(files.INSTANCE))
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False
     app.extensions["claim_queue"] = (
