@@ -632,6 +632,8 @@ class _Worker:
             while free := self._free_slots():
                 busy, began = len(self._running), _now()
                 found = self._claim(1 if self._once else min(free, CLAIM_MAX))
+                if found is None:
+                    continue
                 if (found and self._once) or (not found and self._drain and not busy):
                     return
                 if not found and self._drain:
@@ -648,8 +650,11 @@ class _Worker:
             self._changed.wait_for(lambda: len(self._running) < self._slots or self._stop.is_set())
             return 0 if self._stop.is_set() else self._slots - len(self._running)
 
-    def _claim(self, limit: int) -> int:
-        """Claim and begin up to so many jobs; how many. The same key is sent until it is answered."""
+    def _claim(self, limit: int) -> int | None:
+        """Claim and begin up to so many jobs; how many. The same key is sent until it is answered.
+
+        None where jobs were claimed, and have ended before the answer came: there may be more.
+        """
         key, pauses, is_repeat = token_urlsafe(16), _pauses(), False
         query = {
             "type": self._types,
@@ -667,7 +672,7 @@ class _Worker:
                 )
             except JobsError as error:
                 if is_repeat and isinstance(error, Refused) and error.status == 409:
-                    return 0  # what the first one claimed has ended meanwhile
+                    return None
                 if not is_passing(error):
                     raise
                 is_repeat = True
@@ -681,7 +686,7 @@ class _Worker:
             # The lease counts from the claim: of a repeat, or with a long wait, nobody knows when that was.
             if is_repeat or any(job.is_due() for job in jobs):
                 jobs = self._confirmed(jobs)
-            return self._begin(jobs)
+            return self._begin(jobs) if jobs or not found else None
         self._give_back(key)
         return 0
 

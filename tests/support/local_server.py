@@ -76,9 +76,9 @@ class LocalServer:
         self._thread.join()
         self._http.server_close()
 
-    def pause(self, seconds: float) -> None:
-        """Before an answer; not beyond the end of the block."""
-        self._ended.wait(seconds)
+    def pause(self, seconds: float) -> bool:
+        """Before an answer; not beyond the end of the block, and whether that has come."""
+        return self._ended.wait(seconds)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
