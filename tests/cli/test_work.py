@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,24 @@ def test_a_job_that_is_called_off_stops_its_program_and_what_that_started(
         all_gone(pids)
         assert process.poll() is None  # it goes on with other jobs
     assert jobs.get(made["id"])["result"] == {"reason": "wrong customer"}
+
+
+def test_a_worker_that_was_suspended_for_longer_than_its_lease_stops_its_program(
+    server: Server, jobs: Jobs, family: Callable[[], list[int]]
+) -> None:
+    made = jobs.create("t")
+    with begin(server, FAMILY, "--lease", "1") as process:
+        pids = family()
+        process.send_signal(signal.SIGSTOP)
+        eventually(lambda: is_overdue(jobs.get(made["id"], full=True)), "its lease has ended")
+        assert all(map(runs, pids))
+        process.send_signal(signal.SIGCONT)
+        all_gone(pids)
+        assert process.poll() is None
+
+
+def is_overdue(job: dict[str, Any]) -> bool:
+    return datetime.fromisoformat(job["lease_expires_at"]) < datetime.now(UTC).replace(tzinfo=None)
 
 
 def test_after_sigterm_what_runs_may_end(server: Server, jobs: Jobs, tmp_path: Path) -> None:
