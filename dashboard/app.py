@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from flask import Flask
 
-from dashboard.api import claims, jobs, openapi, runs
+from dashboard import files
+from dashboard.api import claims, client_file, jobs, openapi, runs
 from dashboard.api import refusals as api_refusals
 from dashboard.cli import demo
 from dashboard.config import Settings
@@ -22,7 +23,7 @@ from dashboard.web import assets, filters, fragments, pages, sign_in
 from dashboard.web import refusals as web_refusals
 
 BLUEPRINTS = (
-    *(jobs.bp, claims.bp, runs.bp, runs.workers_bp, openapi.bp, health.bp),
+    *(jobs.bp, claims.bp, runs.bp, runs.workers_bp, openapi.bp, client_file.bp, health.bp),
     *(sign_in.bp, pages.bp, fragments.bp, filters.bp, assets.bp, demo.bp),
 )
 
@@ -31,7 +32,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     """The application, its database up to date. Raises SettingsError or UnusableDatabaseError."""
     settings = Settings.from_environ(environ)
     usable.check_url(settings.database_url)
-    app = Flask(__name__, template_folder="../templates", static_folder=None)
+    app = Flask(__name__, template_folder=str(files.TEMPLATES), static_folder=None, instance_path=str(files.INSTANCE))
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False
     app.ensure_sync = lru_cache(app.ensure_sync)  # type: ignore[method-assign]  # 1 µs, three or four times a request

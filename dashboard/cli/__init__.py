@@ -1,1 +1,1 @@
-"""The shell's door: flask jobs …"""
+"""The shell's door: the command jobqueue, and flask jobs …"""

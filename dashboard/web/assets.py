@@ -5,17 +5,15 @@ import mimetypes
 from collections.abc import Hashable
 from functools import lru_cache
 from hashlib import sha256
-from pathlib import Path
 from typing import NamedTuple
 
 import flask
 from flask import Blueprint, Response, abort, request
 
+from dashboard.files import STATIC
 from dashboard.security.access import public_without_database
 
 bp = Blueprint("assets", __name__)
-
-FOLDER = Path(__file__).parents[2] / "static"
 
 
 @bp.app_template_global()
@@ -65,7 +63,7 @@ def static(name: str, version: str = "") -> Response:
 
 @lru_cache
 def _names() -> frozenset[str]:
-    return frozenset(path.name for path in FOLDER.iterdir())
+    return frozenset(path.name for path in STATIC.iterdir())
 
 
 @lru_cache
@@ -83,6 +81,6 @@ def _version(name: str) -> str:
 
 @lru_cache
 def _load(name: str) -> Asset:
-    content = (FOLDER / name).read_bytes()
+    content = (STATIC / name).read_bytes()
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return Asset(content, gzip.compress(content, mtime=0), kind, sha256(content).hexdigest()[:10])

@@ -1,0 +1,106 @@
+"""What `jobqueue work` shows: on a terminal a line for each running job, with a bar; elsewhere lines, or JSON."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from threading import Lock
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from dashboard.client import Job
+
+LOGGER = "jobqueue"
+
+
+class Display:
+    """Nothing but what is logged: lines, or with `as_json` an object a line."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._handler: logging.Handler = logging.StreamHandler(sys.stderr)
+        self._handler.setFormatter(
+            JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+        )
+
+    def __enter__(self) -> "Display":
+        _log_to(self._handler)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        logging.getLogger(LOGGER).removeHandler(self._handler)
+
+    def begin(self, job: Job) -> None:
+        pass
+
+    def progress(self, job: Job, percent: int, text: str) -> None:
+        pass
+
+    def end(self, job: Job) -> None:
+        pass
+
+
+class Screen(Display):
+    """A terminal. What is logged goes by above the running jobs."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._handler = ConsoleLines(console)
+        self._lock = Lock()
+        self._tasks: dict[Job, TaskID] = {}
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[text]}", markup=False),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+
+    def __enter__(self) -> "Screen":
+        super().__enter__()
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+        super().__exit__(*error)
+
+    def begin(self, job: Job) -> None:
+        with self._lock:
+            self._tasks[job] = self._progress.add_task(str(job), total=None, text="")
+
+    def progress(self, job: Job, percent: int, text: str) -> None:
+        self._progress.update(self._tasks[job], total=100, completed=percent, text=text)
+
+    def end(self, job: Job) -> None:
+        with self._lock:
+            self._progress.remove_task(self._tasks.pop(job))
+
+
+class JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        told = {"time": datetime.fromtimestamp(record.created, UTC).isoformat(), "level": record.levelname}
+        told["message"] = record.getMessage()
+        if job := getattr(record, "job", None):
+            told["job"] = job
+        return json.dumps(told, ensure_ascii=False)
+
+
+class ConsoleLines(logging.Handler):
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.print(f"{datetime.now():%H:%M:%S} {record.getMessage()}", markup=False, highlight=False)
+
+
+def _log_to(handler: logging.Handler) -> None:
+    logger = logging.getLogger(LOGGER)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+
+def display(*, as_json: bool) -> Display:
+    return Screen() if sys.stderr.isatty() and not as_json else Display(as_json=as_json)
