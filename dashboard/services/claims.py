@@ -223,11 +223,11 @@ def _catch_up(tx: Connection, queue: ClaimQueue, grace: Grace) -> None:
     means a refill.
     """
     cursor, sweeps = queue.cursor, grace.is_over()
-    look = claims.look(tx, cursor or 0, limit=WINDOW + 1, sweeps=sweeps)
+    look = claims.look(tx, cursor or 0, sweeps=sweeps)
     if look.is_due:
         settle(tx, grace)
-        look = claims.look(tx, cursor or 0, limit=WINDOW + 1, sweeps=sweeps)
-    if cursor is None or queue.woken != look.woken or queue.runs_low() or len(look.new) > WINDOW:
+        look = claims.look(tx, cursor or 0, sweeps=sweeps)
+    if cursor is None or queue.woken != look.woken or queue.runs_low() or len(look.new) == claims.NEW_MAX:
         _refill(tx, queue)
     else:
         queue.catch_up(cursor, look.new)
@@ -253,8 +253,8 @@ def queue_snapshot(tx: Connection, limit: int) -> tuple[list[claims.QueuedJob], 
     queue = claim_queue()
     known = None if queue is None else queue.snapshot(limit)
     if queue is not None and known is not None:
-        look = claims.look(tx, known.cursor, limit=WINDOW + 1, sweeps=False)
-        if look.woken == queue.woken and len(look.new) <= WINDOW:
+        look = claims.look(tx, known.cursor, sweeps=False)
+        if look.woken == queue.woken and len(look.new) < claims.NEW_MAX:
             claimed = {entry.seq for entry in queue.claimed}
             entries = sorted({*known.entries, *queue.claimed, *(Entry(-priority, seq) for seq, priority in look.new)})
             found = claims.queued(tx, [entry.seq for entry in entries[: limit + len(claimed)]])

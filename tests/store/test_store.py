@@ -98,8 +98,8 @@ def test_a_write_that_is_undone_leaves_the_tally_as_it_was(app: Flask) -> None:
 PLANS: dict[str, tuple[Callable[..., object], tuple[object, ...], str]] = {
     "the next ones in claim order": (claims.next_pending, (10,), "jobs_next"),
     "the candidates": (claims.candidates, (10,), r"jobs_next\b"),
-    "the look of a claim": (partial(claims.look, sweeps=True), (5, 10), r"(?s)jobs_later.*jobs_expiring.*runs_due"),
-    "those behind the cursor": (partial(claims.look, sweeps=True), (5, 10), "jobs_pending"),
+    "the look of a claim": (partial(claims.look, sweeps=True), (5,), r"(?s)jobs_later.*jobs_expiring.*runs_due"),
+    "those behind the cursor": (partial(claims.look, sweeps=True), (5,), "jobs_pending"),
     "the heads of a type": (claims.heads, (["t"], 10), r"jobs_next_of_type"),
     "whether any is ready": (claims.is_any_ready, (), r"jobs_next\b"),
     "which types are ready": (claims.ready_types, (["t", "u"],), "jobs_next_of_type"),
