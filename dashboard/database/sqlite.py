@@ -24,8 +24,8 @@ HARMLESS = ("locked", "interrupted")  # in SQLite's messages: errors after which
 def set_up(engine: Engine, durability: Durability) -> None:
     """Give every connection of this engine its PRAGMAs, and its transactions their BEGIN.
 
-    A transaction with the execution option `writes_until`, a time of monotonic(), takes the write lock at its begin:
-    one that reads first and takes the lock later fails where another one has written in between.
+    On a connection with `writes_until` in its info, a time of monotonic(), a transaction takes the write lock at its
+    begin: one that reads first and takes the lock later fails where another one has written in between.
     """
     synchronous = "FULL" if durability is Durability.FULL else "NORMAL"
 
@@ -40,7 +40,7 @@ def set_up(engine: Engine, durability: Durability) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if until := connection.get_execution_options().get("writes_until"):
+        if until := connection.info.get("writes_until"):
             _begin_immediate(connection, until)
         else:
             connection.connection.cursor().execute("BEGIN")

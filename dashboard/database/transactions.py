@@ -75,9 +75,9 @@ def write(
     trips of three, and SQLite a savepoint, 4 µs. Raises DatabaseBusyError as writing() does.
     """
     _refuse_inside_a_write()
-    inside = _INSIDE.copy()
-    done = cast(T, _writer().write(lambda tx: inside.run(work, tx), undone, one_statement))
-    current_app.extensions["written"]()
+    inside, extensions = _INSIDE.copy(), current_app.extensions
+    done = cast(T, extensions["writer"].write(lambda tx: inside.run(work, tx), undone, one_statement))
+    extensions["written"]()
     return done
 
 
