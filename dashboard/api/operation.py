@@ -24,6 +24,7 @@ from dashboard.security import bodies
 PROBLEMS_MAX = 1_000  # problems in one refusal: it must not be many times as long as the request
 
 KEY_HEADER = "Idempotency-Key"
+_KEY_IN_ENVIRON = "HTTP_IDEMPOTENCY_KEY"
 
 
 class Key(NamedTuple):
@@ -80,7 +81,7 @@ def _reader(op: Operation) -> Callable[[], dict[str, Any]]:
     """
     parts: list[tuple[str, Callable[[Request], Any]]] = []
     if (query := op.query) is not None:
-        parts.append(("query", lambda request: query.model_validate(_query(request, query))))
+        parts.append(("query", _query_reader(query)))
     if (body := op.body) is not None:
         parts.append(("body", lambda request: _body(request, body, op.body_required)))
 
@@ -104,9 +105,16 @@ def _reader(op: Operation) -> Callable[[], dict[str, Any]]:
     return read
 
 
+def _query_reader(model: type[BaseModel]) -> Callable[[Request], BaseModel]:
+    if any(field.is_required() for field in model.model_fields.values()):
+        return lambda request: model.model_validate(_query(request, model))
+    empty = model()  # for most requests: to make it anew takes 4 µs
+    return lambda request: model.model_validate(_query(request, model)) if request.query_string else empty
+
+
 def idempotency_key(key: Key) -> str | None:
     """The request's Idempotency-Key, if it has one; raises InvalidRequestError where it is not of this form."""
-    sent = request_ctx.request.headers.get(KEY_HEADER)
+    sent = request_ctx.request.environ.get(_KEY_IN_ENVIRON)  # a header that is missing takes five times as long
     if sent is not None and not fullmatch(key.pattern, sent):
         problem = {"type": "string_pattern_mismatch", "loc": ["header", KEY_HEADER], "msg": key.form, "input": sent}
         raise InvalidRequestError([problem])
@@ -118,8 +126,6 @@ def _query(request: Request, model: type[BaseModel]) -> dict[str, Any]:
 
     A value that is not UTF-8 stays bytes, which pydantic rejects. Werkzeug would replace what it cannot decode.
     """
-    if not request.query_string:
-        return {}
     pairs = parse_qsl(request.query_string.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
     values: dict[str, Any] = {}
     for field_name, field in model.model_fields.items():

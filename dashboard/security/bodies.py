@@ -31,10 +31,11 @@ def read(request: Request) -> bytes:
     Raises a 400 for a body that is shorter than its Content-Length or whose chunks are broken, and a 413 for chunks
     that are too long.
     """
-    length, limit = _length(request), request.max_content_length or 0
+    length, limit = _length(request), None
     if not length:
         if "HTTP_TRANSFER_ENCODING" not in request.environ:
             return b""
+        limit = request.max_content_length or 0
         request.max_content_length = limit + 1  # at its limit, Werkzeug cuts a body in chunks and raises nothing
     try:
         data = request.get_data()
@@ -44,7 +45,7 @@ def read(request: Request) -> bytes:
         raise BadRequest("The body is broken") from error
     if len(data) < length:
         raise ClientDisconnected
-    if len(data) > limit:
+    if limit is not None and len(data) > limit:
         raise _too_long(limit)
     return data
 
