@@ -63,7 +63,7 @@ class WaitingRoom:
 
         Before each later attempt `is_there` says whether the client still is.
         """
-        return self._wait(_Waiter(types, None), attempt, seconds, is_there)
+        return self._wait(types, None, attempt, seconds, is_there)
 
     def wait_for_end(self, job_id: str, seconds: float) -> None:
         """Return when the job is finished, or after so many seconds."""
@@ -72,7 +72,7 @@ class WaitingRoom:
             with asking() as tx:
                 return bool(runs.finished(tx, [job_id]))
 
-        self._wait(_Waiter((), job_id), is_finished, seconds, lambda: True)
+        self._wait((), job_id, is_finished, seconds, lambda: True)
 
     def nudge(self) -> None:
         """This process has committed something: it may make a job ready, or end one."""
@@ -84,10 +84,16 @@ class WaitingRoom:
         self._is_draining = True
 
     def _wait(
-        self, waiter: _Waiter, attempt: Callable[[], T | None], seconds: float, is_there: Callable[[], bool]
+        self,
+        types: Sequence[str],
+        job_id: str | None,
+        attempt: Callable[[], T | None],
+        seconds: float,
+        is_there: Callable[[], bool],
     ) -> T | None:
         if seconds <= 0 or self._is_draining or len(self._waiting) >= WAITING_MAX:
             return attempt()
+        waiter = _Waiter(types, job_id)
         until = monotonic() + seconds
         self._waiting.append(waiter)  # before the first attempt: what is committed during it wakes this one
         try:
