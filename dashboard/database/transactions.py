@@ -4,17 +4,20 @@ A write inside a write would wait for itself: it raises RuntimeError.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import Context, ContextVar
+from functools import partial
 from typing import TypeVar, cast
 
 from flask import Flask, current_app
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from dashboard.database.engine import WRITES, db
 from dashboard.database.group_commit import GroupCommit
 from dashboard.database.own_commit import OwnCommit
-from dashboard.database.pools import connect
+from dashboard.database.pools import Kept, connect
+
+Connect = Callable[[], AbstractContextManager[Connection]]
 
 T = TypeVar("T")
 
@@ -26,24 +29,26 @@ def init_app(app: Flask, written: Callable[[], None]) -> None:
         reads, writes = db.engine, db.engines[WRITES]
     if reads.dialect.name == "sqlite":
         app.extensions["writer"] = GroupCommit(writes, f"{writes.url.database}-turn")
-        app.extensions["reads"] = reads
+        app.extensions["asks"] = app.extensions["reads"] = Kept(reads).connect
     else:
         app.extensions["writer"] = OwnCommit(writes)
+        app.extensions["asks"] = partial(connect, reads)
         # By default each statement would see a state of its own.
-        app.extensions["reads"] = reads.execution_options(isolation_level="REPEATABLE READ")
+        app.extensions["reads"] = partial(connect, reads.execution_options(isolation_level="REPEATABLE READ"))
 
 
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A transaction that sees one state of the database throughout."""
-    reads: Engine = current_app.extensions["reads"]
-    with connect(reads) as connection, connection.begin():
+    connect: Connect = current_app.extensions["reads"]
+    with connect() as connection, connection.begin():
         yield connection
 
 
-def asking() -> Connection:
-    """A connection for one statement that reads, used by `with`: a transaction would cost more than the statement."""
-    return connect(db.engine)
+def asking() -> AbstractContextManager[Connection]:
+    """A connection for one statement that reads: a transaction would cost more than the statement."""
+    connect: Connect = current_app.extensions["asks"]
+    return connect()
 
 
 @contextmanager
