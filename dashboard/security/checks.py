@@ -15,7 +15,7 @@ def init_app(app: Flask) -> None:
         view = app.view_functions.get(request.endpoint or "")
         hosts.check(app, request, view)
         cross_site.check(request)
-        bodies.check_length(request)
+        bodies.check_length(app, request)
         if access.needs_database(view):
             migrate.upgrade_once(app)
             access.check(app, request, view)
