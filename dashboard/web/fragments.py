@@ -91,7 +91,7 @@ def act(job_id: str, action: str) -> Fragment:
 
 def _refresh(element: Element, *names: str) -> Response:
     """The element as it is now, or 304 where the client has that; the names are those of its URL."""
-    if known := request.headers.get("If-None-Match"):
+    if known := request.environ.get("HTTP_IF_NONE_MATCH"):
         with asking() as tx:
             current = quote_etag(element.tag(tx))
         if known.removeprefix("W/") == current:  # a proxy that compresses makes a tag weak
