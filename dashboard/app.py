@@ -33,7 +33,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     settings = Settings.from_environ(environ)
     usable.check_url(settings.database_url)
     app = Flask(__name__, template_folder=str(files.TEMPLATES), static_folder=None, instance_path=str(files.INSTANCE))
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.extensions["max_body_bytes"] = settings.max_body_bytes
     app.url_map.merge_slashes = False
     app.ensure_sync = lru_cache(app.ensure_sync)  # type: ignore[method-assign]  # 1 µs, three or four times a request
     app.extensions["claim_queue"] = (

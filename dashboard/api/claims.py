@@ -37,12 +37,11 @@ def claim(query: words.ClaimQuery) -> Any:
     """Claim the next job. It is the one of the highest priority, and of those the oldest, and is RUNNING then."""
     limit = query.limit or 1
     lease, is_key = _lease(query)
-    environ = request.environ
 
     def attempt() -> Any:
         return claims.lease(limit, query.type, lease, is_key=is_key) if lease else claims.claim_many(limit, query.type)
 
-    found = waiting.room().wait_for_job(attempt, query.type, query.wait, lambda: is_there(environ))
+    found = waiting.room().wait_for_job(attempt, query.type, query.wait, lambda: is_there(request.environ))
     if query.limit is not None:
         return found or []
     if not found:

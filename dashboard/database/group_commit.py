@@ -88,27 +88,31 @@ class GroupCommit:
             with connect(self._engine) as connection:
                 for _ in range(IN_A_ROW):
                     self._commit_together(connection, taken)
-                    sleep(0)  # requests that are about to write come along
                     if not self._tasks:
                         break
+                    _finish(taken)
+                    sleep(0)  # requests that are about to write come along
         except BaseException as error:
             taken = taken or self._take_all()  # it could not begin, and could not for them
             for task in taken:
                 task.undo(error)
-                task.finish()
+        _finish(taken)  # the last ones when the connection is returned: a request that was answered leaves nothing open
 
     def _commit_together(self, connection: Connection, taken: "list[_Task]") -> None:
-        """Do the tasks that wait in one transaction; those of one that fails stay in `taken`."""
+        """Do the tasks that wait in one transaction; they are added to `taken`, and not finished yet."""
         with self._transaction_on(connection):
             while self._tasks and len(taken) < GROUP_MAX:
                 taken.append(self._tasks.popleft())
                 taken[-1].run(connection)
-        for task in taken:
-            task.finish()
-        taken.clear()
 
     def _take_all(self) -> "list[_Task]":
         return [self._tasks.popleft() for _ in range(len(self._tasks))]
+
+
+def _finish(taken: "list[_Task]") -> None:
+    for task in taken:
+        task.finish()
+    taken.clear()
 
 
 class _Task:

@@ -109,7 +109,7 @@ class _Failures:
             engine.dispose()
 
     def roll_back(self, driver: Any, entry: ConnectionPoolEntry | None, _state: object) -> None:
-        if entry is not None and self._is_old(entry):  # one that was detached has none
+        if entry is not None and self._is_old(entry):  # None: it is detached, and closed next
             entry.close()
         else:
             driver.rollback()

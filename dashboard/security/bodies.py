@@ -16,15 +16,20 @@ from dashboard.security.cross_site import SAFE_METHODS
 
 SHORT_FORM_MAX = 10_000  # bytes of a form that everyone may send
 
+IN_CHUNKS = "HTTP_TRANSFER_ENCODING"  # in the environ of a request whose body has no known length
+
 LENGTH_MAX = 4_300  # digits of a Content-Length: int() takes no more
 
 
 def check_length(app: Flask, request: Request) -> None:
     """Reject a body that is too long by its Content-Length, also where no body is read: the server would receive it."""
-    if length := _length(request):
-        request.max_content_length = limit = app.config["MAX_CONTENT_LENGTH"]  # for Werkzeug: its own look takes 1 µs
-        if length > limit:
-            raise _too_long(limit)
+    limit: int = app.extensions["max_body_bytes"]
+    if (length := _length(request)) > limit:
+        raise _too_long(limit)
+    if not length or IN_CHUNKS in request.environ:
+        # One more: at its limit, Werkzeug cuts a body and raises nothing. It is for these bodies alone, and not in
+        # app.config: with a limit Werkzeug wraps the server's stream, which ends by itself, and reads it twice.
+        request.max_content_length = limit + 1
 
 
 def read(request: Request) -> bytes:
@@ -33,12 +38,10 @@ def read(request: Request) -> bytes:
     Raises a 400 for a body that is shorter than its Content-Length or whose chunks are broken, and a 413 for chunks
     that are too long.
     """
-    length, limit = int(request.environ.get("CONTENT_LENGTH") or 0), None  # it has been checked
-    if not length:
-        if "HTTP_TRANSFER_ENCODING" not in request.environ:
-            return b""
-        limit = request.max_content_length or 0
-        request.max_content_length = limit + 1  # at its limit, Werkzeug cuts a body in chunks and raises nothing
+    length = int(request.environ.get("CONTENT_LENGTH") or 0)  # it has been checked
+    in_chunks = IN_CHUNKS in request.environ
+    if not (length or in_chunks):
+        return b""
     try:
         data = request.get_data()
     except HTTPException:
@@ -47,8 +50,8 @@ def read(request: Request) -> bytes:
         raise BadRequest("The body is broken") from error
     if len(data) < length:
         raise ClientDisconnected
-    if limit is not None and len(data) > limit:
-        raise _too_long(limit)
+    if in_chunks and len(data) >= (limit := request.max_content_length or 0):
+        raise _too_long(limit - 1)
     return data
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event, func, select, text
 from sqlalchemy.exc import OperationalError
 
 from dashboard.core.job import Job, JobStatus
-from dashboard.database import engine, statement
+from dashboard.database import engine, sqlite, statement
 from dashboard.database.engine import READERS, WRITERS, WRITES, db
 from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.statement import Compiled
@@ -100,6 +100,28 @@ def test_a_transaction_that_sqlalchemy_does_not_know_of_is_undone(app: Flask) ->
         found.execute("BEGIN IMMEDIATE")
     assert not found.in_transaction
     assert used(asking) is found
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_connection_that_stays_checked_out_is_closed_with_the_others(app: Flask) -> None:
+    found = used(asking)
+    engine.dispose()
+    with pytest.raises(sqlite.driver.ProgrammingError, match="closed"):
+        found.execute("SELECT 1")
+    assert used(asking) is used(reading) is not found
+
+
+@pytest.mark.parametrize("block", [asking, reading])
+def test_after_many_reads_at_once_the_session_finds_a_connection(
+    make_app: MakeApp, database_url: str, block: Block, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "READ_TIMEOUT", 0.01)
+    with make_app(database_url).app_context():
+        with ExitStack() as stack:
+            for _ in range(READERS):
+                stack.enter_context(block())
+        assert db.session.execute(text("SELECT count(*) FROM jobs")).scalar() == 0
+        db.session.remove()
 
 
 @each_block

@@ -50,6 +50,12 @@ def test_a_body_of_the_longest_length_is_taken_and_a_byte_more_is_413_with_the_l
         assert post(client, JSON.ljust(2_001), environ) == (413, sentence)
 
 
+def test_chunks_that_are_too_long_are_413_whatever_length_the_request_tells_too(client: FlaskClient) -> None:
+    both = CHUNKED | {"CONTENT_LENGTH": "5"}
+    assert post(client, JSON.ljust(2_000), both)[0] == 201
+    assert post(client, JSON.ljust(2_001), both)[0] == 413
+
+
 def test_a_body_that_is_too_long_is_413_where_no_body_is_read(client: FlaskClient) -> None:
     for path in ("/jobs/claim", "/jobs/summary", "/nothing"):
         assert client.post(path, data=b"x" * 2_001, headers={"Accept": "application/json"}).status_code == 413
