@@ -272,6 +272,8 @@ class Jobs:
         `drain`: end when there is no job to claim and none runs. `once`: wait for one job of each worker, and end.
         Raises Refused where the server refuses the claims, as for a token that is wrong; what runs then has its grace.
         """
+        if self._stops:
+            return
         before = {}
         if threading.current_thread() is threading.main_thread():
             before = {each: signal.signal(each, lambda *_: self.stop()) for each in (signal.SIGTERM, signal.SIGINT)}
