@@ -104,8 +104,7 @@ def _refresh(element: Element, *names: str) -> Response:
             return not_modified(current)
     with reading() as tx:
         context = element.load(tx, *names)
-        # A line break around the element would be added to the page by each morph.
-        response = make_response(render_template(element.template, **context).strip())
+        response = make_response(render_template(element.template, **context))
     response.set_etag(context["live"].tag)
     return response
 
