@@ -53,7 +53,7 @@ ITEMS_MAX = 1_000  # of a batch or a report
 CLAIM_MAX = 100  # jobs of one claim
 PAUSE_FIRST, PAUSE_MAX = 0.2, 30.0  # seconds between two attempts of a call
 TOO_SOON = 1.0  # seconds; a server that answers sooner that there is nothing lets no request wait now
-MARGIN = 5.0  # seconds before the end of a lease at which its job is told to stop; a tenth of a short lease
+MARGIN = 5.0  # seconds: a job is told to stop so long before its lease ends, or a tenth of the lease if that is less
 RELEASE_TIMEOUT = 5.0  # seconds until an answer must begin when jobs are given back: their leases end anyway
 POLL = 0.05  # seconds
 REASON_MAX = 1_000  # characters
@@ -193,7 +193,7 @@ class Jobs:
         return self._once("POST", f"{_path(job_id)}/retry")
 
     def call_off(self, job_id: str, reason: str | None = None) -> dict[str, Any]:
-        """Fail a job for good, whoever holds it. Sent once."""
+        """Fail a job for good, also one that a worker holds. Sent once."""
         return self._once("POST", f"{_path(job_id)}/fail", {"reason": reason})
 
     # ---- Leases, for those who write their own loop
@@ -351,7 +351,7 @@ def _pauses(most: float = PAUSE_MAX) -> Iterator[float]:
 
 
 def _now() -> float:
-    """Seconds of a clock that nobody sets. On Linux it goes on while the machine is suspended, as a lease does."""
+    """Seconds of a clock that cannot be set. On Linux it goes on while the machine is suspended, as a lease does."""
     return time.clock_gettime(_CLOCK) if _CLOCK is not None else time.monotonic()
 
 
@@ -463,7 +463,7 @@ class _Http:
 
 
 def _has_input(sock: socket.socket) -> bool:
-    """Whether something is there to read: of a connection that nobody uses, its end."""
+    """Whether something is there to read: of an idle connection, that the server has closed it."""
     with selectors.DefaultSelector() as selector:
         selector.register(sock, selectors.EVENT_READ)
         return bool(selector.select(0))
@@ -593,7 +593,7 @@ class _Worker:
             thread.start()
 
     def is_over(self, stops: int) -> bool:
-        """Whether it has ended. It was told to stop so many times: the first begins the grace, the next ends it."""
+        """Whether it has ended. `stops` is how often it was told to stop: once begins the grace, twice ends it."""
         if stops and not self._stop.is_set():
             self._begin_to_stop()
         claims = self._claims.is_alive()  # before the running jobs are looked at: its last act may be to begin some
@@ -685,7 +685,7 @@ class _Worker:
             if found and self._stop.is_set():
                 break
             jobs = [Job(data, self._lease, sent, self._stop) for data in found]
-            # The lease counts from the claim: of a repeat, or with a long wait, nobody knows when that was.
+            # The lease counts from the claim; after a repeat or a long wait, this client does not know when that was.
             if is_repeat or any(job.is_due() for job in jobs):
                 jobs = self._confirmed(jobs)
             return self._begin(jobs) if jobs or not found else None

@@ -37,7 +37,7 @@ def _time(value: str) -> float | str:
 @click.option(
     "--run-at", type=_time, metavar="TIME", help="Not before: seconds from now, or a time as 2026-01-01T03:00:00 (UTC)."
 )
-@click.option("--expires-at", type=_time, metavar="TIME", help="It fails where nobody has begun it by then.")
+@click.option("--expires-at", type=_time, metavar="TIME", help="The job fails if no worker has begun it by then.")
 @click.option("--max-attempts", type=int, help="How often it may fail.")
 @as_json
 @over_http

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dashboard.cli.captured import WHOLE, Captured
 from dashboard.cli.guard import FD_MIN, Guard
 
-# The child tells the guard its id by itself, before anything else: so no moment is left in which nobody would kill it.
+# The child writes its id to the guard itself, before it runs the program: the guard can kill it from the first moment.
 # Only the shell has the guard's pipe open.
 LAUNCH = ("/bin/sh", "-c", 'echo "+$$" >&4; exec 4>&-; exec "$@"', "sh")
 REST = 1.0  # seconds that the output of what has left the session is waited for

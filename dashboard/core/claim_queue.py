@@ -79,7 +79,7 @@ class ClaimQueue:
         """
         with self._lock:
             if self.cursor is None or self.cursor < after:
-                return  # it was told to forget meanwhile: these rows alone would leave a gap
+                return  # forget() was called meanwhile: with these rows alone, earlier ones would be missing
             for seq, priority in rows:
                 if seq > self.cursor:
                     self._add(Entry(-priority, seq))
