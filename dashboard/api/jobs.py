@@ -17,7 +17,7 @@ from dashboard.security.access import viewers
 from dashboard.services import claims, waiting
 from dashboard.services import create as creation
 from dashboard.services import jobs as job_service
-from dashboard.store import counts, listing, runs
+from dashboard.store import counts, full_jobs, listing
 from dashboard.store import jobs as job_store
 
 bp = Blueprint("api", __name__, url_prefix="/jobs")
@@ -148,8 +148,8 @@ def job(job_id: str, query: words.JobQuery) -> Job | dict[str, Any]:
     with asking() as tx:
         if not query.full:
             return job_store.get(tx, job_id)
-        job = runs.get_full(tx, job_id)
-        return {**job_keys(job), "attempts": [run._asdict() for run in runs.history(tx, job_id)]}
+        job = full_jobs.get_full(tx, job_id)
+        return {**job_keys(job), "attempts": [run._asdict() for run in full_jobs.history(tx, job_id)]}
 
 
 @bp.post("/<job_id>/retry")

@@ -21,7 +21,7 @@ from dashboard.database.transactions import asking, write
 from dashboard.services.grace import Grace
 from dashboard.services.jobs import check
 from dashboard.services.settle import settle
-from dashboard.store import claims, counts, due, jobs, runs
+from dashboard.store import claims, counts, due, full_jobs, jobs, runs
 
 STALE_MAX = 20  # stale entries that a claim passes over one by one; a refill is then cheaper than going on
 
@@ -117,7 +117,7 @@ def _held(tx: Connection, token: str) -> list[LeasedJob] | None:
     ids = [job.id for job in known if job.is_held]
     if not ids:
         raise KeyUsedError("The runs of this Idempotency-Key have ended; claim with a new key")
-    found = runs.full(tx, ids)
+    found = full_jobs.full(tx, ids)
     return [LeasedJob(found[job_id], token) for job_id in sorted(ids, key=lambda each: -found[each].priority)]
 
 

@@ -18,7 +18,7 @@ from dashboard.core.job import JobStatus, Moment, NewJob, utc_now
 from dashboard.core.run import FullJob
 from dashboard.database import clock
 from dashboard.database.transactions import write
-from dashboard.store import jobs, runs
+from dashboard.store import full_jobs, jobs, runs
 
 NAMESPACE = UUID("6c1f0a0e-7a53-5d0c-9f6b-0f6f6a1f2d11")  # of the ids that are made from keys; never to be changed
 _OUR_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -35,7 +35,7 @@ def create_once(new: NewJob, key: str, who: str) -> tuple[FullJob, bool]:
 
     def work(tx: Connection) -> tuple[FullJob, bool]:
         runs.lock_key(tx, job_id)
-        if found := runs.full(tx, [job_id]).get(job_id):
+        if found := full_jobs.full(tx, [job_id]).get(job_id):
             if not _is_same(found, new):
                 raise KeyUsedError(f"This Idempotency-Key belongs to another job, {job_id}, of other content")
             return found, False
@@ -56,7 +56,7 @@ def create_many_once(new: Sequence[NewJob], key: str, who: str) -> tuple[list[Fu
 
     def work(tx: Connection) -> tuple[list[FullJob], bool]:
         runs.lock_key(tx, ids[0])
-        found = runs.full(tx, [*ids, one_more])
+        found = full_jobs.full(tx, [*ids, one_more])
         if not found:
             return _insert(tx, ids, new), True
         is_same = set(found) == set(ids) and all(_is_same(found[i], job) for i, job in zip(ids, new, strict=True))

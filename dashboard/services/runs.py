@@ -17,7 +17,7 @@ from dashboard.core.transitions import Action
 from dashboard.database import clock
 from dashboard.database.transactions import write
 from dashboard.services.settle import next_attempt, reason_text
-from dashboard.store import runs
+from dashboard.store import full_jobs, runs
 
 NEVER = float("inf")  # as the delay of a failure: there is no next attempt
 
@@ -64,7 +64,7 @@ def end(call: End) -> FullJob:
         (refusal,) = _end_all(tx, [call], _Meeting(tx, [call], []))
         if refusal:
             raise refusal
-        return runs.full(tx, [call.id])[call.id]
+        return full_jobs.full(tx, [call.id])[call.id]
 
     return write(work)
 
@@ -89,7 +89,7 @@ def release_all(token: str, delay: float) -> list[FullJob]:
         calls = [End(job_id, token, Action.RELEASE, delay=delay) for job_id in ids]
         refusals = _end_all(tx, calls, _Meeting(tx, calls, []))
         given_back = [job_id for job_id, refusal in zip(ids, refusals, strict=True) if refusal is None]
-        found = runs.full(tx, given_back)
+        found = full_jobs.full(tx, given_back)
         return [found[job_id] for job_id in given_back]
 
     return write(work)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.transactions import asking
 from dashboard.database.watch import Watch
-from dashboard.store import claims, runs
+from dashboard.store import claims, full_jobs
 
 WAITING_MAX = 1_000  # requests a process; a further one is answered at once
 ANSWER_WITHIN = 5.0  # seconds that a woken request may take before the next one is woken
@@ -70,7 +70,7 @@ class WaitingRoom:
 
         def is_finished() -> bool:
             with asking() as tx:
-                return bool(runs.finished(tx, [job_id]))
+                return bool(full_jobs.finished(tx, [job_id]))
 
         self._wait((), job_id, is_finished, seconds, lambda: True)
 
@@ -155,7 +155,7 @@ class WaitingRoom:
         claimers = [waiter for waiter in self._waiting if not waiter.job_id]
         if readers:
             with asking() as tx:
-                finished = runs.finished(tx, [waiter.job_id for waiter in readers if waiter.job_id])
+                finished = full_jobs.finished(tx, [waiter.job_id for waiter in readers if waiter.job_id])
             for waiter in readers:
                 if waiter.job_id in finished:
                     waiter.woken.set()

@@ -32,7 +32,7 @@ from dashboard.database.deadline import at_most
 from dashboard.database.matching import contains
 from dashboard.database.schema import BY_AGE, jobs
 from dashboard.database.statement import Compiled
-from dashboard.store import runs
+from dashboard.store import full_jobs
 from dashboard.store.jobs import get, has_status, in_claim_order
 
 
@@ -106,7 +106,7 @@ def newest_full(tx: Connection, status: JobStatus | None, limit: int, before: in
 
 _FULL_JOBS = {
     (status, side): Compiled(
-        runs.with_last_run(_ordered(status, side).with_only_columns(*runs.full_columns(_LISTED))).limit(
+        full_jobs.with_last_run(_ordered(status, side).with_only_columns(*full_jobs.full_columns(_LISTED))).limit(
             bindparam("limit")
         )
     )

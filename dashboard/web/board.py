@@ -5,7 +5,7 @@ from zlib import crc32
 from sqlalchemy import Connection
 
 from dashboard.core.job import JobStatus
-from dashboard.store import claims, counts, listing, runs
+from dashboard.store import claims, counts, full_jobs, listing
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context, Element, Live, revision, row_context
 from dashboard.web.job_filter import Filter, from_address, jobs_url
@@ -48,7 +48,7 @@ def load(tx: Connection) -> Context:
         "arrived": listing.count_after(tx, asked.sought, since, ARRIVED_MAX),
         "arrived_max": ARRIVED_MAX,
         "total": sum(tally[:4]),
-        "rows": job_rows(page.lines, runs.last_of(tx, _tried(page.lines)), **row_context()),
+        "rows": job_rows(page.lines, full_jobs.last_of(tx, _tried(page.lines)), **row_context()),
         "window": listing.SEARCH_WINDOW,
         "has_same_json": not place and set(query) <= {"status"},
         **_links(query, page),

@@ -10,7 +10,7 @@ from dashboard.core.job import JobStatus, utc_now
 from dashboard.core.run import FullJob
 from dashboard.core.transitions import FINAL
 from dashboard.security import access
-from dashboard.store import jobs, listing, runs
+from dashboard.store import full_jobs, jobs, listing, runs
 from dashboard.web.actions import POSTS
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context, Element, Live, offered, revision, row_context
@@ -41,8 +41,8 @@ def _tag(tx: Connection, heard_at: datetime | None) -> str:
 
 def load(tx: Connection, job_id: str) -> Context:
     """Raises JobNotFoundError."""
-    job = runs.get_full(tx, job_id)
-    history = runs.history(tx, job_id) if job.attempt else []
+    job = full_jobs.get_full(tx, job_id)
+    history = full_jobs.history(tx, job_id) if job.attempt else []
     last = history[-1] if history else None
     is_leased = last is not None and last.ended_at is None
     actions = offered(job.status, is_leased=is_leased)

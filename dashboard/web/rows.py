@@ -8,8 +8,8 @@ from flask import get_template_attribute
 from markupsafe import Markup
 
 from dashboard.core.job import JobStatus
+from dashboard.store.full_jobs import LastRun
 from dashboard.store.listing import JobLine
-from dashboard.store.runs import LastRun
 from dashboard.web.filters import age, clock, left, took
 
 GAP = Markup("<!--gap-->")  # where a time goes; the same text in a job is escaped, so it is never taken for one

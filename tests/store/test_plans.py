@@ -13,7 +13,7 @@ from dashboard.app import create_app
 from dashboard.core.job import JobStatus
 from dashboard.core.transitions import Action
 from dashboard.database.transactions import writing
-from dashboard.store import claims, due, jobs, listing, runs, workers
+from dashboard.store import claims, due, full_jobs, jobs, listing, runs, workers
 from tests.support.app import dispose
 from tests.support.postgres import Postgres
 from tests.support.statements import Statement, statements
@@ -124,11 +124,11 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "jobs under a key": (lambda tx: runs.under(tx, "token-of-9"), "jobs_pkey runs_token"),
     "who holds a job": (lambda tx: runs.open_run(tx, "RUNNING9"), f"{BY_ID} runs_pkey"),
     "a run is taken away": (lambda tx: runs.take_away(tx, 120_000, None), "runs_pkey"),
-    "jobs with their last runs": (lambda tx: runs.full(tx, IDS), f"{BY_ID} runs_pkey"),
-    "the runs of a job": (lambda tx: runs.history(tx, "RUNNING9"), f"{BY_ID} runs_pkey"),
+    "jobs with their last runs": (lambda tx: full_jobs.full(tx, IDS), f"{BY_ID} runs_pkey"),
+    "the runs of a job": (lambda tx: full_jobs.history(tx, "RUNNING9"), f"{BY_ID} runs_pkey"),
     "those that run a job again": (lambda tx: jobs.retries(tx, "RUNNING9", 10), "jobs_retry_of"),
-    "which are finished": (lambda tx: runs.finished(tx, IDS), BY_ID),
-    "the last runs of a list": (lambda tx: runs.last_of(tx, SEQS), "jobs_pkey runs_pkey"),
+    "which are finished": (lambda tx: full_jobs.finished(tx, IDS), BY_ID),
+    "the last runs of a list": (lambda tx: full_jobs.last_of(tx, SEQS), "jobs_pkey runs_pkey"),
     "the first of those for later": (lambda tx: claims.later(tx, 20), "jobs_later"),
     "the workers": (workers.workers, "runs_due"),
     "the workers whose leases end first": (lambda tx: workers.first_to_end(tx, 100), "runs_due"),

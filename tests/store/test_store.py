@@ -19,7 +19,7 @@ from dashboard.database.schema import jobs
 from dashboard.database.transactions import reading, writing
 from dashboard.services import claims as claim_service
 from dashboard.services import jobs as job_service
-from dashboard.store import claims, counts, due, listing, runs
+from dashboard.store import claims, counts, due, full_jobs, listing, runs
 from dashboard.store import jobs as job_store
 from tests.support.statements import Statement, statements
 
@@ -108,7 +108,7 @@ PLANS: dict[str, tuple[Callable[..., object], tuple[object, ...], str]] = {
     "overdue runs": (due.overdue, (10,), "runs_due"),
     "the runs that a call meets": (runs.known, ([(1, "x")],), "runs_pkey|sqlite_autoindex_runs_1|runs_token"),
     "the jobs under a key": (runs.under, ("x",), "runs_token"),
-    "the runs of a job": (runs.history, ("id-7",), "runs_pkey|sqlite_autoindex_runs_1"),
+    "the runs of a job": (full_jobs.history, ("id-7",), "runs_pkey|sqlite_autoindex_runs_1"),
     "the newest of a status": (listing.newest, (JobStatus.FAILED, 10), "jobs_failed"),
     "a page of a status": (listing.lines, (listing.Sought(JobStatus.RUNNING), 50, 90), "jobs_running"),
     "a search": (listing.lines, (listing.Sought(JobStatus.RUNNING, "t", "x"), 50, 90), "jobs_running"),
