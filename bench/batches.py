@@ -84,9 +84,7 @@ def _on_sqlite(folder: Path, stack: ExitStack) -> str:
 
 
 def _on_postgresql(folder: Path, stack: ExitStack) -> str:
-    postgres = Postgres(folder / "batches", fsync=True)
-    stack.callback(postgres.stop)
-    postgres.start()
+    postgres = stack.enter_context(Postgres(folder / "batches", fsync=True))
     url = growth_postgresql.make(postgres, "batches")
     growth_postgresql.fill(postgres, "batches", "PENDING", BACKLOG)
     log = folder / "batches-postgresql.log"

@@ -119,10 +119,8 @@ def _http_cycles() -> Talk:
 def cycles(folder: Path) -> tuple[Section, str]:
     """The section, and PostgreSQL's version."""
     say("starting PostgreSQL")
-    postgres = Postgres(folder / "postgres", fsync=True)
     with ExitStack() as stack:
-        stack.callback(postgres.stop)
-        postgres.start()
+        postgres = stack.enter_context(Postgres(folder / "postgres", fsync=True))
         url = postgres.create("bench")
         instances = [
             stack.enter_context(

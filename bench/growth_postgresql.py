@@ -1,7 +1,6 @@
 """What a request costs on PostgreSQL when its statistics are of an idle queue and many jobs wait by now."""
 
 import json
-from contextlib import ExitStack
 from pathlib import Path
 
 from bench import targets
@@ -17,10 +16,7 @@ REQUESTS = ("create", "claim", "complete", "one job", "newest 100 of a status", 
 
 def growth(folder: Path) -> Section:
     """Every request with few jobs and with many, in turns, in one process."""
-    postgres = Postgres(folder / "growth", fsync=True)
-    with ExitStack() as stack:
-        stack.callback(postgres.stop)
-        postgres.start()
+    with Postgres(folder / "growth", fsync=True) as postgres:
         rows = compared((idle_then_full(postgres, "few", FEW), idle_then_full(postgres, "many", MANY)), REQUESTS)
     columns = ("request", f"{FEW:,} PENDING, ms", f"{MANY:,} PENDING, ms", "ratio ≤ 1.3")
     note = (

@@ -59,9 +59,7 @@ def on_sqlite(folder: Path) -> str:
 
 
 def _on_postgresql(folder: Path, stack: ExitStack) -> str:
-    postgres = Postgres(folder / "sweep", fsync=True)
-    stack.callback(postgres.stop)
-    postgres.start()
+    postgres = stack.enter_context(Postgres(folder / "sweep", fsync=True))
     url = growth_postgresql.make(postgres, "sweep")
     growth_postgresql.fill(postgres, "sweep", "RUNNING", OVERDUE)
     with postgres.connect("sweep") as connection:

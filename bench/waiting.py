@@ -24,10 +24,7 @@ CLAIM = Request("POST", "/jobs/claim?wait=25").encode()
 
 def waiting(folder: Path) -> Section:
     rows: list[list[Cell]] = []
-    with ExitStack() as stack:
-        postgres = Postgres(folder / "waiting", fsync=True)
-        stack.callback(postgres.stop)
-        postgres.start()
+    with Postgres(folder / "waiting", fsync=True) as postgres:
         for name, url in (
             ("SQLite", targets.make_ours(folder / "waiting.db")),
             ("PostgreSQL", postgres.create("waiting")),
