@@ -30,7 +30,7 @@ def main(url: str, name: str, log: Path) -> None:
     def work(job: Job) -> dict[str, Any]:
         note(job, "begun")
         job.progress(50, "half")
-        sleep(rng.choice((0, 0, 0.05, LEASE)))
+        sleep(rng.choices((0, 0.05, LEASE), (10, 5, 1))[0])
         end = rng.choice(("complete", "complete", "complete", "complete", "fail", "release"))
         job.check()
         note(job, end)
