@@ -9,7 +9,7 @@ from flask import Flask
 from dashboard import files
 from dashboard.api import claims, client_file, jobs, openapi, runs
 from dashboard.api import refusals as api_refusals
-from dashboard.cli import demo
+from dashboard.cli import flask_jobs
 from dashboard.config import Settings
 from dashboard.core.claim_queue import ClaimQueue
 from dashboard.database import engine, migrate, transactions, usable
@@ -24,7 +24,7 @@ from dashboard.web import refusals as web_refusals
 
 BLUEPRINTS = (
     *(jobs.bp, claims.bp, runs.bp, runs.workers_bp, openapi.bp, client_file.bp, health.bp),
-    *(sign_in.bp, pages.bp, fragments.bp, filters.bp, assets.bp, demo.bp),
+    *(sign_in.bp, pages.bp, fragments.bp, filters.bp, assets.bp, flask_jobs.bp),
 )
 
 

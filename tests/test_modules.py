@@ -12,6 +12,7 @@ TESTED_BY = {
     "api/test_leases.py": ("api/runs", "core/run", "services/runs", "store/full_jobs", "store/runs"),
     "api/test_openapi.py": ("api/description", "api/shapes"),
     "api/test_schedules.py": ("api/bodies", "api/claims", "api/words", "core/times", "services/create"),
+    "cli/test_backup.py": ("cli/flask_jobs", "database/backup"),
     "cli/test_calls.py": ("cli/over_http",),
     "cli/test_wheel.py": ("cli/serve", "files"),
     "cli/test_work.py": ("cli/child", "cli/guard", "cli/program", "cli/screen"),

@@ -5,12 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-from flask import Blueprint
+from flask.cli import with_appcontext
 
 from dashboard.core.job import JobStatus, json_text
 from dashboard.services import jobs
-
-bp = Blueprint("jobs", __name__, cli_group="jobs")
 
 # How many jobs end up in each status.
 SHARES = {JobStatus.PENDING: 36, JobStatus.RUNNING: 6, JobStatus.COMPLETED: 66, JobStatus.FAILED: 12}
@@ -41,7 +39,8 @@ PAYLOADS: dict[str, Callable[[random.Random], dict[str, Any] | None]] = {
 }
 
 
-@bp.cli.command()
+@click.command()
+@with_appcontext
 def demo() -> None:
     """Add a believable mix of jobs; each run adds as many again. No other job is changed."""
     rng = random.Random()  # noqa: S311

@@ -57,7 +57,7 @@ def is_current() -> bool:
     with reading() as tx:
         if missing := _missing(tx):
             current_app.logger.error("The database lacks %s", ", ".join(sorted(missing)))
-        return not missing and _is_of_this_version(tx)
+        return not missing and is_of_this_version(tx)
 
 
 def upgrade_once(app: Flask) -> None:
@@ -70,7 +70,7 @@ def upgrade_once(app: Flask) -> None:
 def _upgrade() -> None:
     """Apply the missing migrations, in one transaction that one process at a time can hold."""
     with reading() as tx:
-        current = not _missing(tx) and _is_of_this_version(tx)
+        current = not _missing(tx) and is_of_this_version(tx)
     if not current:
         config = _config()
         with writing() as tx:
@@ -96,7 +96,8 @@ def _missing(tx: Connection) -> set[str]:
     return required - set(tx.execute(_PRESENT[tx.dialect.name]).scalars())
 
 
-def _is_of_this_version(tx: Connection) -> bool:
+def is_of_this_version(tx: Connection) -> bool:
+    """Whether the newest migration of this code was applied. Raises DBAPIError where none ever was."""
     return tx.execute(_VERSION).scalars().all() == [_head()]
 
 

@@ -1,0 +1,11 @@
+"""`flask jobs …`: the commands that work on the database itself."""
+
+from flask import Blueprint
+
+from dashboard.cli.backup import backup, check
+from dashboard.cli.demo import demo
+
+bp = Blueprint("jobs", __name__, cli_group="jobs")
+
+for command in (demo, backup, check):
+    bp.cli.add_command(command)
