@@ -41,6 +41,7 @@ try:
     settings = ours.Settings.from_environ(os.environ)
     port = ours.whole_number(os.environ, "PORT", 8080, least=1, most=65_535)
     workers = ours.worker_processes(os.environ)
+    is_json = ours.log_format(os.environ) is ours.LogFormat.JSON
 except ours.SettingsError as error:
     sys.exit(f"Cannot start: {error}")
 
@@ -64,6 +65,20 @@ keepalive = 5
 if Path("/dev/shm").is_dir():  # noqa: S108
     worker_tmp_dir = "/dev/shm"  # noqa: S108
 control_socket_disable = True
+
+if is_json:  # gunicorn's own lines, too; dashboard/ops/logs.py has ours
+    logconfig_dict = {
+        "root": {"handlers": []},
+        "loggers": {"gunicorn.error": {"level": "INFO", "handlers": ["error_console"], "propagate": False}},
+        "formatters": {
+            "generic": {
+                "()": "pythonjsonlogger.json.JsonFormatter",
+                "fmt": "{asctime}{levelname}{message}{process}",
+                "style": "{",
+                "rename_fields": {"asctime": "time", "levelname": "level"},
+            }
+        },
+    }
 
 # TRUSTED_PROXIES says which headers of proxies count; gunicorn reads none of them.
 forwarded_allow_ips = ""

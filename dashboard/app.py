@@ -15,7 +15,7 @@ from dashboard.core.claim_queue import ClaimQueue
 from dashboard.database import engine, migrate, transactions, usable
 from dashboard.database.group_commit import GROUP_MAX
 from dashboard.http import refusals
-from dashboard.ops import health
+from dashboard.ops import health, logs
 from dashboard.security import access, checks, headers
 from dashboard.services.grace import Grace
 from dashboard.services.waiting import WaitingRoom
@@ -46,6 +46,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     headers.init_app(app, settings)
     refusals.init_app(app, (api_refusals.DOOR, health.DOOR), web_refusals.render)
     access.init_app(app, settings)
+    logs.init_app(app, settings)
     checks.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

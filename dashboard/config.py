@@ -23,6 +23,13 @@ class Durability(StrEnum):
     RELAXED = "relaxed"  # the last moments before it; a crash of the process alone costs nothing
 
 
+class LogFormat(StrEnum):
+    """How a line of the log looks."""
+
+    TEXT = "text"
+    JSON = "json"  # one object
+
+
 class Role(StrEnum):
     """What a client may do."""
 
@@ -53,6 +60,8 @@ class Settings:
     trusted_proxies: int
     tls: bool
     lease_grace: int  # seconds
+    access_log: bool
+    log_format: LogFormat
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -72,6 +81,8 @@ class Settings:
             trusted_proxies=whole_number(environ, "TRUSTED_PROXIES", 0, least=0),
             tls=_switch(environ, "TLS"),
             lease_grace=whole_number(environ, "LEASE_GRACE", 60, least=0, most=86_400),
+            access_log=_switch(environ, "ACCESS_LOG"),
+            log_format=log_format(environ),
         )
 
     def check_address(self, host: str) -> None:
@@ -191,6 +202,10 @@ def whole_number(environ: Mapping[str, str], name: str, default: int, least: int
         bounds = f"from {least} on" if most == 10**18 else f"from {least} to {most}"
         raise SettingsError(f"{name} must be a whole number {bounds}, not {value!r}")
     return int(value)
+
+
+def log_format(environ: Mapping[str, str]) -> LogFormat:
+    return _choice(environ, "LOG_FORMAT", LogFormat.TEXT)
 
 
 def worker_processes(environ: Mapping[str, str]) -> int:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.config import Credential, Durability, Role, Settings, SettingsError
+from dashboard.config import Credential, Durability, LogFormat, Role, Settings, SettingsError
 
 SECRET = "hush-hush-hush-hush"
 TOKENS = f"ci:operator:{SECRET}"
 NAMES = (
     "DATABASE_URL DURABILITY MAX_BODY_BYTES USERS TOKENS SECRET_KEY DASHBOARD_OPEN ALLOWED_HOSTS LEASE_GRACE "
-    "TRUSTED_PROXIES TLS DATABASE_URL_FILE USERS_FILE TOKENS_FILE SECRET_KEY_FILE HOST"
+    "TRUSTED_PROXIES TLS ACCESS_LOG LOG_FORMAT DATABASE_URL_FILE USERS_FILE TOKENS_FILE SECRET_KEY_FILE HOST"
 )
 
 
@@ -28,6 +28,8 @@ def test_without_any_setting_it_keeps_a_durable_sqlite_file_in_the_instance_fold
         allowed_hosts=settings.allowed_hosts,
         trusted_proxies=0,
         tls=False,
+        access_log=False,
+        log_format=LogFormat.TEXT,
     )
     assert set(settings.allowed_hosts) == {"localhost", "127.0.0.1", "[::1]"}
 
@@ -52,6 +54,8 @@ def test_an_empty_setting_is_one_that_is_not_set() -> None:
         ("DATABASE_URL", f"postgresql://me:{SECRET}@host:port/jobs"),
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("DURABILITY", "off"),
+        ("LOG_FORMAT", "xml"),
+        ("ACCESS_LOG", "yes"),
         ("MAX_BODY_BYTES", "0"),
         ("MAX_BODY_BYTES", "-1"),
         ("MAX_BODY_BYTES", "1 MB"),

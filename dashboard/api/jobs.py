@@ -11,7 +11,7 @@ from dashboard.api.operation import Key, idempotency_key, operation
 from dashboard.core.job import Job, NewJob
 from dashboard.core.run import FullJob
 from dashboard.database.transactions import asking, reading
-from dashboard.http.answers import job_keys, json_bytes, json_response, json_stream
+from dashboard.http.answers import changed, job_keys, json_bytes, json_response, json_stream
 from dashboard.security import access
 from dashboard.security.access import viewers
 from dashboard.services import claims, waiting
@@ -52,7 +52,7 @@ def create(body: bodies.JobCreate) -> Response | Job | FullJob:
     if key is None:
         return creation.create_full(_new(body))
     job, is_new = creation.create_once(_new(body), key, access.caller() or "")
-    return json_response(job if body.is_full else _nine(job), 201 if is_new else 200)
+    return json_response(changed(job if body.is_full else _nine(job)), 201 if is_new else 200)
 
 
 @bp.post("/batch")
@@ -73,7 +73,7 @@ def batch(body: bodies.Batch) -> Response:
     else:
         jobs, is_new = creation.create_many_once(new, key, access.caller() or "")
     shown = [job if item.is_full else _nine(job) for job, item in zip(jobs, body.root, strict=True)]
-    return json_response(shown, 201 if is_new else 200)
+    return json_response(changed(shown), 201 if is_new else 200)
 
 
 def _new(body: bodies.JobCreate) -> NewJob:

@@ -16,10 +16,11 @@ from flask.globals import request_ctx
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import UnsupportedMediaType
 
-from dashboard.http.answers import JSON, json_response
+from dashboard.http.answers import JSON, changed, json_response
 from dashboard.http.json_text import parse_json
 from dashboard.http.refusals import InvalidRequestError, Problem
 from dashboard.security import bodies
+from dashboard.security.cross_site import SAFE_METHODS
 
 PROBLEMS_MAX = 1_000  # problems in one refusal: it must not be many times as long as the request
 
@@ -70,7 +71,11 @@ def operation(name: str, **declared: Any) -> Callable[[Callable[..., Any]], Call
         @wraps(function)
         def view(**path: str) -> Response:
             answer = function(**path, **read())
-            return answer if isinstance(answer, Response) else json_response(answer, op.status)
+            if isinstance(answer, Response):
+                return answer
+            if request_ctx.request.method not in SAFE_METHODS:
+                changed(answer)
+            return json_response(answer, op.status)
 
         view.operation = op  # type: ignore[attr-defined]
         return view

@@ -1,15 +1,26 @@
 """JSON responses, and the 304 without a body."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from flask import Response
+from flask.globals import request_ctx
 
 from dashboard.core.job import Job
 from dashboard.core.run import FullJob, LeasedJob
 
 JSON = "application/json"
+
+CHANGED = "dashboard.changed"  # the key in the request's environ: the job or the jobs that it changed
+
+Changed = TypeVar("Changed")
+
+
+def changed(jobs: Changed) -> Changed:
+    """The same; the log tells that this request has changed them."""
+    request_ctx.request.environ[CHANGED] = jobs
+    return jobs
 
 
 class Answer(Response):

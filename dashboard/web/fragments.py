@@ -12,7 +12,7 @@ from dashboard.core.job import Job
 from dashboard.core.run import FullJob
 from dashboard.core.transitions import CREATED, RETRY, RULES, TRANSITIONS, Action
 from dashboard.database.transactions import asking, reading
-from dashboard.http.answers import not_modified
+from dashboard.http.answers import changed, not_modified
 from dashboard.security import bodies
 from dashboard.security.access import operators, viewers
 from dashboard.services import claims
@@ -118,7 +118,7 @@ def _dialog(context: Context) -> Response:
 
 def _done(done: str, job: Job | FullJob, *, is_new: bool = False) -> Response:
     """A toast that says what was done to the job; the creation of a new one can be undone there."""
-    html = render_template("shared/_toast.html", kind="done", done=done, job=job, undo=is_new)
+    html = render_template("shared/_toast.html", kind="done", done=done, job=changed(job), undo=is_new)
     response = toast(make_response(html))
     response.headers["HX-Trigger"] = f"{JOB_CREATED}, {JOBS_CHANGED}" if is_new else JOBS_CHANGED
     return response

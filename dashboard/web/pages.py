@@ -7,6 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from dashboard.database.transactions import reading
+from dashboard.http.answers import changed
 from dashboard.security import bodies
 from dashboard.security.access import operators, viewers
 from dashboard.services import claims
@@ -69,12 +70,12 @@ def create() -> Page:
     form = NewJobForm(request.form)
     if not form.validate():
         return render_template("forms/page.html", **actions.ask_new(form)), 422
-    return redirect(url_for("pages.job", job_id=actions.create(form).id), 303)
+    return redirect(url_for("pages.job", job_id=changed(actions.create(form)).id), 303)
 
 
 @bp.post("/dashboard/claim")
 def claim() -> Page:
-    return redirect(url_for("pages.job", job_id=claims.claim().id), 303)
+    return redirect(url_for("pages.job", job_id=changed(claims.claim()).id), 303)
 
 
 @bp.get(f"/dashboard/jobs/<job_id>/{ASK}")
@@ -88,7 +89,7 @@ def act(job_id: str, action: str) -> Page:
     form = POSTS[action].form(request.form)
     if not form.validate():
         return render_template("forms/page.html", **actions.ask(action, job_id, form)), 422
-    return redirect(_back(POSTS[action].run(job_id, form).id), 303)
+    return redirect(_back(changed(POSTS[action].run(job_id, form)).id), 303)
 
 
 def _back(job_id: str) -> str:

@@ -1,0 +1,126 @@
+"""The log: every line of a request has its id; one line for each request where the settings ask for it.
+
+The id is what the client or its proxy sent as X-Request-ID, or a new one. It is sent back with every response.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterable
+from secrets import token_hex
+from time import perf_counter
+from typing import Any
+
+from flask import Flask, has_request_context, request
+from flask.logging import default_handler
+from pythonjsonlogger.json import JsonFormatter
+from werkzeug.wsgi import ClosingIterator
+
+from dashboard.config import LogFormat, Settings
+from dashboard.core.job import Job
+from dashboard.core.run import FullJob, LeasedJob
+from dashboard.http.answers import CHANGED
+from dashboard.security import access
+
+HEADER = "X-Request-ID"
+METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}  # others are a client's own words
+_ID, _ROUTE = "dashboard.request_id", "dashboard.route"  # keys of the request's environ
+_FORM = re.compile(r"[A-Za-z0-9._:-]{1,64}").fullmatch  # nothing that could end a line, or look like another field
+
+requests = logging.getLogger("dashboard.requests")
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    default_handler.setFormatter(_JsonLine() if settings.log_format is LogFormat.JSON else _TextLine())
+    requests.setLevel(logging.INFO)
+    requests.propagate = False
+    requests.handlers = [default_handler]
+    wsgi: Wsgi = app.wsgi_app
+    if settings.access_log:
+        app.before_request(_remember_route)  # before the hook that may reject the request
+        wsgi = _with_line(wsgi)
+    app.wsgi_app = _with_id(wsgi)  # type: ignore[method-assign, assignment]
+
+
+def _with_id(app: Wsgi) -> Wsgi:
+    def with_id(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        sent = environ.get("HTTP_X_REQUEST_ID")
+        environ[_ID] = own = sent if sent and _FORM(sent) else token_hex(8)
+        return app(environ, lambda status, headers, exc=None: start_response(status, [*headers, (HEADER, own)], exc))
+
+    return with_id
+
+
+def _with_line(app: Wsgi) -> Wsgi:
+    """Log each request when its response has been sent, or given up."""
+
+    def with_line(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        began, told = perf_counter(), ["-"]
+
+        def start(status: str, headers: list[tuple[str, str]], exc: Any = None) -> Any:
+            told[0] = status[:3]
+            return start_response(status, headers, exc)
+
+        def log() -> None:
+            milliseconds = round(1_000 * (perf_counter() - began), 1)
+            fields = {"request_id": environ[_ID], **_facts(environ), "status": told[0], "ms": milliseconds}
+            requests.info("%s", " ".join(f"{name}={value}" for name, value in fields.items()), extra={"fields": fields})
+
+        return ClosingIterator(app(environ, start), log)
+
+    return with_line
+
+
+def _remember_route() -> None:
+    if request.url_rule:
+        request.environ[_ROUTE] = request.url_rule.rule
+
+
+def _facts(environ: dict[str, Any]) -> dict[str, Any]:
+    """Who asked for what, and what that changed: of the client's own words only names that the settings have."""
+    facts = {
+        "method": environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in METHODS else "-",
+        "route": environ.get(_ROUTE, "-"),
+        "who": environ.get(access.USER) or environ.get(access.TOKEN) or "-",
+    }
+    changed = environ.get(CHANGED)
+    if isinstance(changed, list):
+        facts["jobs"] = len(changed)
+    elif isinstance(changed, Job | FullJob | LeasedJob):
+        job = changed.job if isinstance(changed, LeasedJob) else changed
+        facts |= {"job": job.id, "now": job.status}
+    return facts
+
+
+def _request_id() -> str | None:
+    return request.environ.get(_ID) if has_request_context() else None
+
+
+class _TextLine(logging.Formatter):
+    """One line; what would end it, or move the cursor of a terminal, is shown as its escape."""
+
+    def __init__(self) -> None:
+        super().__init__("[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s", "%Y-%m-%d %H:%M:%S %z")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        line = super().formatMessage(record)
+        own = _request_id()
+        line = f"{line} request_id={own}" if own and not hasattr(record, "fields") else line
+        return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+
+
+class _JsonLine(JsonFormatter):
+    def __init__(self) -> None:
+        super().__init__(
+            "{asctime}{levelname}{message}{process}",
+            style="{",
+            rename_fields={"asctime": "time", "levelname": "level"},
+        )
+
+    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
+        super().add_fields(log_data, record, message_dict)
+        if fields := log_data.pop("fields", None):
+            log_data |= {"message": "request", **fields}
+        elif own := _request_id():
+            log_data["request_id"] = own
