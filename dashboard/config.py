@@ -177,11 +177,25 @@ def _database_url(url: str) -> str:
         raise SettingsError("DATABASE_URL must begin with sqlite:///, postgresql:// or postgres://")
     if driver == "sqlite" and rest in ("", "/", "/:memory:"):
         raise SettingsError("DATABASE_URL must name a file: every process and connection shares it")
+    if driver != "sqlite":
+        rest = _with_hosts_as_options(rest)
     try:
         urlsplit(f"//{rest}").port  # noqa: B018
     except ValueError:
         raise SettingsError("DATABASE_URL must have a number as its port") from None
     return f"{driver}://{rest}"
+
+
+def _with_hosts_as_options(rest: str) -> str:
+    """Several hosts, as libpq writes them (`h1:5501,h2:5502`), in the form that SQLAlchemy takes."""
+    location, _, path = rest.partition("/")
+    user, at, hosts = location.rpartition("@")
+    if "," not in hosts:
+        return rest
+    if not all(fullmatch(r"(\[[^\]]+\]|[^:\[\]]+)(:[0-9]+)?", host) for host in hosts.split(",")):
+        raise SettingsError("DATABASE_URL must name its hosts as host:port,host:port with numbers as ports")
+    options = "&".join(f"host={host}" for host in hosts.split(","))
+    return f"{user}{at}/{path}{'&' if '?' in path else '?'}{options}"
 
 
 Choice = TypeVar("Choice", bound=StrEnum)

@@ -167,3 +167,20 @@ def test_elsewhere_it_needs_credentials_or_the_word_that_it_is_meant_to_be_open(
             Settings.from_environ(environ).check_address(host)
     for environ in ({"DASHBOARD_OPEN": "1"}, {"TOKENS": TOKENS}, {"USERS": "ada:operator:12345678"}):
         Settings.from_environ(environ).check_address(host)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "options"),
+    [
+        ("h1:5501,h2:5502/jobs", "/jobs?host=h1:5501&host=h2:5502"),
+        ("me:secret@h1,h2/jobs?sslmode=require", "me:secret@/jobs?sslmode=require&host=h1&host=h2"),
+    ],
+)
+def test_several_hosts_are_named_as_libpq_does(hosts: str, options: str) -> None:
+    found = Settings.from_environ({"DATABASE_URL": f"postgresql://{hosts}"}).database_url
+    assert found == f"postgresql+psycopg://{options}"
+
+
+def test_a_port_of_several_hosts_is_a_number() -> None:
+    with pytest.raises(SettingsError, match="host:port,host:port"):
+        Settings.from_environ({"DATABASE_URL": "postgresql://h1:x,h2:5502/jobs"})

@@ -21,6 +21,7 @@ TESTED_BY = {
     "database/test_greenlets.py": ("database/blocking", "database/own_commit"),
     "database/test_migrations.py": ("database/migrate",),
     "database/test_pgbouncer.py": ("database/postgresql",),
+    "database/test_standby.py": ("database/pulse", "database/writes"),
     "database/test_pools.py": ("database/clock", "database/engine", "database/sqlite", "database/statement"),
     "http/test_refusals.py": ("api/refusals", "web/refusals"),
     "security/test_access.py": ("security/passwords", "security/sessions", "security/throttle", "web/sign_in"),

@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import make_url
 
 from dashboard.config import Durability
 from dashboard.database import pools, postgresql, sqlite
@@ -39,7 +40,7 @@ def init_app(app: Flask, url: str, durability: Durability) -> None:
     else:
         writers = WRITERS
         options["isolation_level"] = "AUTOCOMMIT"  # a statement is a transaction, where no longer one is begun
-        options["connect_args"] = postgresql.CONNECT_ARGS
+        options["connect_args"] = postgresql.connect_args(make_url(url))
     reads = {**options, "pool_size": READERS, "pool_timeout": READ_TIMEOUT}
     writes = {**options, "pool_size": writers, "pool_timeout": TURN_TIMEOUT, "url": url}
     app.config["SQLALCHEMY_DATABASE_URI"] = url

@@ -17,3 +17,11 @@ class TookTooLongError(Exception):
 
 # The database is locked, full, read-only, down or has no connection free: another attempt may succeed.
 UNAVAILABLE = (OperationalError, InterfaceError, InternalError, DatabaseBusyError)
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Whether a PostgreSQL server takes no writes: a standby, or one that was demoted.
+
+    It stays as it is, so its connections are closed: the next one may lead to the server that is primary then.
+    """
+    return getattr(error, "sqlstate", None) == "25006"

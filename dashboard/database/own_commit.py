@@ -5,8 +5,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from dashboard.database.pools import connect
+from dashboard.database.postgresql import check_commit
+
+TRIES = 3  # of a write that the server has undone so that others could go on
+UNDONE = ("40001", "40P01")  # their SQLSTATEs: it could not be serialized; there was a deadlock
 
 
 class OwnCommit:
@@ -18,14 +23,30 @@ class OwnCommit:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        with connect(self._transactions) as connection, connection.begin():
-            yield connection
+        with connect(self._transactions) as connection:
+            with connection.begin():
+                yield connection
+            check_commit(connection)
 
     def write(self, work: Callable[[Connection], Any], undone: Callable[[], None], one_statement: bool) -> Any:
-        """Do the work and commit it; call `undone` where that fails."""
+        """Do the work and commit it, once more where the server has undone it; call `undone` where that fails."""
         try:
-            with connect(self._engine) if one_statement else self.transaction() as connection:
-                return work(connection)
+            for _ in range(TRIES - 1):
+                try:
+                    return self._write(work, one_statement)
+                except DBAPIError as error:
+                    if getattr(error.orig, "sqlstate", None) not in UNDONE:
+                        raise
+            return self._write(work, one_statement)
         except BaseException:
             undone()
             raise
+
+    def _write(self, work: Callable[[Connection], Any], one_statement: bool) -> Any:
+        if not one_statement:
+            with self.transaction() as connection:
+                return work(connection)
+        with connect(self._engine) as connection:
+            done = work(connection)
+            check_commit(connection)
+            return done

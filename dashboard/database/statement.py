@@ -32,6 +32,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 from dashboard.core.job import utc_now
+from dashboard.database.errors import is_read_only
 
 Convert = Callable[[Any], Any]
 
@@ -226,8 +227,10 @@ def _with_cursor(tx: Connection, form: _Form, execute: Callable[[Any], list[tupl
             connection.info["cursor"] = cursor
         return rows
     except driver.Error as error:
-        if isinstance(error, driver.OperationalError) and getattr(connection.dbapi_connection, "broken", True):
-            tx.invalidate(error)  # psycopg alone knows whether its connection still works
+        # psycopg alone knows whether its connection still works.
+        is_broken = isinstance(error, driver.OperationalError) and getattr(connection.dbapi_connection, "broken", True)
+        if is_broken or is_read_only(error):
+            tx.invalidate(error)
         raise DBAPIError.instance(form.sql, None, error, driver.Error, dialect=tx.dialect) from error
 
 

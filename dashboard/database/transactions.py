@@ -13,9 +13,11 @@ from flask import Flask, current_app
 from sqlalchemy import Connection
 
 from dashboard.database.engine import WRITES, db
+from dashboard.database.errors import UNAVAILABLE
 from dashboard.database.group_commit import GroupCommit
 from dashboard.database.own_commit import OwnCommit
 from dashboard.database.pools import Kept, connect
+from dashboard.database.pulse import Pulse
 
 Connect = Callable[[], AbstractContextManager[Connection]]
 
@@ -25,6 +27,7 @@ T = TypeVar("T")
 def init_app(app: Flask, written: Callable[[], None]) -> None:
     """`written` is called after each commit of this process."""
     app.extensions["written"] = written
+    app.extensions["pulse"] = Pulse()
     with app.app_context():
         reads, writes = db.engine, db.engines[WRITES]
     if reads.dialect.name == "sqlite":
@@ -81,7 +84,16 @@ def write(
     """
     _refuse_inside_a_write()
     inside, extensions = _INSIDE.copy(), current_app.extensions
-    done = cast(T, extensions["writer"].write(lambda tx: inside.run(work, tx), undone, one_statement))
+    pulse: Pulse = extensions["pulse"]
+    pulse.begin()
+    is_through = True
+    try:
+        done = cast(T, extensions["writer"].write(lambda tx: inside.run(work, tx), undone, one_statement))
+    except UNAVAILABLE:
+        is_through = False
+        raise
+    finally:
+        pulse.end(is_through)
     extensions["written"]()
     return done
 

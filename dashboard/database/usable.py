@@ -55,7 +55,7 @@ def checked() -> Iterator[None]:
     url = db.engine.url
     try:
         if url.get_backend_name() == "postgresql":
-            _check(url, connect_args=postgresql.CONNECT_ARGS)
+            _check(url, connect_args=postgresql.connect_args(url))
         elif _is_file(Path(url.database or "")):
             _check(url, module=driver)  # by a connection that does not yet switch the file to WAL
         yield

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from dashboard.database import migrate
+from dashboard.database import migrate, writes
 from dashboard.http.answers import json_response
 from dashboard.http.refusals import Door, as_json
 from dashboard.security.access import public, public_without_database
@@ -25,7 +25,9 @@ def healthz() -> Response:
 @any_host
 @public
 def readyz() -> Response:
-    """The process can serve: the database answers, and has the schema of this version."""
-    if migrate.is_current():
-        return json_response({"status": "ready"})
-    return json_response({"detail": "The database's schema is not the one that this version needs"}, 503)
+    """The process can serve: the database answers, has the schema of this version, and takes writes."""
+    if not migrate.is_current():
+        return json_response({"detail": "The database's schema is not the one that this version needs"}, 503)
+    if detail := writes.what_prevents_them():
+        return json_response({"detail": detail}, 503)
+    return json_response({"status": "ready"})

@@ -30,7 +30,8 @@ def binaries() -> Path:
 class Postgres:
     """A cluster in a folder, on a Unix socket only. As root it runs as another user, as PostgreSQL demands."""
 
-    def __init__(self, folder: Path, *, fsync: bool = False) -> None:
+    def __init__(self, folder: Path, *, fsync: bool = False, primary: Self | None = None) -> None:
+        """With a primary that runs it is its standby, which follows by streaming."""
         self.folder = folder
         self.bin = binaries()
         self.user = _unprivileged() if os.geteuid() == 0 else None
@@ -39,7 +40,11 @@ class Postgres:
         folder.mkdir(parents=True)
         if self.user:
             shutil.chown(folder, self.user)
-        self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        if primary:
+            source = ("-h", primary.folder, "-U", "postgres")
+            self._run("pg_basebackup", "-D", self.data, *source, "-R", "--checkpoint=fast", "--no-sync")
+        else:
+            self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
         # Durability is PostgreSQL's own promise, and its default; only what a kill -9 cannot show is left out.
         with (self.data / "postgresql.conf").open("a") as settings:
             settings.write(f"listen_addresses = ''\nunix_socket_directories = '{folder}'\nmax_connections = 200\n")
@@ -103,6 +108,14 @@ class Postgres:
         done = subprocess.run(command, capture_output=True, text=True, user=self.user, check=False)
         if done.returncode:
             pytest.fail(f"{program} failed: {done.stderr}")
+
+
+def wait_for_a_standby(server: Postgres) -> None:
+    """Have its commits wait for a standby from now on."""
+    with server.connect() as connection:
+        connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        connection.execute("SELECT pg_reload_conf()")
+        eventually(lambda: connection.execute("SHOW synchronous_standby_names").fetchall() == [("*",)], "it is set")
 
 
 def _unprivileged() -> str:
