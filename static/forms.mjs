@@ -1,5 +1,6 @@
 // Forms: JSON is checked when one stops typing, though the server checks it again; the URL of a filter has no empty
-// fields, and what one types into a field makes one entry in the history.
+// fields, and what one types into a field makes one entry in the history. The button or link that was pressed is busy
+// until the server has answered, and after 300 ms says data-busy; a refresh leaves it alone meanwhile: see live.mjs.
 
 let timer;
 let typedIn; // the field that has made the newest entry by typing
@@ -29,3 +30,12 @@ document.addEventListener("htmx:before:history:update", ({ detail: { history } }
   if ((field && field === typedIn) || history.path === location.pathname + location.search) history.type = "replace";
   else typedIn = field;
 });
+document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+  const button = ctx.request.submitter ?? ctx.sourceElement.closest("a");
+  if (!button) return;
+  const [text, word] = [button.firstChild, button.firstChild.data];
+  const timer = setTimeout(() => (text.data = button.dataset.busy ?? word), 300);
+  button.ariaBusy = "true";
+  ctx.answered = () => (clearTimeout(timer), (text.data = word), (button.ariaBusy = null));
+});
+document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => ctx.answered?.());
