@@ -100,6 +100,7 @@ def test_undo_waits_for_a_dialog_that_hides_it(page: Page) -> None:
     undo = page.get_by_role("button", name="Undo")
     expect(undo).to_be_visible()
     page.locator("#new").click()
+    expect(page.locator("#dialog")).to_be_visible()
     page.clock.run_for(30_000)
     page.get_by_role("link", name="Cancel").click()
     expect(undo).to_be_visible()
