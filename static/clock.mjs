@@ -1,9 +1,18 @@
-// Ages, running times and what is left of a time advance every second, by the server's clock. dashboard/web/filters.py
-// has the same three formats.
+// Ages, running times and what is left of a time by the server's clock. dashboard/web/filters.py has the same three
+// formats. The browser's clock may be wrong or be changed, so only performance.now() is read.
 
-const ahead = new Date(document.body.dataset.now) - Date.now(); // of the server's clock, in ms
+let ahead = new Date(document.body.dataset.now) - performance.now(); // of the server's clock, in ms
+let answeredAt = performance.now();
 
-function age(seconds) {
+export const sinceAnswer = () => Math.floor((performance.now() - answeredAt) / 1000); // seconds
+
+export function answered(date) {
+  answeredAt = performance.now();
+  const difference = new Date(date) - answeredAt - ahead;
+  if (Math.abs(difference) > 2_000) ahead += difference; // more than a date without milliseconds makes: it has slept
+}
+
+export function age(seconds) {
   for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]])
     if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`;
   return `${seconds} s`;
@@ -17,15 +26,14 @@ function clock(seconds) {
 
 const left = (seconds) => (seconds < 3600 ? clock(seconds) : age(seconds + 1800));
 
-const since = (moment) => (Date.now() + ahead - new Date(moment)) / 1000;
-
-function show(element, seconds, format) {
-  const text = format(Math.max(0, Math.floor(seconds)));
+function show(element, moment, format, sign = 1) {
+  const since = (performance.now() + ahead - new Date(moment)) / 1000;
+  const text = format(Math.max(0, Math.floor(sign * since)));
   if (element.textContent !== text) element.firstChild.data = text; // a text that stays keeps its selection
 }
 
-setInterval(() => {
-  for (const element of document.querySelectorAll("[data-age]")) show(element, since(element.dateTime), age);
-  for (const element of document.querySelectorAll("span[data-since]")) show(element, since(element.dataset.since), clock);
-  for (const element of document.querySelectorAll("span[data-until]")) show(element, -since(element.dataset.until), left);
-}, 1000);
+export function tick() {
+  for (const element of document.querySelectorAll("[data-age]")) show(element, element.dateTime, age);
+  for (const element of document.querySelectorAll("span[data-since]")) show(element, element.dataset.since, clock);
+  for (const element of document.querySelectorAll("span[data-until]")) show(element, element.dataset.until, left, -1);
+}

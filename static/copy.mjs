@@ -2,14 +2,9 @@
 import { say } from "./toasts.mjs";
 
 document.addEventListener("click", async ({ target }) => {
-  const button = target.closest("[data-copy]");
-  if (!button) return;
-  const source = document.getElementById(button.dataset.copy);
-  try {
-    await navigator.clipboard.writeText(source.textContent);
-    say("Copied", "done");
-  } catch {
-    getSelection().selectAllChildren(source); // without TLS there is no clipboard: one key is left to press
-    say("Marked: copy it with the keyboard", "done");
-  }
+  const source = document.getElementById(target.closest("[data-copy]")?.dataset.copy);
+  if (!source) return;
+  const isCopied = await navigator.clipboard?.writeText(source.textContent).then(() => true, () => false);
+  if (!isCopied) getSelection().selectAllChildren(source); // without TLS there is no clipboard: one key is left to press
+  say(isCopied ? "Copied" : "Marked: copy it with the keyboard", "done");
 });

@@ -2,16 +2,12 @@
 
 let place; // the id of the row or job that had the focus last
 
-document.addEventListener("focusin", ({ target }) => (place = target.closest("tr[id], #job")?.id));
-
-export function refocus() {
-  const next =
-    document.querySelector("dialog[open] :is(input, textarea, button)") ??
+export const refocus = () =>
+  (document.querySelector("dialog[open] :is(input, textarea, button)") ??
     document.getElementById(place)?.querySelector("a, button") ??
-    document.getElementById("main");
-  next.focus({ preventScroll: true });
-}
+    document.getElementById("main")).focus({ preventScroll: true });
 
+document.addEventListener("focusin", ({ target }) => (place = target.closest("tr[id], #job")?.id));
 document.addEventListener("htmx:after:swap", () => {
   if (document.activeElement === document.body && place && !document.getElementById("dialog").open) refocus();
 });

@@ -2,28 +2,23 @@
 // Light or dark: the system's setting, or what was chosen here. A classic script: it must run before the first paint,
 // and a module would run later.
 
-// What action(localStorage) returns; null where the browser lets nothing be saved. Modules use it too.
-function withStorage(action) {
+// What is saved under this name, after saving a value if there is one; modules use it too.
+function saved(name, value) {
   try {
-    return action(localStorage);
+    if (value) localStorage.setItem(name, value);
+    return localStorage.getItem(name);
   } catch {
-    return null;
+    return null; // the browser lets nothing be saved
   }
 }
 
-{
-  const root = document.documentElement;
-  root.classList.add("js");
-  const chosen = withStorage((storage) => storage.getItem("theme"));
-  if (chosen) root.dataset.theme = chosen;
+document.documentElement.classList.add("js");
+if (saved("theme")) document.documentElement.dataset.theme = saved("theme");
 
-  document.addEventListener("DOMContentLoaded", () => {
-    const button = document.getElementById("theme");
-    button.hidden = false;
-    button.addEventListener("click", () => {
-      const theme = root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-      root.dataset.theme = theme === "dark" ? "light" : "dark";
-      withStorage((storage) => storage.setItem("theme", root.dataset.theme));
-    });
-  });
-}
+document.addEventListener("click", ({ target }) => {
+  if (target.id !== "theme") return;
+  const { dataset } = document.documentElement;
+  const theme = dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  dataset.theme = theme === "dark" ? "light" : "dark";
+  saved("theme", dataset.theme);
+});

@@ -4,6 +4,10 @@ import { refocus } from "./focus.mjs";
 
 const toasts = document.getElementById("toasts");
 const place = () => document.querySelector("dialog[open] .toasts") ?? toasts;
+export const isRefresh = (ctx) => ctx?.sourceElement.matches(".live"); // its failures are shown by live.mjs
+
+// For those who hear the page: what others see change.
+export const announce = (sentence) => (place().nextElementSibling.textContent = sentence);
 
 export function say(sentence, kind = "error") {
   const toast = document.getElementById("toast").content.firstElementChild.cloneNode(true);
@@ -18,13 +22,15 @@ function dismiss(toast) {
   if (hadFocus) refocus();
 }
 
-const expire = (toast) =>
-  setTimeout(() => (toast.matches(":hover, :focus-within") ? expire(toast) : toast.remove()), 8_000);
+function expire(toast) {
+  const isNeeded = () => toast.matches(":hover, :focus-within") || !place().contains(toast);
+  const time = toast.querySelector("form") ? 20_000 : 8_000; // what can be undone stays longer
+  setTimeout(() => (isNeeded() ? expire(toast) : toast.remove()), time);
+}
 
 // Every new toast, from here or from the server. The same error is shown once.
 const appeared = new MutationObserver((changes) => {
-  for (const toast of changes.flatMap(({ addedNodes }) => [...addedNodes])) {
-    if (!toast.isConnected || toast.nodeType !== Node.ELEMENT_NODE) continue;
+  for (const toast of changes.flatMap(({ addedNodes }) => [...addedNodes]).filter((node) => node.isConnected)) {
     if (toast.matches(".done")) expire(toast);
     for (const other of toast.parentElement.querySelectorAll(".error"))
       if (other !== toast && other.textContent === toast.textContent) other.remove();
@@ -36,17 +42,11 @@ document.addEventListener("click", ({ target }) => {
   const toast = target.closest(".toast .close")?.closest(".toast");
   if (toast) dismiss(toast);
 });
-
 // A dialog that closes leaves its messages to the page. The event does not bubble, so it is captured.
 document.addEventListener("close", ({ target }) => toasts.append(...target.querySelectorAll(".toast")), true);
-
 document.addEventListener("htmx:before:swap", ({ detail: { tasks } }) => {
   for (const task of tasks) if (task.target === toasts) task.target = place();
 });
-
-// Of a refresh that fails, live.mjs shows the state instead.
-const isRefresh = ({ sourceElement }) => sourceElement.matches(".live");
-
 document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
   const { status } = ctx.response;
   if (status < 400) document.querySelectorAll(".signed-out").forEach(dismiss);
@@ -55,7 +55,6 @@ document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
   const undo = ctx.sourceElement.closest(".toast");
   if (undo && status < 500 && status !== 401) dismiss(undo); // it was done, or rejected for good
 });
-
 document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
   if (ctx && !isRefresh(ctx)) say("The server cannot be reached. Look whether it was done before you try again.");
 });

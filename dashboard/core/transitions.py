@@ -33,16 +33,25 @@ class Transition(NamedTuple):
     done: str = ""  # in a toast, in front of the job
     asks: bool = False  # whether a form asks before it is done
     danger: bool = False  # whether the button of that form warns
+    doing: str = ""  # on the button, while it waits for the answer
 
 
 TRANSITIONS = {
-    Action.CLAIM: Transition((JobStatus.PENDING,), JobStatus.RUNNING, "Claim next", "Claimed"),
-    Action.PROCESS: Transition((JobStatus.PENDING,), JobStatus.RUNNING, "Start", "Started"),
-    Action.COMPLETE: Transition((JobStatus.RUNNING,), JobStatus.COMPLETED, "Complete", "Completed", asks=True),
-    Action.FAIL: Transition(
-        (JobStatus.PENDING, JobStatus.RUNNING), JobStatus.FAILED, "Fail", "Failed", asks=True, danger=True
+    Action.CLAIM: Transition((JobStatus.PENDING,), JobStatus.RUNNING, "Claim next", "Claimed", doing="Claiming"),
+    Action.PROCESS: Transition((JobStatus.PENDING,), JobStatus.RUNNING, "Start", "Started", doing="Starting"),
+    Action.COMPLETE: Transition(
+        (JobStatus.RUNNING,), JobStatus.COMPLETED, "Complete", "Completed", asks=True, doing="Completing"
     ),
-    Action.UNDO: Transition((JobStatus.PENDING,), JobStatus.FAILED, "Undo", "Called off"),
+    Action.FAIL: Transition(
+        (JobStatus.PENDING, JobStatus.RUNNING),
+        JobStatus.FAILED,
+        "Fail",
+        "Failed",
+        asks=True,
+        danger=True,
+        doing="Failing",
+    ),
+    Action.UNDO: Transition((JobStatus.PENDING,), JobStatus.FAILED, "Undo", "Called off", doing="Undoing"),
     Action.RELEASE: Transition((JobStatus.RUNNING,), JobStatus.PENDING),
 }
 
@@ -66,7 +75,11 @@ RETRY = "retry"  # makes a new job of a finished one, which stays as it is: no t
 # What the pages can do to a job, and when; the target of RETRY is the status of the new job.
 RULES: dict[str, Transition] = {str(action): rule for action, rule in TRANSITIONS.items()} | {
     RETRY: Transition(
-        tuple(status for status in JobStatus if status in FINAL), JobStatus.PENDING, "Run again", "Runs again as"
+        tuple(status for status in JobStatus if status in FINAL),
+        JobStatus.PENDING,
+        "Run again",
+        "Runs again as",
+        doing="Creating",
     ),
 }
 

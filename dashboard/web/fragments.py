@@ -104,7 +104,8 @@ def _refresh(element: Element, *names: str) -> Response:
             return not_modified(current)
     with reading() as tx:
         context = element.load(tx, *names)
-        response = make_response(render_template(element.template, **context))
+        # A line break around the element would be added to the page by each morph.
+        response = make_response(render_template(element.template, **context).strip())
     response.set_etag(context["live"].tag)
     return response
 

@@ -185,7 +185,7 @@ def test_json_is_checked_while_one_types(open_page: OpenPage) -> None:
     page = open_page()
     page.locator("#new").click()
     page.get_by_label("Payload").fill('{"a": ')
-    expect(page.locator("#payload-error")).to_contain_text("This is no JSON")
+    expect(page.locator("#payload-error")).to_contain_text("Not valid JSON")
     page.get_by_label("Payload").fill('{"a": 1}')
     expect(page.locator("#payload-error")).to_have_text("")
 
@@ -249,7 +249,7 @@ def test_the_answer_to_another_action_leaves_the_dialog_open_and_is_said_in_it(o
     answers[0].continue_()
     expect(error(page)).to_contain_text("No pending jobs")
     expect(page.get_by_role("dialog").get_by_label("Type")).to_have_value("half a word")
-    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Cancel").click()
     expect(toast(page)).to_contain_text("No pending jobs")
 
 
@@ -300,7 +300,7 @@ def test_coming_back_to_the_tab_takes_nothing_from_one_who_types(open_page: Open
 def test_the_live_indicator_pauses_and_resumes_the_refresh(open_page: OpenPage, server: Server) -> None:
     page, other = open_page(), open_page()
     live = page.locator("#live")
-    expect(live).to_have_text("Live, 2 s")
+    expect(live).to_have_text("Live")
     live.click()
     expect(live).to_have_text("Paused")
     expect(live).to_have_attribute("aria-pressed", "true")
@@ -310,7 +310,7 @@ def test_the_live_indicator_pauses_and_resumes_the_refresh(open_page: OpenPage, 
     expect(row(other, "resize")).to_be_visible()
     assert row(page, "resize").count() == 0
     live.click()
-    expect(live).to_have_text("Live, 2 s")
+    expect(live).to_have_text("Live")
     expect(row(page, "resize")).to_be_visible()
 
 
@@ -333,7 +333,7 @@ def test_a_database_that_fails_is_not_stormed_and_what_was_typed_stays(
     page.get_by_role("button", name="Create job").click()
     expect(error(page)).to_contain_text("The server answered 503")
     expect_seen_and_reachable(page)
-    expect(page.locator("#live")).to_have_text("Connection lost, retrying")
+    expect(page.get_by_role("dialog").get_by_text("Connection lost, retrying")).to_be_attached()
     expect(page.get_by_role("dialog").get_by_label("Type")).to_have_value("half a word")
 
 

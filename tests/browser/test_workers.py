@@ -4,17 +4,17 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support import http
 from tests.support.server import Server
 
 OpenPage = Callable[..., Page]
 
 
 def post(server: Server, path: str, body: Any = None, **params: str) -> Any:
-    return httpx.post(f"{server.url}/jobs{path}", json=body, params=params).raise_for_status().json()
+    return http.post(f"{server.url}/jobs{path}", json=body, params=params).raise_for_status().json()
 
 
 def leased(server: Server, worker: str = "mill-3") -> Any:

@@ -42,7 +42,7 @@ def test_a_form_goes_into_the_dialog_and_posts_to_its_own_url(
 def test_the_button_that_ends_a_job_badly_warns(client: FlaskClient, action: str, warns: bool) -> None:
     job = make_job(JobStatus.RUNNING)
     html = client.get(f"/dashboard/fragments/jobs/{job.id}/{action}").text
-    assert ('<button class="danger">' in html) == warns
+    assert ('<button class="danger" ' in html) == warns
 
 
 @pytest.mark.parametrize("action", SOURCE)
