@@ -14,7 +14,7 @@ from dashboard.config import Settings
 from dashboard.core.claim_queue import ClaimQueue
 from dashboard.database import engine, migrate, transactions, usable
 from dashboard.database.group_commit import GROUP_MAX
-from dashboard.http import refusals
+from dashboard.http import compression, refusals
 from dashboard.ops import health, logs
 from dashboard.security import access, checks, headers
 from dashboard.services.grace import Grace
@@ -48,6 +48,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     access.init_app(app, settings)
     logs.init_app(app, settings)
     checks.init_app(app)
+    compression.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     migrate.init_app(app)
