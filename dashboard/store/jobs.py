@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job, JobStatus
+from dashboard.core.reason import Failure, Success
 from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.database.schema import IN_CLAIM_ORDER, PREVIEW, jobs, runs
 from dashboard.database.statement import Compiled, Many, Now
@@ -133,10 +134,11 @@ def claiming(which: ColumnElement[bool], action: Action = Action.CLAIM) -> Updat
 
 
 def _ending(action: Action) -> Compiled:
+    end = Success if TRANSITIONS[action].target is JobStatus.COMPLETED else Failure
     values: dict[str, Any] = {
         "status": literal_column(f"'{TRANSITIONS[action].target}'"),
         "completed_at": bindparam("now"),
-        "result": bindparam("new_result"),
+        **{name: bindparam(f"new_{name}", type_=jobs.c[name].type) for name in end._fields},
     }
     return Compiled(update(jobs).where(_BY_ID, _rule(action)).values(values).returning(*_JOB))
 
@@ -169,11 +171,16 @@ _ACT = {
 }
 
 
-def act(tx: Connection, action: Action, key: str | int, now: datetime, result: str | None = None) -> Job | None:
-    """Move the job with this id (for a claim: this seq) along; None when there is none, or its status forbids it."""
+def act(
+    tx: Connection, action: Action, key: str | int, now: datetime, end: Success | Failure | None = None
+) -> Job | None:
+    """Move the job with this id (for a claim: this seq) along; None when there is none, or its status forbids it.
+
+    What ends the job stores its `end`.
+    """
     target = TRANSITIONS[action].target
-    more = {"attempts": None} if target is JobStatus.RUNNING else {"new_result": result}
-    return changed(tx, _first(_ACT[action].rows(tx, key=key, now=now, **more)), target)
+    stored = {f"new_{name}": value for name, value in end._asdict().items()} if end else {"attempts": None}
+    return changed(tx, _first(_ACT[action].rows(tx, key=key, now=now, **stored)), target)
 
 
 class Row(NamedTuple):

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from dashboard.app import create_app
 from dashboard.core.job import JobStatus
+from dashboard.core.reason import Success, failure
 from dashboard.core.transitions import Action
 from dashboard.database.transactions import writing
 from dashboard.store import claims, due, full_jobs, jobs, listing, runs, workers
@@ -101,9 +102,9 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "whether any is ready": (claims.is_any_ready, "jobs_next"),
     "which types are ready": (lambda tx: claims.ready_types(tx, ["t", "u"]), "jobs_next_of_type"),
     "process": (lambda tx: jobs.act(tx, Action.PROCESS, "PENDING9", NOW), BY_ID),
-    "complete": (lambda tx: jobs.act(tx, Action.COMPLETE, "RUNNING9", NOW), f"{BY_ID} runs_pkey"),
-    "fail": (lambda tx: jobs.act(tx, Action.FAIL, "RUNNING8", NOW), BY_ID),
-    "undo": (lambda tx: jobs.act(tx, Action.UNDO, "PENDING8", NOW), BY_ID),
+    "complete": (lambda tx: jobs.act(tx, Action.COMPLETE, "RUNNING9", NOW, Success(None)), f"{BY_ID} runs_pkey"),
+    "fail": (lambda tx: jobs.act(tx, Action.FAIL, "RUNNING8", NOW, failure("broken")), BY_ID),
+    "undo": (lambda tx: jobs.act(tx, Action.UNDO, "PENDING8", NOW, failure("broken")), BY_ID),
     "the candidates": (lambda tx: claims.candidates(tx, 10), "jobs_next"),
     "the queue": (lambda tx: claims.next_pending(tx, 10), "jobs_next"),
     "a list of a status": (lambda tx: listing.newest(tx, JobStatus.RUNNING, 10), "jobs_running"),
