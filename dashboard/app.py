@@ -18,6 +18,7 @@ from dashboard.http import refusals
 from dashboard.ops import health
 from dashboard.security import access, checks, headers
 from dashboard.services.grace import Grace
+from dashboard.services.minutes import Counter
 from dashboard.services.waiting import WaitingRoom
 from dashboard.web import assets, filters, fragments, pages, sign_in
 from dashboard.web import refusals as web_refusals
@@ -39,6 +40,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.extensions["claim_queue"] = (
         ClaimQueue(in_flight=GROUP_MAX) if settings.database_url.startswith("sqlite") else None
     )
+    app.extensions["counter"] = Counter()
     app.extensions["grace"] = Grace(settings.lease_grace)
     engine.init_app(app, settings.database_url, settings.durability)
     app.extensions["waiting"] = room = WaitingRoom(app)

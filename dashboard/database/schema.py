@@ -176,7 +176,6 @@ minutes = db.Table(
     *(Column(f"ran_{place}", Integer, nullable=False) for place in range(BUCKETS)),
     sqlite_with_rowid=False,
 )
-_partial("minutes_of_all", minutes.c.span, minutes.c.at, where="type = ''")
 
 # How far the minutes are counted: one row, which every transaction that writes minutes locks first.
 counting = db.Table(
@@ -192,6 +191,7 @@ counting = db.Table(
 uncounted = db.Table(
     "uncounted",
     Column("id", Integer, primary_key=True),
+    Column("first", BigInteger),  # the first `after` of an import: from there on seqs do not grow with time
     Column("after", BigInteger, nullable=False),
     Column("until", BigInteger, nullable=False),
     Column("before", BigInteger, nullable=False),

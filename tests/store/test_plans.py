@@ -14,7 +14,7 @@ from dashboard.core.job import JobStatus
 from dashboard.core.reason import Success, failure
 from dashboard.core.transitions import Action
 from dashboard.database.transactions import writing
-from dashboard.store import claims, due, full_jobs, jobs, listing, runs, workers
+from dashboard.store import claims, due, full_jobs, jobs, listing, minutes, reasons, runs, workers
 from tests.support.app import dispose
 from tests.support.postgres import Postgres
 from tests.support.statements import Statement, statements
@@ -134,7 +134,19 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "the workers": (workers.workers, "runs_due"),
     "the workers whose leases end first": (lambda tx: workers.first_to_end(tx, 100), "runs_due"),
     "the jobs whose leases end first": (lambda tx: workers.held(tx, 200), "jobs_pkey runs_due"),
+    "what happened in two minutes": (
+        lambda tx: minutes.between(tx, 1_767_268_800, 1_767_268_920, (149_000, 150_000)),
+        "jobs_completed_at jobs_failed_at jobs_pkey jobs_started runs_pkey runs_started",
+    ),
+    "what happened to some jobs": (
+        lambda tx: minutes.of_seqs(tx, 1_000, 1_500, 1_767_268_920),
+        "jobs_pkey runs_pkey",
+    ),
+    "failures without a reason": (lambda tx: reasons.missing(tx, 1_000, 1_500), "jobs_pkey"),
+    "the newest failures": (lambda tx: reasons.groups(tx, NOW, NOW, 10), "jobs_failed_at"),
 }
+# These count what they find, of which there is as much as happens in minutes, or a slice.
+OF_WHAT_HAPPENED = ("what happened in two minutes", "what happened to some jobs", "the newest failures")
 SORTS = ("claim of a type", "claim of two types", "lock of jobs", "the runs of a job")  # few rows: see below
 # These sort the open runs, of which there are seldom many.
 OF_OPEN_RUNS = ("the workers", "the workers whose leases end first", "the jobs whose leases end first")
@@ -149,7 +161,7 @@ def test_each_statement_goes_by_its_own_index_and_sorts_nothing(app: Flask, name
         found = (custom_plan if kind == "custom" else generic_plan)(tx, statement)
         tx.get_transaction().rollback()  # type: ignore[union-attr]
     assert sorted(set(re.findall(r"\b(?:jobs|runs)_[a-z_]+\b", found))) == indexes.split(), found
-    assert "Sort" not in found or name in SORTS + OF_OPEN_RUNS, found
+    assert "Sort" not in found or name in SORTS + OF_OPEN_RUNS + OF_WHAT_HAPPENED, found
     assert "Seq Scan" not in found
 
 

@@ -151,7 +151,6 @@ def _minutes() -> None:
         *(sa.Column(f"ran_{place}", sa.Integer, nullable=False) for place in range(BUCKETS)),
         sqlite_with_rowid=False,
     )
-    op.execute("CREATE INDEX minutes_of_all ON minutes (span, at) WHERE type = ''")
     op.create_table(
         "counting",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
@@ -163,6 +162,7 @@ def _minutes() -> None:
     op.create_table(
         "uncounted",
         sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("first", sa.BigInteger),
         sa.Column("after", sa.BigInteger, nullable=False),
         sa.Column("until", sa.BigInteger, nullable=False),
         sa.Column("before", sa.BigInteger, nullable=False),
