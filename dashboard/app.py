@@ -7,7 +7,7 @@ from functools import lru_cache
 from flask import Flask
 
 from dashboard import files
-from dashboard.api import claims, client_file, jobs, openapi, runs
+from dashboard.api import bulk, claims, client_file, jobs, openapi, runs
 from dashboard.api import refusals as api_refusals
 from dashboard.cli import demo
 from dashboard.config import Settings
@@ -24,7 +24,7 @@ from dashboard.web import assets, filters, fragments, pages, sign_in
 from dashboard.web import refusals as web_refusals
 
 BLUEPRINTS = (
-    *(jobs.bp, claims.bp, runs.bp, runs.workers_bp, openapi.bp, client_file.bp, health.bp),
+    *(jobs.bp, bulk.bp, claims.bp, runs.bp, runs.workers_bp, openapi.bp, client_file.bp, health.bp),
     *(sign_in.bp, pages.bp, fragments.bp, filters.bp, assets.bp, demo.bp),
 )
 

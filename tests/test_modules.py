@@ -9,6 +9,8 @@ from tests.support.server import ROOT
 # A behaviour that goes through several modules is tested where one sees it: at the API, in the tables, at the start.
 TESTED_BY = {
     "api/test_api.py": ("api/jobs", "api/operation", "api/schemas", "http/json_text"),
+    "api/test_bulk.py": ("services/bulk",),
+    "api/test_filters.py": ("services/search", "store/selection"),
     "api/test_leases.py": ("api/runs", "core/run", "services/runs", "store/full_jobs", "store/runs"),
     "api/test_openapi.py": ("api/description", "api/shapes"),
     "api/test_schedules.py": ("api/bodies", "api/claims", "api/words", "core/times", "services/create"),

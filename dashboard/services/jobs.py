@@ -45,7 +45,7 @@ def fail(job_id: str, reason: str | None) -> Job:
     def work(tx: Connection) -> Job | None:
         for job in runs.lock(tx, [job_id]).values():
             if job.status == JobStatus.RUNNING:
-                runs.take_away(tx, job.seq, reason)
+                runs.take_away(tx, [job.seq], reason)
         return jobs.act(tx, Action.FAIL, job_id, utc_now(), failure(reason))
 
     return _move(Action.FAIL, job_id, work, one_statement=False)

@@ -267,19 +267,22 @@ _EXPIRE = Many(
 )
 
 
-def take_away(tx: Connection, seq: int, reason: str | None) -> None:
-    """End the job's open run, if there is one: the job is ended without its token."""
-    _TAKE_AWAY.rows(tx, seq=seq, reason=reason)
+def take_away(tx: Connection, seqs: Sequence[int], reason: str | None) -> None:
+    """End the jobs' open runs, where there are such: the jobs are ended without their tokens."""
+    _TAKE_AWAY.rows(tx, [{"seq": seq} for seq in seqs], new_reason=reason)
 
 
-_TAKE_AWAY = Compiled(
-    update(runs)
-    .where(runs.c.seq == bindparam("seq"), runs.c.ended_at.is_(None))
-    .values(
-        ended_at=Now(),
-        outcome=literal_column(f"'{Outcome.TAKEN}'"),
-        reason=bindparam("reason", type_=runs.c.reason.type),
-    )
+_TAKE_AWAY = Many(
+    lambda given: (
+        update(runs)
+        .where(runs.c.seq == given.seq, runs.c.ended_at.is_(None))
+        .values(
+            ended_at=Now(),
+            outcome=literal_column(f"'{Outcome.TAKEN}'"),
+            reason=bindparam("new_reason", type_=runs.c.reason.type),
+        )
+    ),
+    seq=_SEQ,
 )
 
 
