@@ -19,6 +19,7 @@ from dashboard.ops import health
 from dashboard.security import access, checks, headers
 from dashboard.services.grace import Grace
 from dashboard.services.minutes import Counter
+from dashboard.services.overview import Memory
 from dashboard.services.waiting import WaitingRoom
 from dashboard.web import assets, filters, fragments, pages, sign_in
 from dashboard.web import refusals as web_refusals
@@ -41,6 +42,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
         ClaimQueue(in_flight=GROUP_MAX) if settings.database_url.startswith("sqlite") else None
     )
     app.extensions["counter"] = Counter()
+    app.extensions["overview"] = Memory()
     app.extensions["grace"] = Grace(settings.lease_grace)
     engine.init_app(app, settings.database_url, settings.durability)
     app.extensions["waiting"] = room = WaitingRoom(app)

@@ -62,6 +62,12 @@ class State(NamedTuple):
     folded_to: int
     revision: int  # of the jobs
     has_past: bool  # whether jobs that came in with a past wait to be counted
+    past: int  # how far these are counted
+
+    @property
+    def content(self) -> tuple[int, int, int]:
+        """Changes with every change of the table of minutes."""
+        return self.version, self.folded_to, self.past
 
 
 def state(tx: Connection) -> State:
@@ -73,6 +79,7 @@ _STATE = Compiled(
         *(counting.c[name] for name in State._fields[:4]),
         select(func.sum(tally.c.revision)).scalar_subquery(),
         exists().where(uncounted.c.after < uncounted.c.until),
+        select(func.coalesce(func.sum(uncounted.c.after), literal_column("0"))).scalar_subquery(),
     )
 )
 

@@ -13,8 +13,8 @@ from dashboard.database.schema import BY_END, jobs
 from dashboard.database.statement import Compiled, Many
 from dashboard.store.jobs import has_status
 
-NEWEST = 500  # failures among which groups are looked for
-GROUP_MAX = 1_000  # failures of one reason that are counted
+NEWEST = 300  # failures among which groups are looked for
+GROUP_MAX = 500  # failures of one reason that are counted
 
 
 class Group(NamedTuple):
