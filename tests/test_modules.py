@@ -9,6 +9,8 @@ from tests.support.server import ROOT
 # A behaviour that goes through several modules is tested where one sees it: at the API, in the tables, at the start.
 TESTED_BY = {
     "api/test_api.py": ("api/jobs", "api/operation", "api/schemas", "http/json_text"),
+    "api/test_bulk.py": ("services/bulk",),
+    "api/test_filters.py": ("services/search", "store/selection"),
     "api/test_leases.py": ("api/runs", "core/run", "services/runs", "store/full_jobs", "store/runs"),
     "api/test_openapi.py": ("api/description", "api/shapes"),
     "api/test_schedules.py": ("api/bodies", "api/claims", "api/words", "core/times", "services/create"),
@@ -17,6 +19,7 @@ TESTED_BY = {
     "cli/test_wheel.py": ("cli/serve", "files"),
     "cli/test_work.py": ("cli/child", "cli/guard", "cli/program", "cli/screen"),
     "client/test_client.py": ("client",),
+    "cli/test_demo.py": ("services/history",),
     "core/test_transitions.py": ("core/errors", "core/job"),
     "database/test_greenlets.py": ("database/blocking", "database/own_commit"),
     "database/test_migrations.py": ("database/migrate",),
@@ -28,8 +31,11 @@ TESTED_BY = {
     "security/test_security.py": ("security/checks", "security/cross_site", "security/headers", "security/hosts"),
     "services/test_lease_machine.py": ("core/backoff", "services/settle"),
     "services/test_machine.py": ("services/claims",),
+    "services/test_minutes.py": ("core/minutes",),
+    "services/test_overview.py": ("store/overview",),
     "services/test_races.py": ("ops/housekeeper",),
     "services/test_waiting.py": ("database/watch",),
+    "store/test_minutes.py": ("store/reasons",),
     "store/test_plans.py": ("store/due",),
     "store/test_search.py": ("database/deadline", "database/matching", "store/listing"),
     "store/test_store.py": ("database/schema", "store/claims", "store/counts", "store/jobs"),

@@ -20,6 +20,8 @@ Message = Annotated[
     AfterValidator(without_nul),
 ]
 
+Whole = BeforeValidator(whole)
+
 _ADDED = ("run_at", "expires_at", "max_attempts")
 
 

@@ -31,7 +31,7 @@ def describe(rule: Rule, op: Operation, doc: str, tag: str, schema: dict[str, An
     repeats = op.key and op.status == 201
     if op.headers:
         success["headers"] = {
-            name: {"description": meaning, "schema": {"type": "integer"}} for name, meaning in op.headers
+            name: {"description": meaning, "schema": {"type": kind}} for name, kind, meaning in op.headers
         }
     described: dict[str, Any] = {
         "operationId": op.name,

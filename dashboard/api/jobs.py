@@ -7,18 +7,19 @@ from flask import Blueprint, Flask, Response, current_app
 from werkzeug.routing import BaseConverter
 
 from dashboard.api import bodies, schemas, shapes, words
-from dashboard.api.operation import Key, idempotency_key, operation
+from dashboard.api.operation import Key, idempotency_key, ignored, operation
 from dashboard.core.job import Job, NewJob
 from dashboard.core.run import FullJob
 from dashboard.database.transactions import asking, reading
 from dashboard.http.answers import changed, job_keys, json_bytes, json_response, json_stream
 from dashboard.security import access
 from dashboard.security.access import viewers
-from dashboard.services import claims, waiting
+from dashboard.services import claims, search, waiting
 from dashboard.services import create as creation
 from dashboard.services import jobs as job_service
 from dashboard.store import counts, full_jobs, listing
 from dashboard.store import jobs as job_store
+from dashboard.store.selection import Selection
 
 bp = Blueprint("api", __name__, url_prefix="/jobs")
 
@@ -29,6 +30,8 @@ class JobIdConverter(BaseConverter):
     regex = r"(?!claim\Z)[^/]+"
     part_isolating = True  # in a path of its own, although there is a slash in the expression
 
+
+IGNORED = "X-Ignored-Query"
 
 bp.record_once(lambda state: state.app.url_map.converters.update(job_id=JobIdConverter))
 
@@ -86,15 +89,34 @@ def _nine(job: FullJob) -> Job:
 
 @bp.get("", strict_slashes=False)
 @viewers
-@operation("list_jobs", answer=list[shapes.FullJob | schemas.Job], query=words.ListQuery, refuses=(404,))
-def jobs(query: words.ListQuery) -> Sequence[Job | FullJob] | Response:
+@operation(
+    "list_jobs",
+    answer=list[shapes.FullJob | schemas.Job],
+    query=words.ListQuery,
+    refuses=(404,),
+    headers=((IGNORED, "string", "The names in the query that mean nothing here, where there are any"),),
+)
+def jobs(query: words.ListQuery) -> Response:
     """The newest jobs, newest first. For the next page, `before` is the id of the last one."""
+    found = _found(query)
+    long = listing.cut(found)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    response = json_stream(_in_slices(app, found, long)) if long else json_response(found)
+    if names := ignored(words.ListQuery):
+        response.headers[IGNORED] = names
+    return response
+
+
+def _found(query: words.ListQuery) -> Sequence[Job | FullJob]:
     newest = listing.newest_full if query.full else listing.newest
+    sought = query.selection(query.status)
     with asking() as tx:
         before = None if query.before is None else listing.seq_of(tx, query.before)
-        found: Sequence[Job | FullJob] = newest(tx, query.status, query.limit, before)
-    long = listing.cut(found)
-    return json_stream(_in_slices(current_app._get_current_object(), found, long)) if long else found  # type: ignore[attr-defined]
+        if sought == Selection(query.status):
+            return newest(tx, query.status, query.limit, before)
+    seqs = search.newest(sought, query.limit, before)
+    with asking() as tx:
+        return listing.of_seqs(tx, seqs, full=bool(query.full))
 
 
 def _in_slices(app: Flask, found: Sequence[Job | FullJob], long: set[str]) -> Iterator[bytes]:
@@ -117,7 +139,7 @@ def _in_slices(app: Flask, found: Sequence[Job | FullJob], long: set[str]) -> It
     "list_queue",
     answer=list[schemas.QueueEntry],
     query=schemas.QueueQuery,
-    headers=(("X-Total-Count", "How many entries the queue has"),),
+    headers=(("X-Total-Count", "integer", "How many entries the queue has"),),
 )
 def queue(query: schemas.QueueQuery) -> Response:
     """This process's queue, next to be claimed first. Stale entries may be among them."""

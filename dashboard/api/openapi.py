@@ -19,6 +19,7 @@ from dashboard.security.access import viewers
 # The operations of each blueprint are one group, in this order.
 TAGS = {
     "api": {"name": "jobs", "description": "Create jobs, read them, run them again"},
+    "bulk": {"name": "bulk", "description": "Do the same to many jobs"},
     "claims": {"name": "claims", "description": "Take a job: without a lease until somebody ends it, or with one"},
     "runs": {"name": "runs", "description": "Say how a job goes, and end it"},
     "workers": {"name": "workers", "description": "Who holds jobs"},

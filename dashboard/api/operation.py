@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, wraps
 from re import fullmatch
 from typing import Any, NamedTuple, get_origin
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from flask import Request, Response
 from flask.globals import request_ctx
@@ -50,7 +50,7 @@ class Operation:
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     refuses: tuple[int, ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()  # name and meaning of each header that only this operation has
+    headers: tuple[tuple[str, str, str], ...] = ()  # name, type and meaning of each header that only this one has
     key: Key | None = None
 
     @cached_property
@@ -147,6 +147,20 @@ def _query(request: Request, model: type[BaseModel]) -> dict[str, Any]:
         elif given:
             values[name] = given[0]
     return values
+
+
+IGNORED_MAX = 20  # names that one header has
+
+
+def ignored(model: type[BaseModel]) -> str | None:
+    """The names of parameters of the request's query that the model does not know, as one header may have them."""
+    query = request_ctx.request.query_string
+    if not query:
+        return None
+    known = {field.alias or name for name, field in model.model_fields.items()}
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    names = dict.fromkeys(quote(name.encode("latin-1"))[:100] for name, _ in pairs if name not in known)
+    return ", ".join([*names][:IGNORED_MAX]) or None
 
 
 def _text(value: bytes) -> str | bytes:

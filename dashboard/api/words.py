@@ -1,6 +1,6 @@
 """The words that a worker may use beyond the contract: the form of each, and the queries that are made of them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -15,7 +15,7 @@ from pydantic import (
 
 from dashboard.api import schemas
 from dashboard.api.schemas import JobType, without_nul
-from dashboard.core.job import Moment
+from dashboard.core.job import JobStatus, Moment
 from dashboard.core.run import (
     AHEAD_MAX,
     ATTEMPTS_MAX,
@@ -28,6 +28,9 @@ from dashboard.core.run import (
     WORKER_MAX,
 )
 from dashboard.core.times import ISO, NotATimeError, parse_time
+from dashboard.store.selection import Selection
+
+SOUGHT_MAX = 1_000  # characters
 
 _TIME_FORM = "a time is a number of seconds from now, or a date and time as 2026-01-01T12:00:00"
 
@@ -93,11 +96,58 @@ Later = Annotated[
 ]
 
 
+def _time(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError(_DATE_FORM)
+    try:
+        return parse_time(value)
+    except NotATimeError:
+        raise ValueError(_DATE_FORM) from None
+
+
+_DATE_FORM = "a time is a date and time as 2026-01-01T12:00:00"
+
+# UTC where it has no zone.
+Past = Annotated[datetime, BeforeValidator(_time), WithJsonSchema({"type": "string", "pattern": f"^{ISO}$"})]
+Sought = Annotated[
+    str,
+    Field(min_length=1, max_length=SOUGHT_MAX, json_schema_extra={"pattern": "^[^\\u0000]*$"}),
+    AfterValidator(without_nul),
+]
+
+
+class JobFilter(BaseModel):
+    """Which jobs; all that is given has to hold."""
+
+    type: JobType | None = Field(None, description="Jobs of this type alone", examples=["image_resize"])
+    type_prefix: JobType | None = Field(
+        None, description="Jobs whose type begins so, in either case", examples=["image_"]
+    )
+    q: Sought | None = Field(
+        None, description="Jobs with this text in type, id, payload, result or reason, in either case"
+    )
+    reason: Sought | None = Field(
+        None,
+        description="Jobs that failed for the same reason: the first lines are equal but for numbers, ids and quotes",
+        examples=["timed out after 30 s"],
+    )
+    since: Past | None = Field(
+        None,
+        description="Jobs that came into their status at this time or later",
+        examples=["2026-01-01T02:10:00"],
+    )
+    until: Past | None = Field(None, description="Jobs that came into their status before this time")
+
+    def selection(self, status: JobStatus | None) -> Selection:
+        """The filter, for jobs of this status or of any."""
+        return Selection(status, self.type, self.type_prefix, self.q, self.reason, self.since, self.until)
+
+
 class FullQuery(BaseModel):
     full: Literal["1"] | None = Field(None, description="With what leases and schedules add")
 
 
-class ListQuery(schemas.ListQuery, FullQuery):
+class ListQuery(schemas.ListQuery, JobFilter, FullQuery):
     pass
 
 

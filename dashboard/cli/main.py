@@ -41,7 +41,7 @@ def serve_command(arguments: tuple[str, ...]) -> None:
 
 @main.command()
 def demo() -> None:
-    """Add 120 example jobs to the database DATABASE_URL; each run adds as many again."""
+    """Add three days of example jobs to the database DATABASE_URL; each run adds as many again."""
     serve.add_examples()
 
 

@@ -18,7 +18,9 @@ from sqlalchemy import (
     text,
 )
 
+from dashboard.core.histogram import BUCKETS
 from dashboard.core.job import TYPE_MAX, JobStatus
+from dashboard.core.reason import KEY_MAX
 from dashboard.core.run import MESSAGE_MAX, WORKER_MAX, Outcome
 from dashboard.database.engine import db
 
@@ -42,6 +44,13 @@ class JobId(PlainText):
     cache_ok = True
 
 
+class ReasonKey(PlainText):
+    """What the failures for the same reason have in common; empty where no reason was given."""
+
+    impl = String(KEY_MAX)  # type: ignore[assignment]
+    cache_ok = True
+
+
 jobs = db.Table(
     "jobs",
     # The key and the age order: AUTOINCREMENT never hands a number out twice, and in SQLite they commit in order.
@@ -59,6 +68,10 @@ jobs = db.Table(
     Column("expires_at", DateTime),
     Column("max_attempts", Integer),
     Column("retry_of", String(36)),
+    # Why it failed: the beginning of the reason, and its key. Both null where it has not, or where a job that failed
+    # before there were these columns has not been brought along yet.
+    Column("reason", PlainText),
+    Column("reason_key", ReasonKey),
     # JSON as text, so that it reads back as it was sent in any database; last, so that lists need not read past it.
     Column("payload", Text),
     Column("result", Text),
@@ -75,8 +88,8 @@ jobs = db.Table(
 # third of the rows, and of `seq > 0 AND seq > ?` SQLite takes the first for the range. The plus makes it an
 # expression: PostgreSQL 17 drops the condition where a column is NOT NULL. The statements join tables that have a
 # column of the same name, so each is qualified.
-IN_CLAIM_ORDER, BY_TYPE, BY_AGE = (
-    text(f"{each} IS NOT NULL") for each in ("+jobs.priority", "-jobs.priority", "+jobs.seq")
+IN_CLAIM_ORDER, BY_TYPE, BY_AGE, BY_END = (
+    text(f"{each} IS NOT NULL") for each in ("+jobs.priority", "-jobs.priority", "+jobs.seq", "-jobs.seq")
 )
 # Of runs; the latter is never stated.
 BY_EXPIRY, UNIQUE_ONLY = text("+runs.lease IS NOT NULL"), text("+runs.attempt IS NOT NULL")
@@ -99,6 +112,18 @@ for _status in JobStatus:
     _partial(f"jobs_{_status.lower()}", jobs.c.seq, where=f"status = '{_status}'", purpose=BY_AGE)
 
 Index("jobs_started", jobs.c.started_at)  # the pace of the last minutes
+_partial("jobs_completed_at", jobs.c.completed_at, where=f"status = '{JobStatus.COMPLETED}'", purpose=BY_END)
+_partial(
+    "jobs_failed_at",
+    *(jobs.c.completed_at, jobs.c.type, jobs.c.reason_key),
+    where=f"status = '{JobStatus.FAILED}'",
+    purpose=BY_END,
+)
+_partial(
+    "jobs_reasons",
+    *(jobs.c.reason_key, jobs.c.seq, jobs.c.type, jobs.c.completed_at),
+    where=f"status = '{JobStatus.FAILED}' AND reason_key IS NOT NULL",
+)
 
 # How many jobs there are of each status, and how often that changed: kept by triggers, so both cost nothing to ask.
 # SQLite has one row. PostgreSQL has several, and a connection always writes the same one, so that writers do not
@@ -135,6 +160,42 @@ runs = db.Table(
 _partial("runs_open", runs.c.seq, where="ended_at IS NULL", purpose=UNIQUE_ONLY, unique=True)
 _partial("runs_due", runs.c.expires_at, where="ended_at IS NULL", purpose=BY_EXPIRY)
 Index("runs_token", runs.c.token, runs.c.seq, unique=True)
+
+Index("runs_started", runs.c.started_at)
+
+# What happened in each minute to the jobs of each type: counts, and how long those that were started had waited and
+# those that ended had run, as histograms. Rows of a minute, of twelve and of an hour; `at` is the beginning, in seconds
+# since 1970. The type that no job has, the empty one, stands for all of them.
+minutes = db.Table(
+    "minutes",
+    Column("span", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("type", String(TYPE_MAX), primary_key=True),
+    *(Column(name, Integer, nullable=False) for name in ("created", "started", "completed", "failed", "called_off")),
+    *(Column(f"waited_{place}", Integer, nullable=False) for place in range(BUCKETS)),
+    *(Column(f"ran_{place}", Integer, nullable=False) for place in range(BUCKETS)),
+    sqlite_with_rowid=False,
+)
+
+# How far the minutes are counted: one row, which every transaction that writes minutes locks first.
+counting = db.Table(
+    "counting",
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),  # of the counts: a process whose look was at an older one is late
+    Column("minute", BigInteger, nullable=False),  # the newest that was counted; it and the one before may change
+    Column("counted_at", DateTime),
+    Column("folded_to", BigInteger, nullable=False),  # before then there are hours only
+)
+
+# Jobs that came in with a past: what happened to those of these seqs before that minute is not counted yet.
+uncounted = db.Table(
+    "uncounted",
+    Column("id", Integer, primary_key=True),
+    Column("first", BigInteger),  # the first `after` of an import: from there on seqs do not grow with time
+    Column("after", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("before", BigInteger, nullable=False),
+)
 
 # What became of tries to sign in by this name from this address, both as hashes.
 attempts = db.Table(

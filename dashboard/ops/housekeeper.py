@@ -1,4 +1,4 @@
-"""Once a second in each process: what has become due is settled, also while no client claims."""
+"""Once a second in each process: settles what has become due, also while no client claims, and counts the minutes."""
 
 from collections.abc import Callable
 from random import random
@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.database import clock
 from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.transactions import asking, write
+from dashboard.services import minutes
 from dashboard.services.claims import this_grace
 from dashboard.services.settle import settle
 from dashboard.store import due
@@ -30,6 +31,7 @@ def run(app: Flask, is_stopped: Callable[[], bool] = lambda: False) -> None:
         sleep(INTERVAL * (0.75 + random() / 2))  # noqa: S311
         with app.app_context():
             keep(app)
+            count(app)
 
 
 def keep(app: Flask) -> int:
@@ -49,3 +51,12 @@ def keep(app: Flask) -> int:
         app.logger.exception("The housekeeper could not reach the database; it tries again")
         grace.begin()
         return total
+
+
+def count(app: Flask) -> None:
+    """Count what happened, until nothing is left to count now. A round that fails is tried again with the next one."""
+    try:
+        while minutes.keep():
+            sleep(PAUSE)
+    except (SQLAlchemyError, DatabaseBusyError):
+        app.logger.exception("The housekeeper could not count the last minutes; it tries again")

@@ -11,11 +11,11 @@ from uuid_utils import uuid7
 
 from dashboard.core.errors import ActionRefusedError, ExpiredError, LeasedError, NotFinishedError
 from dashboard.core.job import Job, JobStatus, NewJob, utc_now
+from dashboard.core.reason import Failure, Success, failure
 from dashboard.core.run import FullJob
 from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.database.transactions import asking, write
 from dashboard.services.create import add
-from dashboard.services.settle import reason_text
 from dashboard.store import jobs, runs
 
 
@@ -36,7 +36,7 @@ def process(job_id: str) -> Job:
 
 def complete(job_id: str, result: str | None) -> Job:
     """End a RUNNING job well; the result is a JSON object's text. Raises LeasedError for a job that a lease holds."""
-    return _act(Action.COMPLETE, job_id, result)
+    return _act(Action.COMPLETE, job_id, Success(result))
 
 
 def fail(job_id: str, reason: str | None) -> Job:
@@ -45,15 +45,15 @@ def fail(job_id: str, reason: str | None) -> Job:
     def work(tx: Connection) -> Job | None:
         for job in runs.lock(tx, [job_id]).values():
             if job.status == JobStatus.RUNNING:
-                runs.take_away(tx, job.seq, reason)
-        return jobs.act(tx, Action.FAIL, job_id, utc_now(), reason_text(reason))
+                runs.take_away(tx, [job.seq], reason)
+        return jobs.act(tx, Action.FAIL, job_id, utc_now(), failure(reason))
 
     return _move(Action.FAIL, job_id, work, one_statement=False)
 
 
 def call_off(job_id: str) -> Job:
     """Undo a creation: fail the job, unless a worker has started it already."""
-    return _act(Action.UNDO, job_id, reason_text("called off right after it was created"))
+    return _act(Action.UNDO, job_id, failure("called off right after it was created"))
 
 
 def retry(job_id: str) -> FullJob:
@@ -68,8 +68,8 @@ def retry(job_id: str) -> FullJob:
     return write(work)
 
 
-def _act(action: Action, job_id: str, result: str | None = None) -> Job:
-    return _move(action, job_id, lambda tx: jobs.act(tx, action, job_id, utc_now(), result))
+def _act(action: Action, job_id: str, end: Success | Failure | None = None) -> Job:
+    return _move(action, job_id, lambda tx: jobs.act(tx, action, job_id, utc_now(), end))
 
 
 def _move(

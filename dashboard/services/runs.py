@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 
 from dashboard.core.errors import JobError, JobNotFoundError, LeaseLostError, words
 from dashboard.core.job import JobStatus
+from dashboard.core.reason import failure
 from dashboard.core.run import FullJob, Outcome
 from dashboard.core.transitions import Action
 from dashboard.database import clock
 from dashboard.database.transactions import write
-from dashboard.services.settle import next_attempt, reason_text
+from dashboard.services.settle import next_attempt
 from dashboard.store import full_jobs, runs
 
 NEVER = float("inf")  # as the delay of a failure: there is no next attempt
@@ -135,7 +136,7 @@ def _end_all(tx: Connection, calls: Sequence[End], meets: "_Meeting") -> list[Jo
         elif call.action is Action.RELEASE:
             again.append({"seq": job.seq, "run_at": _later(now, call.delay or 0)})
         elif call.delay == NEVER or failures >= (job.max_attempts or 1):
-            finished[Action.FAIL].append({"seq": job.seq, "result": reason_text(call.reason)})
+            finished[Action.FAIL].append({"seq": job.seq, **failure(call.reason)._asdict()})
         else:
             run_at = next_attempt(now, failures) if call.delay is None else _later(now, call.delay)
             again.append({"seq": job.seq, "run_at": run_at})

@@ -6,13 +6,12 @@ request waits long. It is harmless when it is cut off anywhere, and any number o
 
 from datetime import datetime
 from random import random
-from typing import Any
 
 from sqlalchemy import Connection
 
 from dashboard.core.backoff import backoff
 from dashboard.core.errors import words
-from dashboard.core.job import json_text
+from dashboard.core.reason import failure
 from dashboard.core.transitions import Action
 from dashboard.database import clock
 from dashboard.services.grace import Grace
@@ -35,7 +34,7 @@ def settle(tx: Connection, grace: Grace, limit: int = SLICE) -> int:
 def _expire_jobs(tx: Connection, limit: int) -> int:
     if not (found := due.expired(tx, limit)):
         return 0
-    rows = [{"seq": seq, "result": reason_text(f"expired {words(at)} before anybody began it")} for seq, at in found]
+    rows = [{"seq": seq, **failure(f"expired {words(at)} before anybody began it")._asdict()} for seq, at in found]
     due.fail(tx, rows, clock.now(tx))
     return len(found)
 
@@ -59,7 +58,7 @@ def _end_overdue_runs(tx: Connection, limit: int) -> int:
         if failures < (allowed[seq] or 1):
             again.append({"seq": seq, "run_at": next_attempt(now, failures)})
         else:
-            failed.append({"seq": seq, "result": reason_text(reasons[seq])})
+            failed.append({"seq": seq, **failure(reasons[seq])._asdict()})
     runs.finish(tx, Action.FAIL, failed, now)
     runs.give_back(tx, again)
     return len(ended)
@@ -72,9 +71,3 @@ def _ran_out(run: runs.KnownRun) -> str:
 def next_attempt(now: datetime, failures: int) -> datetime:
     """When a job that failed so often is ready again."""
     return now + backoff(failures, random())  # noqa: S311
-
-
-def reason_text(reason: str | None) -> str | None:
-    """What a failed job's result is."""
-    result: dict[str, Any] | None = {"reason": reason} if reason else None
-    return json_text(result)

@@ -17,9 +17,9 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.types import Text
 
 from dashboard.core.job import JobStatus
+from dashboard.core.reason import Failure
 from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.database.schema import BY_EXPIRY, jobs, runs
 from dashboard.database.statement import Compiled, Many, Now
@@ -85,7 +85,7 @@ _EXPIRED_ONES = Compiled(
 
 
 def fail(tx: Connection, rows: list[dict[str, Any]], now: datetime) -> None:
-    """Fail PENDING jobs: each row has seq and result."""
+    """Fail PENDING jobs: each row has seq and what a Failure has."""
     _FAIL.rows(tx, rows, completed_at=now)
 
 
@@ -95,12 +95,12 @@ _FAIL = Many(
         .where(jobs.c.seq == given.seq, _PENDING)
         .values(
             status=literal_column(f"'{TRANSITIONS[Action.FAIL].target}'"),
-            result=given.result,
+            **{name: getattr(given, name) for name in Failure._fields},
             completed_at=bindparam("completed_at", type_=DateTime()),
         )
     ),
     seq=jobs.c.seq.type,
-    result=Text(),
+    **{name: jobs.c[name].type for name in Failure._fields},
 )
 
 

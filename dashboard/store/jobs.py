@@ -23,9 +23,10 @@ from sqlalchemy import (
 
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job, JobStatus
+from dashboard.core.reason import Failure, Success
 from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.database.schema import IN_CLAIM_ORDER, PREVIEW, jobs, runs
-from dashboard.database.statement import Compiled, Many, Now
+from dashboard.database.statement import Compiled, Each, Many, Now
 
 _JOB = [jobs.c[name] for name in Job._fields]
 
@@ -133,10 +134,11 @@ def claiming(which: ColumnElement[bool], action: Action = Action.CLAIM) -> Updat
 
 
 def _ending(action: Action) -> Compiled:
+    end = Success if TRANSITIONS[action].target is JobStatus.COMPLETED else Failure
     values: dict[str, Any] = {
         "status": literal_column(f"'{TRANSITIONS[action].target}'"),
         "completed_at": bindparam("now"),
-        "result": bindparam("new_result"),
+        **{name: bindparam(f"new_{name}", type_=jobs.c[name].type) for name in end._fields},
     }
     return Compiled(update(jobs).where(_BY_ID, _rule(action)).values(values).returning(*_JOB))
 
@@ -169,11 +171,16 @@ _ACT = {
 }
 
 
-def act(tx: Connection, action: Action, key: str | int, now: datetime, result: str | None = None) -> Job | None:
-    """Move the job with this id (for a claim: this seq) along; None when there is none, or its status forbids it."""
+def act(
+    tx: Connection, action: Action, key: str | int, now: datetime, end: Success | Failure | None = None
+) -> Job | None:
+    """Move the job with this id (for a claim: this seq) along; None when there is none, or its status forbids it.
+
+    What ends the job stores its `end`.
+    """
     target = TRANSITIONS[action].target
-    more = {"attempts": None} if target is JobStatus.RUNNING else {"new_result": result}
-    return changed(tx, _first(_ACT[action].rows(tx, key=key, now=now, **more)), target)
+    stored = {f"new_{name}": value for name, value in end._asdict().items()} if end else {"attempts": None}
+    return changed(tx, _first(_ACT[action].rows(tx, key=key, now=now, **stored)), target)
 
 
 class Row(NamedTuple):
@@ -237,3 +244,64 @@ def retries(tx: Connection, job_id: str, limit: int) -> list[str]:
 _RETRIES = Compiled(
     select(jobs.c.id).where(jobs.c.retry_of == bindparam("id")).order_by(jobs.c.seq.desc()).limit(bindparam("limit"))
 )
+
+
+def run_again(tx: Connection, seqs: Sequence[int]) -> set[int]:
+    """Those of these jobs that another one runs again."""
+    return {seq for (seq,) in _RUN_AGAIN.rows(tx, [{"seq": seq} for seq in seqs])}
+
+
+_again = jobs.alias("again")
+_RUN_AGAIN = Each(
+    lambda given: select(jobs.c.seq).where(
+        jobs.c.seq == given.seq, exists().where(_again.c.retry_of == jobs.c.id, _again.c.retry_of.is_not(None))
+    ),
+    limit=1,
+    seq=jobs.c.seq.type,
+)
+
+
+def insert_again(tx: Connection, rows: list[dict[str, Any]], now: datetime) -> None:
+    """Store a new job, PENDING, for each of these: a row has the seq of the old one, and the `new_id`."""
+    _INSERT_AGAIN.rows(tx, rows, created_at=now)
+
+
+_KEPT = ("type", "payload", "preview", "priority")
+_INSERT_AGAIN = Many(
+    lambda given: jobs.insert().from_select(
+        ["id", "status", "created_at", *_KEPT, "retry_of"],
+        select(
+            given.new_id,
+            literal_column(f"'{JobStatus.PENDING}'"),
+            bindparam("created_at", type_=DateTime()),
+            *(jobs.c[name] for name in _KEPT),
+            jobs.c.id,
+        )
+        .where(jobs.c.seq == given.seq)
+        .order_by(jobs.c.seq),
+    ),
+    seq=jobs.c.seq.type,
+    new_id=jobs.c.id.type,
+)
+
+
+def prioritise(tx: Connection, seqs: Sequence[int], priority: int) -> None:
+    """Give these jobs this priority, where they are PENDING."""
+    _PRIORITISE.rows(tx, [{"seq": seq} for seq in seqs], new_priority=priority)
+
+
+_PRIORITISE = Many(
+    lambda given: (
+        update(jobs)
+        .where(jobs.c.seq == given.seq, has_status(JobStatus.PENDING))
+        .values(priority=bindparam("new_priority", type_=Integer()))
+    ),
+    seq=jobs.c.seq.type,
+)
+
+
+def insert_past(tx: Connection, rows: list[dict[str, Any]]) -> None:
+    """Store jobs that have a past; each row has every column but the preview, which is made here."""
+    for row in rows:
+        row["preview"] = row["payload"] and row["payload"][:PREVIEW]
+    tx.execute(jobs.insert(), rows)

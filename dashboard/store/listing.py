@@ -116,6 +116,16 @@ _FULL_JOBS = {
 }
 
 
+def of_seqs(tx: Connection, seqs: Sequence[int], *, full: bool) -> list[Job] | list[FullJob]:
+    """The jobs with these seqs, newest first, as `newest` or `newest_full` has them."""
+    if full:
+        query = full_jobs.with_last_run(select(*full_jobs.full_columns(_LISTED)))
+        rows = tx.execute(query.where(jobs.c.seq.in_(seqs)).order_by(jobs.c.seq.desc()))
+        return [FullJob._make(row) for row in rows]
+    rows = tx.execute(select(*_LISTED.values()).where(jobs.c.seq.in_(seqs)).order_by(jobs.c.seq.desc()))
+    return [Job._make(row) for row in rows]
+
+
 class JobLine(NamedTuple):
     """A job as a row of a list: the payload's first characters instead of all of it, and no result."""
 

@@ -14,7 +14,6 @@ from sqlalchemy import (
     DateTime,
     Integer,
     String,
-    Text,
     bindparam,
     case,
     func,
@@ -27,6 +26,7 @@ from sqlalchemy import (
 )
 
 from dashboard.core.job import JobStatus
+from dashboard.core.reason import Failure, Success
 from dashboard.core.run import FAILURES, Lease, Outcome
 from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.database.schema import jobs, runs
@@ -267,19 +267,22 @@ _EXPIRE = Many(
 )
 
 
-def take_away(tx: Connection, seq: int, reason: str | None) -> None:
-    """End the job's open run, if there is one: the job is ended without its token."""
-    _TAKE_AWAY.rows(tx, seq=seq, reason=reason)
+def take_away(tx: Connection, seqs: Sequence[int], reason: str | None) -> None:
+    """End the jobs' open runs, where there are such: the jobs are ended without their tokens."""
+    _TAKE_AWAY.rows(tx, [{"seq": seq} for seq in seqs], new_reason=reason)
 
 
-_TAKE_AWAY = Compiled(
-    update(runs)
-    .where(runs.c.seq == bindparam("seq"), runs.c.ended_at.is_(None))
-    .values(
-        ended_at=Now(),
-        outcome=literal_column(f"'{Outcome.TAKEN}'"),
-        reason=bindparam("reason", type_=runs.c.reason.type),
-    )
+_TAKE_AWAY = Many(
+    lambda given: (
+        update(runs)
+        .where(runs.c.seq == given.seq, runs.c.ended_at.is_(None))
+        .values(
+            ended_at=Now(),
+            outcome=literal_column(f"'{Outcome.TAKEN}'"),
+            reason=bindparam("new_reason", type_=runs.c.reason.type),
+        )
+    ),
+    seq=_SEQ,
 )
 
 
@@ -288,24 +291,30 @@ def _status(action: Action) -> ColumnElement[str]:
 
 
 def finish(tx: Connection, action: Action, rows: list[dict[str, Any]], now: datetime) -> None:
-    """End RUNNING jobs for good, by COMPLETE or FAIL; each row has seq and result."""
+    """End RUNNING jobs for good, by COMPLETE or FAIL; each row has seq and what a Success or a Failure has."""
     if rows:
         _FINISH[action].rows(tx, rows, completed_at=now)
 
 
-_FINISH = {
-    action: Many(
-        lambda given, action=action: (
-            update(jobs)  # type: ignore[misc]
+def _finishing(action: Action, stored: tuple[str, ...]) -> Many:
+    return Many(
+        lambda given: (
+            update(jobs)
             .where(jobs.c.seq == given.seq, jobs.c.status == literal_column(f"'{JobStatus.RUNNING}'"))
             .values(
-                status=_status(action), result=given.result, completed_at=bindparam("completed_at", type_=DateTime())
+                status=_status(action),
+                completed_at=bindparam("completed_at", type_=DateTime()),
+                **{name: getattr(given, name) for name in stored},
             )
         ),
         seq=_SEQ,
-        result=Text(),
+        **{name: jobs.c[name].type for name in stored},
     )
-    for action in (Action.COMPLETE, Action.FAIL)
+
+
+_FINISH = {
+    Action.COMPLETE: _finishing(Action.COMPLETE, Success._fields),
+    Action.FAIL: _finishing(Action.FAIL, Failure._fields),
 }
 
 

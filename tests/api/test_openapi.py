@@ -20,6 +20,7 @@ from tests.support.server import ROOT
 Document = dict[str, Any]
 
 KEY = "Idempotency-Key"
+FILTER = {"type", "type_prefix", "q", "reason", "since", "until"}
 LEASED = "LEASED"  # RUNNING, and held under TOKEN
 
 
@@ -44,6 +45,7 @@ OPERATIONS = {
     "GET /jobs/queue": Call(200, JobStatus.PENDING),
     "GET /jobs/summary": Call(200, JobStatus.PENDING),
     "POST /jobs/batch": Call(201, JobStatus.PENDING, [EXAMPLE, {"type": "later", "run_at": 60}]),
+    "POST /jobs/bulk": Call(200, JobStatus.FAILED, {"action": "retry", "filter": {"type": "job"}, "key": "a-key"}),
     "POST /jobs/{job_id}/retry": Call(201, JobStatus.COMPLETED),
     "POST /jobs/{job_id}/heartbeat": Call(200, LEASED, {"progress": 42}, f"token={TOKEN}"),
     "POST /jobs/{job_id}/release": Call(200, LEASED, query=f"token={TOKEN}"),
@@ -199,7 +201,8 @@ def test_an_operation_that_takes_a_body_has_a_schema_that_accepts_the_contract_s
     ("line", "parameters"),
     [
         ("GET /jobs/queue", {"limit"}),
-        ("GET /jobs", {"status", "limit", "before", "full"}),
+        ("GET /jobs", {"status", "limit", "before", "full", *FILTER}),
+        ("POST /jobs/bulk", set()),
         ("GET /jobs/{job_id}", {"job_id", "full", "wait"}),
         ("POST /jobs", {KEY}),
         ("POST /jobs/batch", {KEY}),

@@ -22,6 +22,7 @@ LANDED = {
     "0004_indexes_with_a_purpose": "31133145bedded40a8a047759cb6a91aa548d74a49f893dd580adbd6498fd75c",
     "0005_sessions": "900c2ab0c16712246a97bc51539f62f05f599530636d41f0216c81b4911828ef",
     "0006_runs": "78a927440b76f4e216825e8edeb43dd2c618adfff98c547e8f2c953152d88355",
+    "0007_minutes_and_reasons": "ff8b1829da00d7346e003120480f355ce9557403e151fad44a8fb8e2cda506bb",
 }
 
 
@@ -135,7 +136,7 @@ EARLIER = (
 )
 
 
-@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004", "0005"])
+@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004", "0005", "0006"])
 def test_a_database_of_any_earlier_version_becomes_like_a_new_one_and_can_lease(
     version: str, empty_url: str, new_url: str, make_app: MakeApp
 ) -> None:
@@ -165,6 +166,33 @@ def test_a_database_of_any_earlier_version_becomes_like_a_new_one_and_can_lease(
     assert query(empty_url, "SELECT sum(pending), sum(running), sum(delayed) FROM tally") == [(1, 2, 1)]
     execute(empty_url, "DELETE FROM jobs")
     assert query(empty_url, "SELECT sum(pending), sum(running), sum(delayed) FROM tally") == [(0, 0, 0)]
+
+
+def test_a_database_with_runs_keeps_them_and_gets_the_columns_before_the_payload(
+    empty_url: str, new_url: str, make_app: MakeApp
+) -> None:
+    upgrade(empty_url, "0006")
+    for number in range(3):
+        execute(
+            empty_url,
+            "INSERT INTO jobs (id, type, priority, status, created_at, started_at, max_attempts, payload) "
+            f"VALUES ('{number}', 't', 0, 'RUNNING', '2026-01-01', '2026-01-02', 3, '{PAYLOAD}')",
+        )
+        execute(
+            empty_url,
+            "INSERT INTO runs (seq, attempt, token, lease, started_at, heard_at, expires_at) "
+            f"VALUES ({number + 1}, 1, 'a-token-of-16-to-64', 60, '2026-01-02', '2026-01-02', '2099-01-01')",
+        )
+    runs = query(empty_url, "SELECT * FROM runs ORDER BY seq")
+
+    client = make_app(empty_url).test_client()
+    assert schema(empty_url) == schema(new_url)
+    assert query(empty_url, "SELECT * FROM runs ORDER BY seq") == runs
+    assert client.post("/jobs/1/complete?token=a-token-of-16-to-64").get_json()["attempt"] == 1
+    if empty_url.startswith("sqlite"):
+        assert query(empty_url, "PRAGMA foreign_key_check") == []
+        names = [name for _, name, *_ in query(empty_url, "PRAGMA table_info(jobs)")]
+        assert names[-4:] == ["reason", "reason_key", "payload", "result"]
 
 
 LOSSES = {

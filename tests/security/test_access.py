@@ -70,6 +70,7 @@ TABLE = {
     "POST /jobs/release": (401, 403, 200, 403),
     "POST /jobs/report": (401, 403, 200, 403),
     "POST /jobs/batch": (401, 403, 201, 403),
+    "POST /jobs/bulk": (401, 403, 200, 403),
     "GET /workers": (401, 200, 200, 200),
     "GET /dashboard/": (302, 200, 200, 200),
     "GET /dashboard/queue": (302, 200, 200, 200),

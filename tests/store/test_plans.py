@@ -11,9 +11,10 @@ from sqlalchemy import Connection, text
 
 from dashboard.app import create_app
 from dashboard.core.job import JobStatus
+from dashboard.core.reason import Success, failure
 from dashboard.core.transitions import Action
 from dashboard.database.transactions import writing
-from dashboard.store import claims, due, full_jobs, jobs, listing, runs, workers
+from dashboard.store import claims, due, full_jobs, jobs, listing, minutes, overview, reasons, runs, workers
 from tests.support.app import dispose
 from tests.support.postgres import Postgres
 from tests.support.statements import Statement, statements
@@ -101,9 +102,9 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "whether any is ready": (claims.is_any_ready, "jobs_next"),
     "which types are ready": (lambda tx: claims.ready_types(tx, ["t", "u"]), "jobs_next_of_type"),
     "process": (lambda tx: jobs.act(tx, Action.PROCESS, "PENDING9", NOW), BY_ID),
-    "complete": (lambda tx: jobs.act(tx, Action.COMPLETE, "RUNNING9", NOW), f"{BY_ID} runs_pkey"),
-    "fail": (lambda tx: jobs.act(tx, Action.FAIL, "RUNNING8", NOW), BY_ID),
-    "undo": (lambda tx: jobs.act(tx, Action.UNDO, "PENDING8", NOW), BY_ID),
+    "complete": (lambda tx: jobs.act(tx, Action.COMPLETE, "RUNNING9", NOW, Success(None)), f"{BY_ID} runs_pkey"),
+    "fail": (lambda tx: jobs.act(tx, Action.FAIL, "RUNNING8", NOW, failure("broken")), BY_ID),
+    "undo": (lambda tx: jobs.act(tx, Action.UNDO, "PENDING8", NOW, failure("broken")), BY_ID),
     "the candidates": (lambda tx: claims.candidates(tx, 10), "jobs_next"),
     "the queue": (lambda tx: claims.next_pending(tx, 10), "jobs_next"),
     "a list of a status": (lambda tx: listing.newest(tx, JobStatus.RUNNING, 10), "jobs_running"),
@@ -123,7 +124,11 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "retry of jobs": (lambda tx: runs.give_back(tx, [{"seq": seq, "run_at": NOW} for seq in SEQS]), "jobs_pkey"),
     "jobs under a key": (lambda tx: runs.under(tx, "token-of-9"), "jobs_pkey runs_token"),
     "who holds a job": (lambda tx: runs.open_run(tx, "RUNNING9"), f"{BY_ID} runs_pkey"),
-    "a run is taken away": (lambda tx: runs.take_away(tx, 120_000, None), "runs_pkey"),
+    "a run is taken away": (lambda tx: runs.take_away(tx, [120_000], None), "runs_pkey"),
+    "which were run again": (lambda tx: jobs.run_again(tx, SEQS), "jobs_pkey jobs_retry_of"),
+    "the running ones": (overview.running, "jobs_running"),
+    "the next type that waits": (lambda tx: overview.ready_types(tx, 1), "jobs_next_of_type"),
+    "another priority": (lambda tx: jobs.prioritise(tx, range(1, 20), 5), "jobs_pkey"),
     "jobs with their last runs": (lambda tx: full_jobs.full(tx, IDS), f"{BY_ID} runs_pkey"),
     "the runs of a job": (lambda tx: full_jobs.history(tx, "RUNNING9"), f"{BY_ID} runs_pkey"),
     "those that run a job again": (lambda tx: jobs.retries(tx, "RUNNING9", 10), "jobs_retry_of"),
@@ -133,8 +138,25 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "the workers": (workers.workers, "runs_due"),
     "the workers whose leases end first": (lambda tx: workers.first_to_end(tx, 100), "runs_due"),
     "the jobs whose leases end first": (lambda tx: workers.held(tx, 200), "jobs_pkey runs_due"),
+    "what happened in two minutes": (
+        lambda tx: minutes.between(tx, 1_767_268_800, 1_767_268_920, (149_000, 150_000)),
+        "jobs_completed_at jobs_failed_at jobs_pkey jobs_started runs_pkey runs_started",
+    ),
+    "what happened to some jobs": (
+        lambda tx: minutes.of_seqs(tx, 1_000, 1_500, 1_767_268_920),
+        "jobs_pkey runs_pkey",
+    ),
+    "failures without a reason": (lambda tx: reasons.missing(tx, 1_000, 1_500), "jobs_pkey"),
+    "the newest failures": (lambda tx: reasons.groups(tx, NOW, NOW, 10), "jobs_failed_at"),
 }
-SORTS = ("claim of a type", "claim of two types", "lock of jobs", "the runs of a job")  # few rows: see below
+# These count what they find, of which there is as much as happens in minutes, or a slice.
+OF_WHAT_HAPPENED = ("what happened in two minutes", "what happened to some jobs", "the newest failures")
+SORTS = (
+    "claim of a type",
+    "claim of two types",
+    "lock of jobs",
+    "the runs of a job",
+)  # few rows: see below
 # These sort the open runs, of which there are seldom many.
 OF_OPEN_RUNS = ("the workers", "the workers whose leases end first", "the jobs whose leases end first")
 
@@ -148,7 +170,7 @@ def test_each_statement_goes_by_its_own_index_and_sorts_nothing(app: Flask, name
         found = (custom_plan if kind == "custom" else generic_plan)(tx, statement)
         tx.get_transaction().rollback()  # type: ignore[union-attr]
     assert sorted(set(re.findall(r"\b(?:jobs|runs)_[a-z_]+\b", found))) == indexes.split(), found
-    assert "Sort" not in found or name in SORTS + OF_OPEN_RUNS, found
+    assert "Sort" not in found or name in (*SORTS, *OF_OPEN_RUNS, *OF_WHAT_HAPPENED), found
     assert "Seq Scan" not in found
 
 

@@ -9,7 +9,7 @@ from dashboard.services import claims
 from tests.support.factory import make_job
 
 LEASED = ("/jobs/<job_id>/heartbeat", "/jobs/<job_id>/release", "/jobs/release", "/jobs/report")
-STATUS = {"process": JobStatus.PENDING, "retry": JobStatus.COMPLETED}
+STATUS = {"bulk": JobStatus.FAILED, "process": JobStatus.PENDING, "retry": JobStatus.COMPLETED}
 
 
 def job_for(rule: str) -> Job:
@@ -38,6 +38,7 @@ def sent_to(rule: str, job: Job) -> dict[str, Any]:
     token = token_of(job)
     bodies: dict[str, Any] = {
         "/jobs": {"type": "job"},
+        "/jobs/bulk": {"action": "retry", "filter": {}, "key": "a-key"},
         "/jobs/batch": [{"type": "job"}, {"type": "job"}],
         "/jobs/report": [{"id": job.id, "token": token, "action": "complete"}],
     }

@@ -1,0 +1,146 @@
+"""Do the same to all jobs that a filter selects, slice by slice: run again, call off or fail, change the priority.
+
+A slice is one transaction, and needs nothing of the one before but its `next`: a client that was cut off, or a server
+that was killed, goes on from there. A slice that is repeated does nothing twice.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import uuid5
+
+from sqlalchemy import Connection
+
+from dashboard.core.job import JobStatus, utc_now
+from dashboard.core.reason import failure
+from dashboard.core.transitions import Action
+from dashboard.database import clock
+from dashboard.database.transactions import reading, write
+from dashboard.services.create import NAMESPACE
+from dashboard.services.search import Place, walk
+from dashboard.store import due, jobs, runs
+from dashboard.store.selection import Picked, Selection
+
+
+class What(StrEnum):
+    """What is done."""
+
+    RETRY = "retry"  # finished jobs: a new one each, unless it has been run again
+    FAIL = "fail"  # PENDING ones: called off; RUNNING ones are taken from who holds them
+    PRIORITY = "priority"  # of PENDING ones
+    UNDO = "undo"  # call off what RETRY made by this key of these jobs, as far as it is PENDING
+
+
+# The statuses that each is about; without one in the filter it is the first.
+STATUSES = {
+    What.RETRY: (JobStatus.FAILED, JobStatus.COMPLETED),
+    What.FAIL: (JobStatus.PENDING, JobStatus.RUNNING),
+    What.PRIORITY: (JobStatus.PENDING,),
+    What.UNDO: (JobStatus.FAILED, JobStatus.COMPLETED),
+}
+
+
+class Bulk(NamedTuple):
+    """One slice that is asked for; `key` is that of RETRY and UNDO, the same for all slices."""
+
+    what: What
+    selection: Selection
+    limit: int
+    place: Place | None = None
+    key: str = ""
+    priority: int = 0
+    reason: str | None = None
+    dry_run: bool = False
+
+
+class Slice(NamedTuple):
+    """What became of one slice."""
+
+    matched: int  # jobs that the filter selects
+    done: int  # by this slice, now or when it was sent the first time; 0 of a dry run
+    skipped: int  # that are not to be done: run again already, or of another status by now
+    types: dict[str, int]  # of those that were done, or that would be
+    next: Place | None  # where the next slice begins; None when this was the last
+
+
+def run(bulk: Bulk) -> Slice:
+    """Do one slice, or say what it would do."""
+    statuses = STATUSES[bulk.what]
+    status = bulk.selection.status or statuses[0]
+    if status not in statuses:
+        raise ValueError(f"{bulk.what} is for {' and '.join(statuses)} jobs, not {status}")
+    found = walk(bulk.selection._replace(status=status), bulk.limit, bulk.place)
+    if not found.picked:
+        done: set[int] = set()
+    elif bulk.dry_run:
+        with reading() as tx:
+            done = _may(tx, bulk, found.picked)
+    else:
+        done = write(lambda tx: _DO[bulk.what](tx, bulk, status, found.picked))
+    return Slice(
+        len(found.picked),
+        0 if bulk.dry_run else len(done),
+        len(found.picked) - len(done),
+        dict(Counter(job.type for job in found.picked if job.seq in done).most_common()),
+        found.next,
+    )
+
+
+def retry_id(key: str, job_id: str) -> str:
+    """The id of the job that runs this one again, by this key."""
+    return str(uuid5(NAMESPACE, f"bulk\n{key}\n{job_id}"))
+
+
+def _may(tx: Connection, bulk: Bulk, picked: Sequence[Picked]) -> set[int]:
+    """Which would be done."""
+    if bulk.what is not What.RETRY:
+        return {job.seq for job in picked}
+    return {job.seq for job in picked} - jobs.run_again(tx, [job.seq for job in picked])
+
+
+def _retry(tx: Connection, bulk: Bulk, _status: JobStatus, picked: Sequence[Picked]) -> set[int]:
+    ids = {retry_id(bulk.key, job.id): job.seq for job in picked}
+    runs.lock(tx, [job.id for job in picked])  # two slices at once: the second one sees what the first one made
+    before = {ids[made] for made in runs.find(tx, ids)}
+    again = jobs.run_again(tx, list(ids.values()))
+    new = [{"seq": seq, "new_id": new_id} for new_id, seq in ids.items() if seq not in again]
+    if new:
+        jobs.insert_again(tx, new, utc_now())
+    return before | {row["seq"] for row in new}  # type: ignore[misc]
+
+
+def _fail(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[Picked]) -> set[int]:
+    locked = runs.lock(tx, [job.id for job in picked])
+    seqs = sorted(job.seq for job in locked.values() if job.status == status)
+    rows = [{"seq": seq, **failure(bulk.reason)._asdict()} for seq in seqs]
+    now = clock.now(tx)
+    if not rows:
+        return set()
+    if status is JobStatus.PENDING:
+        due.fail(tx, rows, now)
+    else:
+        runs.take_away(tx, seqs, bulk.reason)
+        runs.finish(tx, Action.FAIL, rows, now)
+    return set(seqs)
+
+
+def _prioritise(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[Picked]) -> set[int]:
+    locked = runs.lock(tx, [job.id for job in picked])
+    seqs = sorted(job.seq for job in locked.values() if job.status == status)
+    if seqs:
+        jobs.prioritise(tx, seqs, bulk.priority)
+    return set(seqs)
+
+
+def _undo(tx: Connection, bulk: Bulk, _status: JobStatus, picked: Sequence[Picked]) -> set[int]:
+    sources = {retry_id(bulk.key, job.id): job.seq for job in picked}
+    pending = {job_id: job for job_id, job in runs.lock(tx, sources).items() if job.status == JobStatus.PENDING}
+    why = failure(bulk.reason or "called off: it was run again by mistake")
+    rows = [{"seq": seq, **why._asdict()} for seq in sorted(job.seq for job in pending.values())]
+    if rows:
+        due.fail(tx, rows, clock.now(tx))
+    return {sources[job_id] for job_id in pending}
+
+
+_DO = {What.RETRY: _retry, What.FAIL: _fail, What.PRIORITY: _prioritise, What.UNDO: _undo}
