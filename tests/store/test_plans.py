@@ -126,7 +126,6 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "who holds a job": (lambda tx: runs.open_run(tx, "RUNNING9"), f"{BY_ID} runs_pkey"),
     "a run is taken away": (lambda tx: runs.take_away(tx, [120_000], None), "runs_pkey"),
     "which were run again": (lambda tx: jobs.run_again(tx, SEQS), "jobs_pkey jobs_retry_of"),
-    "the running ones": (overview.running, "jobs_running"),
     "the next type that waits": (lambda tx: overview.ready_types(tx, 1), "jobs_next_of_type"),
     "another priority": (lambda tx: jobs.prioritise(tx, range(1, 20), 5), "jobs_pkey"),
     "jobs with their last runs": (lambda tx: full_jobs.full(tx, IDS), f"{BY_ID} runs_pkey"),
