@@ -140,6 +140,7 @@ class JobLine(NamedTuple):
     completed_at: datetime | None
     run_at: datetime | None = None
     max_attempts: int | None = None  # every job that ever had a run has some
+    reason: str | None = None  # why it failed; only of failed ones
 
 
 class Sought(NamedTuple):
@@ -150,6 +151,12 @@ class Sought(NamedTuple):
     status: JobStatus | None = None
     type: str | None = None
     text: str | None = None
+    reason: str | None = None  # the key that failures for the same reason share
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether jobs have to be looked through for it."""
+        return bool(self.type or self.text or self.reason)
 
 
 class Matches(NamedTuple):
@@ -218,7 +225,7 @@ def _seek(
     """The nearest lines downwards from `before` or upwards from `after`, and where the window ended, if it did."""
     side = "after" if after is not None else "newest" if before is None else "before"
     place = {} if side == "newest" else {"place": before if after is None else after}
-    if not (sought.type or sought.text):
+    if not sought.is_searched:
         rows = _LINES[sought.status, side].rows(tx, **place, limit=limit)
         return [JobLine._make(row) for row in rows], None
     with at_most(tx, SEARCH_SECONDS):
@@ -247,6 +254,8 @@ def _search(
 def _window(tx: Connection, sought: Sought, side: str, place: Mapping[str, int | None]) -> tuple[Subquery, int | None]:
     """The jobs that a search looks through, and the last of them where there are more."""
     all_of_them = _ordered(sought.status, side)
+    if sought.reason:
+        all_of_them = all_of_them.where(has_status(JobStatus.FAILED), jobs.c.reason_key == sought.reason)
     last = all_of_them.with_only_columns(jobs.c.seq).offset(SEARCH_WINDOW - 1).limit(2)
     ends = tx.execute(last, place).scalars().all()
     return all_of_them.limit(SEARCH_WINDOW).subquery(), ends[0] if len(ends) == 2 else None

@@ -64,6 +64,10 @@ class Ready(NamedTuple):
     number: int
     oldest: datetime | None
 
+    @property
+    def words(self) -> str:
+        return f"at least {WAITING_MAX:,}" if self.number >= WAITING_MAX else f"{self.number:,}"
+
 
 def ready_of(tx: Connection, name: str) -> Ready:
     number = int(_NUMBER.rows(tx, type=name)[0][0])

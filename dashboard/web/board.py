@@ -69,7 +69,7 @@ class Searched(NamedTuple):
 def _searched(tx: Connection, asked: Filter, page: listing.Lines, total: int) -> Searched | None:
     """None where nothing is searched for. What matches is counted on the first page: a later one begins within it."""
     query = asked.query
-    if not ("q" in query or "type" in query):
+    if not asked.sought.is_searched:
         return None
     side = "after" if asked.oldest_first else "before"
     if asked.place:

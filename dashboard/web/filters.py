@@ -83,6 +83,12 @@ def lasted(span: timedelta) -> str:
 
 
 @bp.app_template_filter()
+def seconds_lasted(seconds: float) -> str:
+    """The same of a number of seconds."""
+    return lasted(timedelta(seconds=seconds))
+
+
+@bp.app_template_filter()
 def left(span: timedelta) -> str:
     """What is left of a time: to the second in the last hour, before that in the largest unit, rounded."""
     if span < timedelta(hours=1):
@@ -131,8 +137,12 @@ def attempt(job: Tried) -> str:
 @bp.app_template_filter()
 def why(run: Ended) -> str:
     """Why a run ended: the first line of the reason; without one, how it ended."""
-    lines = (run.reason or "").strip().splitlines()
-    return lines[0] if lines else ENDED[Outcome(run.outcome or "")].lower()
+    return first_line(run.reason or "") or ENDED[Outcome(run.outcome or "")].lower()
+
+
+@bp.app_template_filter()
+def first_line(text: str) -> str:
+    return next(iter(text.strip().splitlines()), "")
 
 
 @bp.app_template_global()

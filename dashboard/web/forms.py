@@ -5,6 +5,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import AnyOf, InputRequired, Length, Optional, Regexp, ValidationError
 
 from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, JobStatus
+from dashboard.core.reason import KEY_MAX
 from dashboard.core.run import ATTEMPTS_MAX
 from dashboard.web.fields import JsonObjectField, TimeField, WholeNumberField, no_nul, whole_numbers
 
@@ -94,6 +95,7 @@ class FilterForm(Form):
         id="filter-q",
         render_kw={"autocomplete": "off", "data-key": "/", "placeholder": "type, id, payload or reason"},
     )
+    reason = HiddenField(validators=[Length(max=KEY_MAX), no_nul])
     sort = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf(["oldest"])])
     before = WholeNumberField(validators=[Optional(), whole_numbers(1, SEQ_MAX)])
     after = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX - 1)])

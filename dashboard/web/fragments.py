@@ -22,6 +22,7 @@ from dashboard.web.board import BOARD
 from dashboard.web.elements import Context, Element
 from dashboard.web.forms import NewJobForm
 from dashboard.web.job import JOB
+from dashboard.web.overview import OVERVIEW, VERDICT
 from dashboard.web.queue import QUEUE
 from dashboard.web.workers import WORKERS
 
@@ -33,6 +34,18 @@ bp = Blueprint("fragments", __name__, url_prefix="/dashboard/fragments")
 bp.before_request(bodies.check_form)
 
 Fragment = Response | tuple[str, int]
+
+
+@bp.get("/overview")
+@viewers
+def overview() -> Fragment:
+    return _refresh(OVERVIEW)
+
+
+@bp.get("/verdict")
+@viewers
+def verdict() -> Fragment:
+    return _refresh(VERDICT)
 
 
 @bp.get("/board")

@@ -15,7 +15,7 @@ from dashboard.web.assets import url_for
 from dashboard.web.elements import Context
 from dashboard.web.forms import FilterForm
 
-QUERY = ("status", "type", "q", "sort")
+QUERY = ("status", "type", "q", "reason", "sort")
 
 PLACE = ("before", "after")
 
@@ -34,7 +34,7 @@ class Filter(NamedTuple):
     @property
     def sought(self) -> listing.Sought:
         status = JobStatus(self.query["status"]) if "status" in self.query else None
-        return listing.Sought(status, self.query.get("type"), self.query.get("q"))
+        return listing.Sought(status, self.query.get("type"), self.query.get("q"), self.query.get("reason"))
 
     @property
     def oldest_first(self) -> bool:

@@ -16,6 +16,7 @@ from dashboard.web.actions import ACT, ASK, POSTS
 from dashboard.web.board import BOARD
 from dashboard.web.forms import NewJobForm
 from dashboard.web.job import JOB
+from dashboard.web.overview import OVERVIEW, VERDICT
 from dashboard.web.queue import QUEUE
 from dashboard.web.workers import WORKERS
 
@@ -28,14 +29,21 @@ Page = str | Response | tuple[str, int]
 @bp.get("/")
 @viewers
 def home() -> Page:
-    return redirect(url_for("pages.jobs"))
+    return redirect(url_for("pages.overview"))
+
+
+@bp.get("/dashboard/overview")
+@viewers
+def overview() -> Page:
+    with reading() as tx:
+        return render_template("overview/page.html", **OVERVIEW.load(tx))
 
 
 @bp.get("/dashboard/")
 @viewers
 def jobs() -> Page:
     with reading() as tx:
-        return render_template("jobs/page.html", **job_filter.load(tx), **BOARD.load(tx))
+        return render_template("jobs/page.html", **job_filter.load(tx), **VERDICT.load(tx), **BOARD.load(tx))
 
 
 @bp.get("/dashboard/jobs/<job_id>")

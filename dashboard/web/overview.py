@@ -1,0 +1,125 @@
+"""The overview: whether the queue is healthy, what runs too long, what fails and why, what is next."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from flask import request
+from sqlalchemy import Connection
+
+from dashboard.core.verdict import RULES as VERDICT_RULES
+from dashboard.core.verdict import Verdict, Word
+from dashboard.services import overview
+from dashboard.services.overview import Overview, Range, Slot
+from dashboard.store.minutes import time_of
+from dashboard.web.assets import url_for
+from dashboard.web.charts import SLOTS, WIDTH, lines, stack
+from dashboard.web.elements import Context, Element, Live, role
+from dashboard.web.filters import age, lasted, visible
+from dashboard.web.job_filter import jobs_url
+
+NAMES = {Range.HOUR: "1 h", Range.SIX_HOURS: "6 h", Range.DAY: "24 h", Range.WEEK: "7 d"}
+
+EVERY = 5  # seconds between two polls
+
+MARKS = (0, 15, 30, 45, SLOTS)  # the slots whose time stands below a chart
+
+
+class Part(NamedTuple):
+    """A part of the verdict, with the address of what it is about."""
+
+    sentence: str
+    url: str
+
+
+def chosen() -> Range:
+    """The range that the address asks for; the hour where it asks for none that there is."""
+    try:
+        return Range(request.args.get("last", ""))
+    except ValueError:
+        return Range.HOUR
+
+
+def tag(tx: Connection) -> str:
+    return f"{overview.tag(tx)}.{chosen()}{role()}"
+
+
+def load(tx: Connection) -> Context:
+    found = overview.overview_of(tx, chosen())
+    sums = [slot.sum for slot in found.slots]
+    return {
+        "live": Live(url_for("fragments.overview", last=str(found.range)), tag(tx)),
+        "spans": [
+            (name, url_for("pages.overview", last=str(each)), each is found.range) for each, name in NAMES.items()
+        ],
+        "found": found,
+        "now": found.now,
+        "every": EVERY,
+        "throughput": stack([s.completed for s in sums], [s.failed for s in sums], [s.created for s in sums[:-1]]),  # the last minute goes on
+        "waits": lines([slot.waited_p50 for slot in found.slots], [slot.waited_p95 for slot in found.slots]),
+        "marks": _marks(found.slots),
+        "sentences": _sentences(found),
+        "jobs_at": url_for("pages.jobs") + "jobs",
+        "list_of": jobs_url,
+        **_verdict(found.verdict),
+    }
+
+
+def _load_verdict(tx: Connection) -> Context:
+    return {
+        "live_verdict": Live(url_for("fragments.verdict"), overview.tag(tx)),
+        "every": EVERY,
+        **_verdict(overview.verdict(tx)),
+    }
+
+
+def _verdict(verdict: Verdict) -> Context:
+    return {"verdict": verdict, "parts": _parts(verdict), "rules": VERDICT_RULES}
+
+
+def _parts(verdict: Verdict) -> list[Part]:
+    parts = []
+    if verdict.still is not None:
+        parts.append(Part(f"jobs wait, and none was started for {age(verdict.still)}", jobs_url({"status": "PENDING"})))
+    if verdict.overdue:
+        jobs = "1 job runs" if verdict.overdue == 1 else f"{verdict.overdue:,} jobs run"
+        parts.append(Part(f"{jobs} far longer than usual", jobs_url({"status": "RUNNING", "sort": "oldest"})))
+    for each in verdict.failing[:3]:
+        sentence = (
+            f"{visible(each.type)} fails since {time_of(each.since):%H:%M} UTC ({each.failed:,}, {each.share:.0%})"
+        )
+        parts.append(Part(sentence, jobs_url({"status": "FAILED", "type": each.type})))
+    if len(verdict.failing) > 3:
+        parts.append(Part(f"{len(verdict.failing) - 3} more types fail", jobs_url({"status": "FAILED"})))
+    if verdict.growth is not None:
+        parts.append(Part(f"the backlog grows by {verdict.growth:.0f} a minute", jobs_url({"status": "PENDING"})))
+    if verdict.word is Word.HEALTHY:
+        parts.append(Part("nothing fails, waits or runs longer than usual", jobs_url({})))
+    return parts
+
+
+def _marks(slots: Sequence[Slot]) -> list[tuple[float, datetime]]:
+    """Where the times stand below a chart: x, and the time."""
+    step = timedelta(seconds=slots[0].seconds)
+    return [(place * WIDTH / SLOTS, slots[0].at + place * step) for place in MARKS]
+
+
+def _sentences(found: Overview) -> dict[str, str]:
+    """What each chart shows, in words."""
+    tiles, last = found.tiles, NAMES[found.range]
+    completed, failed, created = (sum(getattr(slot.sum, name) for slot in found.slots) for name in _COUNTED)
+    waited = "no job was started"
+    if tiles.waited_p50 is not None and tiles.waited_p95 is not None:
+        half, most = (lasted(timedelta(seconds=each)) for each in (tiles.waited_p50, tiles.waited_p95))
+        waited = f"half of the jobs waited less than {half}, 95 % less than {most}"
+    return {
+        "finished": f"In the last {last} {completed:,} jobs completed, {failed:,} failed, {created:,} were created",
+        "waited": f"In the last {last} {waited}",
+    }
+
+
+_COUNTED = ("completed", "failed", "created")
+
+OVERVIEW = Element("overview/_overview.html", tag, load)
+
+VERDICT = Element("overview/_verdict.html", overview.tag, _load_verdict)  # a line of its own above the jobs
