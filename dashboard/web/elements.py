@@ -34,6 +34,7 @@ class Live(NamedTuple):
 
     url: str
     tag: str
+    every: int = 2  # seconds between two polls
 
 
 def revision(tx: Connection) -> str:

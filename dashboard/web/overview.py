@@ -48,33 +48,42 @@ def load(tx: Connection) -> Context:
     found = overview.overview_of(tx, chosen())
     sums = [slot.sum for slot in found.slots]
     return {
-        "live": Live(url_for("fragments.overview", last=str(found.range)), tag(tx)),
+        "live": Live(url_for("fragments.overview", last=str(found.range)), tag(tx), EVERY),
         "spans": [
             (name, url_for("pages.overview", last=str(each)), each is found.range) for each, name in NAMES.items()
         ],
         "found": found,
         "now": found.now,
-        "every": EVERY,
-        "throughput": stack([s.completed for s in sums], [s.failed for s in sums], [s.created for s in sums[:-1]]),  # the last minute goes on
+        "throughput": stack(
+            [s.completed for s in sums], [s.failed for s in sums], [s.created for s in sums[:-1]]
+        ),  # the last minute goes on
         "waits": lines([slot.waited_p50 for slot in found.slots], [slot.waited_p95 for slot in found.slots]),
         "marks": _marks(found.slots),
         "sentences": _sentences(found),
         "jobs_at": url_for("pages.jobs") + "jobs",
         "list_of": jobs_url,
-        **_verdict(found.verdict),
+        "line": Line(found.verdict),
     }
 
 
 def _load_verdict(tx: Connection) -> Context:
-    return {
-        "live_verdict": Live(url_for("fragments.verdict"), overview.tag(tx)),
-        "every": EVERY,
-        **_verdict(overview.verdict(tx)),
-    }
+    live = Live(url_for("fragments.verdict"), overview.tag(tx), EVERY)
+    return {"live": live, "line": Line(overview.verdict(tx), live)}
 
 
-def _verdict(verdict: Verdict) -> Context:
-    return {"verdict": verdict, "parts": _parts(verdict), "rules": VERDICT_RULES}
+class Line(NamedTuple):
+    """The verdict as a line; where it is an element of its own it has a `live`."""
+
+    verdict: Verdict
+    live: Live | None = None
+
+    @property
+    def rules(self) -> str:
+        return VERDICT_RULES
+
+    @property
+    def parts(self) -> list[Part]:
+        return _parts(self.verdict)
 
 
 def _parts(verdict: Verdict) -> list[Part]:

@@ -43,7 +43,7 @@ def overview() -> Page:
 @viewers
 def jobs() -> Page:
     with reading() as tx:
-        return render_template("jobs/page.html", **job_filter.load(tx), **VERDICT.load(tx), **BOARD.load(tx))
+        return render_template("jobs/page.html", **job_filter.load(tx), **BOARD.load(tx), line=VERDICT.load(tx)["line"])
 
 
 @bp.get("/dashboard/jobs/<job_id>")
