@@ -8,6 +8,7 @@ zone, spans of time are seconds unless they are timedeltas.
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from time import monotonic
 from typing import Any, NamedTuple, TypeVar, cast
 
 from flask import current_app
@@ -38,6 +39,7 @@ LOOK_BACK = 6 * HOUR  # seconds in which it is looked for when a type began to f
 SHOWN, TYPES_SHOWN, NEXT_SHOWN = 8, 12, 5
 TYPES_KNOWN = 100  # of which the usual time is looked up
 REMEMBERED_MAX = 100  # results
+VERDICT_SECONDS = 5.0
 SPARK = 12  # parts of the range in which a group's failures are counted
 
 
@@ -162,9 +164,21 @@ def tag(tx: Connection) -> str:
     return f"{state.revision}.{state.version}.{minutes.minute_of(clock.now(tx))}"
 
 
-def verdict(tx: Connection) -> Verdict:
-    """The verdict alone."""
-    return _Look(tx).verdict()
+class Recent(NamedTuple):
+    """A verdict, the tag that it was found under, and when; the time is that of monotonic()."""
+
+    verdict: Verdict
+    tag: str
+    found_at: float
+
+
+def recent_verdict(tx: Connection) -> Recent:
+    """The verdict alone, as this process found it in the last VERDICT_SECONDS: it stands on the page of the jobs."""
+    memory: Memory = current_app.extensions["overview"]
+    recent = memory.recent
+    if recent is None or monotonic() - recent.found_at > VERDICT_SECONDS:
+        recent = memory.recent = Recent(_Look(tx).verdict(), tag(tx), monotonic())
+    return recent
 
 
 def overview_of(tx: Connection, chosen: Range) -> Overview:
@@ -198,6 +212,7 @@ class Memory:
     """
 
     def __init__(self) -> None:
+        self.recent: Recent | None = None
         self._content: object = None
         self._found: dict[Hashable, Any] = {}
 

@@ -67,8 +67,9 @@ def load(tx: Connection) -> Context:
 
 
 def _load_verdict(tx: Connection) -> Context:
-    live = Live(url_for("fragments.verdict"), overview.tag(tx), EVERY)
-    return {"live": live, "line": Line(overview.verdict(tx), live)}
+    found = overview.recent_verdict(tx)
+    live = Live(url_for("fragments.verdict"), found.tag, EVERY)
+    return {"live": live, "line": Line(found.verdict, live)}
 
 
 class Line(NamedTuple):

@@ -21,6 +21,7 @@ def pages(client: FlaskClient) -> dict[str, str]:
     client.post(f"/jobs/{ids[2]}/process")
     leased, tried, scheduled, again = leases(client)
     return {
+        "overview": client.get("/dashboard/overview").text,
         "jobs": client.get("/dashboard/").text,
         "filtered": client.get(f"/dashboard/?status=FAILED&type={HOSTILE}&q={HOSTILE}").text,
         "later": client.get("/dashboard/?before=20").text,

@@ -1,0 +1,109 @@
+"""The overview and the verdict: what an operator asks first, each with a link to the jobs that it is about."""
+
+import re
+from datetime import timedelta
+from html import unescape
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from dashboard.core.job import JobStatus, utc_now
+from dashboard.services import history, minutes
+from dashboard.services.history import PastJob
+from dashboard.services.overview import Range
+from tests.support.factory import make_job
+from tests.support.html import page, still
+
+MINUTE = timedelta(minutes=1)
+HOSTILE = "<b>'\"& \u202e"
+
+
+def past(kind: str, ago: timedelta, reason: str | None = None, *, ends: bool = True) -> PastJob:
+    """A job that was created so long ago, started a second later, and ended two seconds later, if it did."""
+    created = utc_now() - ago
+    started, ended = created + timedelta(seconds=1), created + timedelta(seconds=3)
+    status = JobStatus.FAILED if reason else JobStatus.COMPLETED if ends else JobStatus.RUNNING
+    return PastJob(str(uuid4()), kind, None, 0, status, created, started, ended if ends else None, reason=reason)
+
+
+@pytest.fixture
+def night(app: Flask) -> None:
+    """Of ten jobs of an hour six failed for two reasons, one runs for two hours, and one waits."""
+    jobs = [past("resize", n * MINUTE, f"status 50{n} from the receiver") for n in range(1, 5)]
+    jobs += [past("resize", n * MINUTE, f"{HOSTILE} refused") for n in range(1, 3)]
+    jobs += [past("resize", n * MINUTE) for n in range(1, 5)]
+    jobs.append(past("resize", 120 * MINUTE, ends=False))
+    history.bring_in(sorted(jobs, key=lambda job: job.created_at))
+    while minutes.keep():
+        pass
+    make_job(type="waits")
+
+
+def linked(html: str, words: str) -> str:
+    """Where the link leads that begins with these words."""
+    found = re.search(rf'href="([^"]+)"[^>]*>(?:<b>|<bdi>)*{re.escape(words)}', html)
+    assert found, words
+    return unescape(found[1])
+
+
+def test_an_empty_queue_is_healthy(client: FlaskClient) -> None:
+    html = page(client, "/dashboard/overview")
+    assert "Healthy:" in html
+    for words in ("No job runs far longer", "No job waits.", "No job failed", "No job waited, ran or ended"):
+        assert words in html
+
+
+def test_each_part_of_the_verdict_leads_to_the_jobs_that_it_is_about(client: FlaskClient, night: None) -> None:
+    html = page(client, "/dashboard/overview")
+    assert "Needs attention:" in html
+    overdue, failing = linked(html, "1 job runs far longer than usual"), linked(html, "resize fails since")
+    assert "120 min" not in page(client, overdue)
+    assert page(client, overdue).count('<tr id="job-') == 1
+    assert page(client, failing).count('<tr id="job-') == 6
+
+
+def test_a_reason_leads_to_the_jobs_that_failed_for_it(client: FlaskClient, night: None) -> None:
+    html = page(client, "/dashboard/overview")
+    found = page(client, linked(html, "status 501 from the receiver"))
+    assert found.count('<tr id="job-') == 4
+    assert "4 match" in found
+    assert page(client, linked(html, "&lt;b&gt;")).count('<tr id="job-') == 2
+    assert "<b>'" not in html
+    assert "\u202e" not in html
+
+
+def test_a_failed_row_tells_the_first_line_of_its_reason(client: FlaskClient, night: None) -> None:
+    assert "<bdi>status 501 from the receiver</bdi>" in page(client, "/dashboard/?status=FAILED")
+
+
+@pytest.mark.parametrize("last", ["", *Range, "bogus"])
+def test_the_time_that_is_shown_stands_in_the_address(client: FlaskClient, night: None, last: str) -> None:
+    html = page(client, f"/dashboard/overview?last={last}")
+    shown = last if last in [*Range] else "1h"
+    assert re.search(rf'href="/dashboard/overview\?last={shown}" aria-current="true"', html)
+    assert html.count("<svg") >= 2
+    assert " style=" not in html
+
+
+def test_the_overview_refreshes_to_what_its_page_shows_and_is_304_until_something_changes(
+    client: FlaskClient, night: None
+) -> None:
+    for path, part in (("overview?last=6h", "overview?last=6h"), ("", "verdict")):
+        html = page(client, f"/dashboard/{path}")
+        url = re.search(rf'id="{part[:7]}[a-z]*" class="live" data-hx-get="([^"]+)"', html)
+        assert url
+        answer = client.get(unescape(url[1]))
+        assert still(answer.text) in still(html)
+        tag = re.search(r'data-tag="([^"]+)"', answer.text)
+        assert tag
+        again = client.get(unescape(url[1]), headers={"If-None-Match": f'"{tag[1]}"'})
+        assert (again.status_code, again.data) == (304, b"")
+        make_job()
+        assert client.get(unescape(url[1]), headers={"If-None-Match": f'"{tag[1]}"'}).status_code == 200
+
+
+def test_the_verdict_stands_above_the_jobs(client: FlaskClient, night: None) -> None:
+    html = page(client, "/dashboard/")
+    assert html.index("Needs attention:") < html.index('id="board"')
