@@ -34,6 +34,7 @@ COSTS = {
 def test_a_request_runs_no_more_statements_however_many_jobs_there_are(client: FlaskClient, line: str) -> None:
     make_many(200)
     client.post("/jobs/claim")  # which fills the queue
+    client.get("/dashboard/")  # which finds the verdict, once in five seconds
     method, path = line.format(id=make_job(JobStatus.PENDING).id).split()
     body = {"json": {"type": "t"}} if line == "POST /jobs" else {}
     assert len(statements(lambda: client.open(path, method=method, **body))) <= COSTS[line]  # type: ignore[arg-type]
@@ -84,6 +85,7 @@ def test_a_page_of_jobs_costs_one_more_statement_for_all_their_runs_and_none_wit
         return len(statements(lambda: client.get("/dashboard/")))
 
     make_many(60)
+    cost()  # which finds the verdict, once in five seconds
     plain = cost()
     client.post("/jobs/batch", json=[{"type": "later", "run_at": 3_600}] * 10)
     assert cost() == plain

@@ -47,8 +47,8 @@ REFERERS = (  # and where a Start leads back to
 )
 
 
-def test_the_root_leads_to_the_jobs(client: FlaskClient) -> None:
-    assert client.get("/").location == "/dashboard/"
+def test_the_root_leads_to_the_overview(client: FlaskClient) -> None:
+    assert client.get("/").location == "/dashboard/overview"
 
 
 def test_the_forms_and_the_docs_are_pages_too(client: FlaskClient) -> None:
