@@ -85,9 +85,43 @@ _OF_KEY = Compiled(
 _REASON = Compiled(select(jobs.c.reason).where(jobs.c.seq == bindparam("seq")))
 
 
+class Like(NamedTuple):
+    """How many jobs failed for the same reason, whatever their type, and since when."""
+
+    number: int  # up to GROUP_MAX, the newest
+    since: datetime
+
+    @property
+    def words(self) -> str:
+        return f"{'at least ' if self.number >= GROUP_MAX else ''}{self.number:,}"
+
+
+def like(tx: Connection, key: str) -> Like | None:
+    """None where no job did."""
+    number, since = _LIKE.rows(tx, key=key)[0]
+    return Like(number, since) if number else None
+
+
+_of_the_key = (
+    select(jobs.c.completed_at)
+    .where(has_status(JobStatus.FAILED), jobs.c.reason_key == bindparam("key"))
+    .order_by(jobs.c.seq.desc())
+    .limit(literal_column(str(GROUP_MAX)))
+    .subquery()
+)
+_LIKE = Compiled(select(func.count(), func.min(_of_the_key.c.completed_at)))
+
+
+def told(result: str | None) -> str | None:
+    """The reason that the result of a failed job tells."""
+    value = json.loads(result) if result else None
+    reason = value.get("reason") if isinstance(value, dict) else None
+    return reason if isinstance(reason, str) else None
+
+
 def missing(tx: Connection, after: int, last: int) -> list[tuple[int, str | None]]:
     """The jobs of these seqs that failed before reasons were stored: each seq, and the reason that its result tells."""
-    return [(seq, _told(result)) for seq, result in _MISSING.rows(tx, first=after + 1, last=last)]
+    return [(seq, told(result)) for seq, result in _MISSING.rows(tx, first=after + 1, last=last)]
 
 
 _MISSING = Compiled(
@@ -98,12 +132,6 @@ _MISSING = Compiled(
         case((jobs.c.reason_key.is_(None), literal_column("1"))) == literal_column("1"),
     )
 )
-
-
-def _told(result: str | None) -> str | None:
-    told = json.loads(result) if result else None
-    reason = told.get("reason") if isinstance(told, dict) else None
-    return reason if isinstance(reason, str) else None
 
 
 def store(tx: Connection, failures: Sequence[tuple[int, Failure]]) -> None:

@@ -7,14 +7,16 @@ import flask
 from sqlalchemy import Connection
 
 from dashboard.core.job import JobStatus, utc_now
+from dashboard.core.reason import reason_key
 from dashboard.core.run import FullJob
 from dashboard.core.transitions import FINAL
 from dashboard.security import access
-from dashboard.store import full_jobs, jobs, listing, runs
+from dashboard.store import full_jobs, jobs, listing, reasons, runs
 from dashboard.web.actions import POSTS
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context, Element, Live, offered, revision, row_context
 from dashboard.web.filters import age
+from dashboard.web.job_filter import jobs_url
 
 AHEAD_MAX = 1_000  # jobs ahead of one are counted up to this, or a little more
 
@@ -46,6 +48,8 @@ def load(tx: Connection, job_id: str) -> Context:
     last = history[-1] if history else None
     is_leased = last is not None and last.ended_at is None
     actions = offered(job.status, is_leased=is_leased)
+    reason = reasons.told(job.result) if job.status == JobStatus.FAILED else None
+    key = reason_key(reason) if reason else ""
     again = jobs.retries(tx, job_id, AGAIN_MAX + 1) if job.status in FINAL else []
     url = flask.url_for("api.job", job_id=job_id, _external=True)
     return {
@@ -56,6 +60,9 @@ def load(tx: Connection, job_id: str) -> Context:
         "is_leased": is_leased,
         # After its runs it may have been started without a lease, which leaves no run.
         "is_started": bool(job.started_at and (last is None or (last.ended_at and last.ended_at < job.started_at))),
+        "reason": reason,
+        "like": reasons.like(tx, key) if key else None,
+        "like_url": jobs_url({"status": JobStatus.FAILED, "reason": key}),
         "again": again[:AGAIN_MAX],
         "has_more_again": len(again) > AGAIN_MAX,
         "waiting": _waiting(tx, job) if job.status == JobStatus.PENDING and job.run_at is None else None,

@@ -111,3 +111,19 @@ def test_the_overview_refreshes_to_what_its_page_shows_and_is_304_until_somethin
 def test_the_verdict_stands_above_the_jobs(client: FlaskClient, night: None) -> None:
     html = page(client, "/dashboard/")
     assert html.index("Needs attention:") < html.index('id="board"')
+
+
+def test_a_failed_job_begins_with_its_reason_and_tells_how_many_are_like_it(client: FlaskClient, night: None) -> None:
+    first = client.get("/jobs?reason=status%20%23%20from%20the%20receiver&limit=1").get_json()[0]["id"]
+    html = page(client, f"/dashboard/jobs/{first}")
+    assert html.index('class="reason"') < html.index('id="timeline"')
+    assert "4 like this since" in html
+    assert page(client, linked(html, "show")).count('<tr id="job-') == 4
+
+
+def test_a_reason_keeps_its_lines_and_one_alone_is_like_no_other(client: FlaskClient) -> None:
+    job = make_job(JobStatus.RUNNING)
+    client.post(f"/jobs/{job.id}/fail", query_string={"reason": f"first\nsecond {HOSTILE}"})
+    html = page(client, f"/dashboard/jobs/{job.id}")
+    assert "<bdi>first\nsecond &lt;b&gt;" in html
+    assert "like this" not in html
