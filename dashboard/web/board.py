@@ -6,7 +6,9 @@ from zlib import crc32
 from sqlalchemy import Connection
 
 from dashboard.core.job import JobStatus
+from dashboard.security import access
 from dashboard.store import claims, counts, full_jobs, listing
+from dashboard.web import bulk
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context, Element, Live, revision, row_context
 from dashboard.web.job_filter import Filter, from_address, jobs_url
@@ -53,6 +55,7 @@ def load(tx: Connection) -> Context:
         "rows": job_rows(page.lines, full_jobs.last_of(tx, _tried(page.lines)), **row_context()),
         "searched": _searched(tx, asked, page, total),
         "window": listing.SEARCH_WINDOW,
+        "bulk": bulk.offers(query) if access.may_act() else [],
         "has_same_json": not place and set(query) <= {"status"},
         **_links(query, page),
     }

@@ -5,7 +5,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import AnyOf, InputRequired, Length, Optional, Regexp, ValidationError
 
 from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, JobStatus
-from dashboard.core.reason import KEY_MAX
+from dashboard.core.reason import KEY_MAX, REASON_MAX
 from dashboard.core.run import ATTEMPTS_MAX
 from dashboard.web.fields import JsonObjectField, TimeField, WholeNumberField, no_nul, whole_numbers
 
@@ -18,6 +18,8 @@ NAME_MAX, PASSWORD_MAX = 100, 1_000  # characters
 STATUSES = [SelectChoice("", "Any"), *(SelectChoice(status, status.capitalize()) for status in JobStatus)]
 
 JSON_HINT = 'A JSON object, such as {"key": "value"}; may be left empty'
+
+PRIORITY_HINT = "Higher is claimed first"
 
 JSON_ATTRIBUTES = {"rows": 4, "spellcheck": "false", "data-json": True}
 
@@ -112,3 +114,26 @@ class FilterForm(Form):
             return f"There is no status {self.status.data}"
         field = next(field for field in self if field.errors)
         return f"The {field.name} in the address is not valid: {field.errors[0]}"
+
+
+class BulkForm(Form):
+    """What is to be done to all jobs of a filter, and how far it has come: an address, and the form that is posted."""
+
+    action = StringField(validators=[Optional(strip_whitespace=False), AnyOf(["retry", "fail", "priority", "undo"])])
+    status = StringField(validators=[Optional(strip_whitespace=False), AnyOf([*JobStatus])])
+    type = StringField(validators=[Length(max=TYPE_MAX), no_nul])
+    q = StringField(validators=[Length(max=SEARCH_MAX), no_nul])
+    reason = StringField(validators=[Length(max=KEY_MAX), no_nul])
+    priority = WholeNumberField("New priority", [Optional(), whole_numbers(0, PRIORITY_MAX)], description=PRIORITY_HINT)
+    why = StringField("Reason", [Length(max=REASON_MAX), no_nul], description="May be left empty")
+    key = StringField(validators=[Optional(strip_whitespace=False), Regexp(r"[0-9a-f-]{36}\Z")])
+    after = StringField(validators=[Optional(strip_whitespace=False), Regexp(r"[0-9]{1,18}-[0-9]{1,18}\Z")])
+    of = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX)])
+    done = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX)])
+    skipped = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX)])
+    is_done = StringField(validators=[Optional(strip_whitespace=False), AnyOf(["1"])])
+
+    def problem(self) -> str:
+        """What is wrong with it; for a form that did not validate."""
+        field = next(field for field in self if field.errors)
+        return f"The {field.name} is not valid: {field.errors[0]}"

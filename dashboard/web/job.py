@@ -62,6 +62,7 @@ def load(tx: Connection, job_id: str) -> Context:
         "is_started": bool(job.started_at and (last is None or (last.ended_at and last.ended_at < job.started_at))),
         "reason": reason,
         "like": reasons.like(tx, key) if key else None,
+        "like_key": key,
         "like_url": jobs_url({"status": JobStatus.FAILED, "reason": key}),
         "again": again[:AGAIN_MAX],
         "has_more_again": len(again) > AGAIN_MAX,

@@ -12,6 +12,7 @@ from dashboard.security import bodies
 from dashboard.security.access import operators, viewers
 from dashboard.services import claims
 from dashboard.web import actions, job_filter
+from dashboard.web import bulk as bulk_page
 from dashboard.web.actions import ACT, ASK, POSTS
 from dashboard.web.board import BOARD
 from dashboard.web.forms import NewJobForm
@@ -79,6 +80,17 @@ def create() -> Page:
     if not form.validate():
         return render_template("forms/page.html", **actions.ask_new(form)), 422
     return redirect(url_for("pages.job", job_id=changed(actions.create(form)).id), 303)
+
+
+@bp.get("/dashboard/bulk")
+@operators
+def bulk() -> Page:
+    return render_template("bulk/page.html", **bulk_page.load())
+
+
+@bp.post("/dashboard/bulk")
+def bulk_slice() -> Page:
+    return redirect(bulk_page.do_slice(), 303)
 
 
 @bp.post("/dashboard/claim")

@@ -79,6 +79,8 @@ TABLE = {
     "GET /dashboard/jobs/<job_id>": (302, 200, 200, 200),
     "GET /dashboard/jobs/new": (302, 403, 200, 200),
     "POST /dashboard/jobs/new": (302, 403, 303, 403),
+    "GET /dashboard/bulk": (302, 403, 200, 200),
+    "POST /dashboard/bulk": (302, 403, 303, 403),
     "POST /dashboard/claim": (302, 403, 303, 403),
     "GET /dashboard/jobs/<job_id>/<any(complete, fail):action>": (302, 403, 200, 200),
     "POST /dashboard/jobs/<job_id>/<any(process, complete, fail, undo, retry):action>": (302, 403, 303, 403),

@@ -46,4 +46,6 @@ def sent_to(rule: str, job: Job) -> dict[str, Any]:
         return {"json": bodies[rule]}
     if rule in LEASED:
         return {"query_string": {"token": token}}
+    if rule == "/dashboard/bulk":
+        return {"data": {"action": "retry"}}
     return {} if rule.startswith("/jobs/") else {"data": {"type": "job"}}

@@ -1,0 +1,118 @@
+"""Do the same to all jobs of a list: a preview, then slice by slice, with the way that is left in the address.
+
+The page that an address shows does nothing by itself, so it survives a reload and a restart; a post does one slice.
+With JavaScript the next slice is posted by itself, without it by a button.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+from uuid import uuid4
+
+from flask import request
+from werkzeug.exceptions import UnprocessableEntity
+
+from dashboard.core.job import JobStatus
+from dashboard.services import bulk
+from dashboard.services.bulk import STATUSES, Bulk, What
+from dashboard.services.search import Place
+from dashboard.store.selection import Selection
+from dashboard.web.assets import url_for
+from dashboard.web.elements import Context
+from dashboard.web.forms import BulkForm
+from dashboard.web.job_filter import jobs_url
+
+SLICE = 200  # jobs that one post does
+PREVIEW_MAX = 1_000  # jobs that a preview counts
+
+FILTER = ("status", "type", "q", "reason")
+# What one can do to all of a list, and its words.
+LABELS = {What.RETRY: "Run again", What.FAIL: "Call off", What.PRIORITY: "Change priority", What.UNDO: "Undo"}
+
+
+def offers(query: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What the list of this filter offers, each with its address: what goes with its status, if it has one."""
+    asked = {name: query[name] for name in FILTER if name in query}
+    found = []
+    for what in (What.RETRY, What.FAIL, What.PRIORITY):
+        if query.get("status") in STATUSES[what] and not (what is What.FAIL and query["status"] != JobStatus.PENDING):
+            found.append((f"{LABELS[what]} all…", url_for("pages.bulk") + "?" + urlencode({"action": what, **asked})))
+    return found
+
+
+def load() -> Context:
+    """The preview, the progress or the report that the address asks for. Raises UnprocessableEntity."""
+    form = _form(request.args)
+    what, asked = _what(form), _asked(form)
+    begun = form.after.data or form.is_done.data
+    preview = None if begun else bulk.run(_bulk(form, PREVIEW_MAX, dry_run=True))
+    return {
+        "form": form,
+        "label": LABELS[what],
+        "what": what,
+        "asked": asked,
+        "list_url": jobs_url(asked),
+        "made_url": jobs_url({"status": JobStatus.PENDING}),
+        "preview": preview,
+        "key": form.key.data or str(uuid4()),
+        "number": sum(preview.types.values()) if preview else form.of.data or 0,
+        "at_least": bool(preview and preview.next),
+        "is_done": bool(form.is_done.data),
+        "may_undo": what is What.RETRY and bool(form.done.data),
+    }
+
+
+def do_slice() -> str:
+    """One slice of what the form asks for; returns the address of what is left. Raises UnprocessableEntity."""
+    form = _form(request.form)
+    if _what(form) is What.PRIORITY and form.priority.data is None:
+        raise UnprocessableEntity("Say which priority: a number from 0 on")
+    found = bulk.run(_bulk(form, SLICE))
+    given = {
+        **_asked(form),
+        "action": _what(form),
+        "key": form.key.data,
+        "priority": form.priority.data,
+        "why": form.why.data,
+        "of": form.of.data,
+        "done": (form.done.data or 0) + found.done,
+        "skipped": (form.skipped.data or 0) + found.skipped,
+        "after": f"{found.next.after}-{found.next.last}" if found.next else None,
+        "is_done": None if found.next else "1",
+    }
+    left = urlencode({name: value for name, value in given.items() if value not in (None, "")})
+    return f"{url_for('pages.bulk')}?{left}"
+
+
+def _form(given: Mapping[str, str]) -> BulkForm:
+    form = BulkForm(given)  # type: ignore[arg-type]
+    if not form.validate():
+        raise UnprocessableEntity(form.problem())
+    what, status = _what(form), form.status.data
+    if status and status not in STATUSES[what]:
+        raise UnprocessableEntity(f"{LABELS[what]} is for {' and '.join(STATUSES[what])} jobs, not {status}")
+    return form
+
+
+def _what(form: BulkForm) -> What:
+    return What(form.action.data or What.RETRY)
+
+
+def _asked(form: BulkForm) -> dict[str, str]:
+    status = form.status.data or STATUSES[_what(form)][0]
+    return {"status": status} | {name: form[name].data for name in FILTER[1:] if form[name].data}
+
+
+def _bulk(form: BulkForm, limit: int, *, dry_run: bool = False) -> Bulk:
+    asked = _asked(form)
+    return Bulk(
+        _what(form),
+        Selection(
+            JobStatus(asked["status"]), type_prefix=asked.get("type"), q=asked.get("q"), reason=asked.get("reason")
+        ),
+        limit,
+        Place(*map(int, form.after.data.split("-"))) if form.after.data else None,
+        form.key.data or "",
+        form.priority.data or 0,
+        form.why.data or None,
+        dry_run,
+    )
