@@ -38,7 +38,7 @@ from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from queue import SimpleQueue
 from secrets import token_urlsafe
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import uuid4
 
@@ -116,7 +116,8 @@ class Jobs:
     def __init__(self, url: str, token: str | None = None, *, patience: float = 60.0) -> None:
         self._patience = patience
         self._http = _Http(url, token)
-        self._workers: list[_Worker] = []
+        self._registered: list[_Registered] = []
+        self._running = threading.Lock()
         self._stops = 0
 
     def close(self) -> None:
@@ -256,45 +257,60 @@ class Jobs:
         the attempt with its text as the reason. At a stop it has `grace` seconds to end; then its job is given back.
         Each slot is one thread, which calls the function for one job after another.
         """
+        if not all(isinstance(each, str) for each in types):
+            raise TypeError('A worker takes types, which are strings: @jobs.worker("image_resize"), or @jobs.worker()')
         if slots < 1:
             raise ValueError("A worker has one slot or more")
         who = (name or f"{socket.gethostname()}-{os.getpid()}")[:100]
 
         def register(function: Function) -> Function:
-            self._workers.append(_Worker(self._http, function, types, slots, lease, attempts, who, grace))
+            self._registered.append(_Registered(function, types, slots, lease, attempts, who, grace))
             return function
 
         return register
 
-    def run(self, *, drain: bool = False, once: bool = False) -> None:
+    def run(self, *, drain: bool = False, once: bool = False) -> bool:
         """Work until SIGTERM, SIGINT or stop(). A second signal gives the running jobs back without a grace.
 
         `drain`: end when there is no job to claim and none runs. `once`: wait for one job of each worker, and end.
+        Each call begins anew; False says that it was told to stop: `while jobs.run(once=True): …`.
         Raises Refused where the server refuses the claims, as for a token that is wrong; what runs then has its grace.
         """
+        if not self._registered:
+            raise RuntimeError("There is no worker to run: decorate a function with @jobs.worker(…) first")
+        if not self._running.acquire(blocking=False):
+            raise RuntimeError("run() is under way in another thread")
+        try:
+            return self._run([_Worker(self._http, each, drain=drain, once=once) for each in self._registered])
+        finally:
+            self._stops = 0
+            self._running.release()
+
+    def _run(self, workers: Sequence[_Worker]) -> bool:
         if self._stops:
-            return
+            return False
         before = {}
         if threading.current_thread() is threading.main_thread():
             before = {each: signal.signal(each, lambda *_: self.stop()) for each in (signal.SIGTERM, signal.SIGINT)}
         try:
-            for worker in self._workers:
-                worker.start(once=once, drain=drain)
-            while [worker for worker in self._workers if not worker.is_over(self._stops)]:
-                if not self._stops and any(worker.error for worker in self._workers):
+            for worker in workers:
+                worker.start()
+            while [worker for worker in workers if not worker.is_over(self._stops)]:
+                if not self._stops and any(worker.error for worker in workers):
                     self.stop()
                 time.sleep(POLL)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler or signal.SIG_DFL)
-        for worker in self._workers:
+        for worker in workers:
             if worker.error:
                 raise worker.error
+        return not self._stops
 
     def stop(self) -> None:
         """Claim no more, let the running jobs end within their grace, and have run() return. Twice: without a grace.
 
-        Any thread and any handler of a signal may call it.
+        Any thread and any handler of a signal may call it. Where nothing runs, the next run() returns at once.
         """
         self._stops += 1
 
@@ -558,22 +574,25 @@ def _clean(text: str, most: int) -> str:
     return text[:most].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-class _Worker:
-    """A function's slots: a thread for each, one that claims, and one that sends the heartbeats of all."""
+class _Registered(NamedTuple):
+    """What worker() was told."""
 
-    def __init__(
-        self,
-        http: _Http,
-        function: Callable[[Job], Any],
-        types: tuple[str, ...],
-        slots: int,
-        lease: int,
-        attempts: int | None,
-        name: str,
-        grace: float,
-    ) -> None:
-        self._http, self._function, self._types, self._slots = http, function, types, slots
-        self._lease, self._attempts, self._name, self._grace = lease, attempts, name, grace
+    function: Callable[[Job], Any]
+    types: tuple[str, ...]
+    slots: int
+    lease: int
+    attempts: int | None
+    name: str
+    grace: float
+
+
+class _Worker:
+    """One run of a function's slots: a thread for each, one that claims, and one that sends the heartbeats of all."""
+
+    def __init__(self, http: _Http, told: _Registered, *, drain: bool, once: bool) -> None:
+        self._http, self._drain, self._once = http, drain, once
+        self._function, self._types, self._slots, self._lease, self._attempts, self._name, self._grace = told
+        self._wait = 0.0 if drain else WAIT
         self._stop = threading.Event()
         self._stopped = 0.0  # when
         self._changed = threading.Condition()  # of what follows
@@ -581,12 +600,10 @@ class _Worker:
         self._running: set[Job] = set()  # one that was lost may still run when its next attempt begins here
         self._open: HTTPConnection | None = None  # that of a claim
         self._begun: SimpleQueue[Job | None] = SimpleQueue()
+        self._claims = threading.Thread(target=self._claim_all, name="jobqueue claims", daemon=True)
         self.error: Exception | None = None
 
-    def start(self, *, once: bool, drain: bool) -> None:
-        self._once, self._drain = once, drain
-        self._wait = 0.0 if drain else WAIT
-        self._claims = threading.Thread(target=self._claim_all, name="jobqueue claims", daemon=True)
+    def start(self) -> None:
         beats = threading.Thread(target=self._beat_all, name="jobqueue heartbeats", daemon=True)
         slots = [threading.Thread(target=self._work, name="jobqueue slot", daemon=True) for _ in range(self._slots)]
         for thread in (*slots, beats, self._claims):

@@ -94,12 +94,17 @@ class Working:
         self.jobs = Jobs(queue.url, token="a-token")
         self.raised: BaseException | None = None
         self.jobs.worker(*worker.pop("types", ("t",)), **{"lease": 30, "name": "w", **worker})(function)
-        self.thread = threading.Thread(target=self._run, kwargs=run)
+        self.returned: bool | None = None
+        self._options = run
+        self.start()
+
+    def start(self) -> None:
+        self.thread = threading.Thread(target=self._run)
         self.thread.start()
 
-    def _run(self, **options: Any) -> None:
+    def _run(self) -> None:
         try:
-            self.jobs.run(**options)
+            self.returned = self.jobs.run(**self._options)
         except BaseException as error:
             self.raised = error
 
@@ -469,6 +474,51 @@ def test_once_is_one_job(queue: Queue, work: Work) -> None:
     queue.ready = [queue.job(f"job-{n}") for n in range(3)]
     work(lambda job: None, slots=2, run={"once": True}).ended()
     assert [item["id"] for item in queue.ended] == ["job-0"]
+
+
+def test_each_run_begins_anew(queue: Queue) -> None:
+    seen: list[str] = []
+    with Jobs(queue.url) as jobs:
+        jobs.worker("t", slots=2)(lambda job: seen.append(job.id))
+        for number in range(3):
+            queue.ready.append(queue.job(f"once-{number}"))
+            assert jobs.run(once=True)
+        queue.ready.append(queue.job("drained"))
+        assert jobs.run(drain=True)
+        claims = len(queue.calls("/jobs/claim"))
+        assert seen == ["once-0", "once-1", "once-2", "drained"]
+        assert [item["action"] for item in queue.ended] == ["complete"] * 4
+        queue.ready.append(queue.job("nobody-claims-it"))
+        assert jobs.create_many([]) == []
+    assert len(queue.calls("/jobs/claim")) == claims
+
+
+def test_after_a_stop_a_run_begins_anew_and_says_whether_it_was_stopped(queue: Queue, work: Work) -> None:
+    queue.ready = [queue.job("first")]
+    working = work(lambda job: None)
+    for number in (1, 2):
+        eventually(lambda: len(queue.ended) == number, "it works")  # noqa: B023
+        working.jobs.stop()
+        assert working.ended().returned is False
+        if number == 1:
+            queue.ready = [queue.job("second")]
+            working.start()
+    assert [item["id"] for item in queue.ended] == ["first", "second"]
+
+
+def test_a_second_run_beside_the_first_is_an_error(queue: Queue, work: Work) -> None:
+    working = work(lambda job: None)
+    eventually(lambda: queue.calls("/jobs/claim"), "it runs")
+    with pytest.raises(RuntimeError, match="under way in another thread"):
+        working.jobs.run()
+
+
+def test_a_run_without_a_worker_and_a_decorator_without_parentheses_are_errors(queue: Queue) -> None:
+    with Jobs(queue.url) as jobs:
+        with pytest.raises(RuntimeError, match="no worker to run"):
+            jobs.run()
+        with pytest.raises(TypeError, match=r"@jobs.worker\(\)"):
+            jobs.worker(lambda job: None)  # type: ignore[arg-type]
 
 
 def test_a_worker_needs_a_slot(queue: Queue) -> None:
