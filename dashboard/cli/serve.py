@@ -32,8 +32,8 @@ def add_examples() -> NoReturn:
 def _become(*arguments: str) -> NoReturn:
     """A new program starts with no module of ours loaded: see gunicorn.conf.py.
 
-    Nothing is imported from the current folder, where anybody's flask.py may be; also not by what gunicorn starts later,
-    so it is not an option of Python's.
+    Nothing is imported from the current folder, where anybody's flask.py may be. Not by an option of Python's: what
+    gunicorn starts later imports nothing from there either.
     """
     os.environ["PYTHONSAFEPATH"] = "1"
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606

@@ -109,6 +109,52 @@ def test_without_a_type_it_takes_any_and_with_some_no_other(server: Server, jobs
     assert jobs.summary()["completed"] == 3
 
 
+def test_the_program_has_the_whole_environment_of_the_worker(
+    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = {"a.b": "1", "BASH_FUNC_f%%": "() { :; }", "1": "ü"}
+    for name, value in odd.items():
+        monkeypatch.setenv(name, value)
+    made = jobs.create("t")
+    invoke("work", "--drain", "--", "env", "-0", url=server.url)
+    told = dict(
+        entry.split("=", 1) for entry in jobs.wait(made["id"], timeout=0)["result"]["stdout"].split("\ufffd")[:-1]
+    )
+    assert {name: told.get(name) for name in odd} == odd
+
+
+def test_a_script_that_does_not_say_by_what_is_run_by_the_shell(server: Server, jobs: Jobs, tmp_path: Path) -> None:
+    script = tmp_path / "a script"
+    script.write_text('echo "$JOB_TYPE, $1"\n')
+    script.chmod(0o755)
+    made = jobs.create("t")
+    invoke("work", "--drain", "--", str(script), "an argument", url=server.url)
+    assert jobs.wait(made["id"], timeout=0)["result"]["stdout"] == "t, an argument\n"
+
+
+def test_a_program_that_cannot_be_started_costs_no_attempt(
+    server: Server, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.cli.program.PAUSE", 0.1)
+    program = tmp_path / "program"
+    program.write_text("#!/no/such/interpreter\n")
+    program.chmod(0o755)
+    made = jobs.create("t", max_attempts=1)
+    told = invoke("work", "--once", "--", str(program), url=server.url).stderr
+    assert "Its program cannot be started" in told
+    job = jobs.get(made["id"], full=True)
+    assert (job["status"], [run["outcome"] for run in job["attempts"]]) == ("PENDING", ["released"])
+
+
+def test_too_few_descriptors_cost_no_attempt_and_none_of_them_is_lost(server: Server, jobs: Jobs) -> None:
+    with begin(server, "sleep 0.3", "--slots", "12", first="ulimit -n 40;") as process:
+        for _ in range(2):
+            made = jobs.create_many([{"type": "t", "max_attempts": 1}] * 12)
+            for job in made:
+                assert jobs.wait(job["id"], timeout=60)["status"] == "COMPLETED"
+        eventually(lambda: len(os.listdir(f"/proc/{process.pid}/fd")) < 15, "no descriptor is left over")
+
+
 def test_what_it_left_behind_ends_with_it(server: Server, jobs: Jobs) -> None:
     made = jobs.create("t")
     work(server, 'sleep 1000 & echo "{\\"pid\\": $!}"')
@@ -148,8 +194,53 @@ def family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list
     return pids
 
 
-def begin(server: Server, script: str, *options: str, stderr: Any = subprocess.DEVNULL) -> Any:
-    return started("work", "t", *options, "--", "sh", "-c", script, url=server.url, stderr=stderr)
+def begin(server: Server, script: str, *options: str, stderr: Any = subprocess.DEVNULL, first: str = "") -> Any:
+    command = ("work", "t", *options, "--", "bash", "-c", script)
+    return started(*command, url=server.url, stderr=stderr, first=first)
+
+
+# As FAMILY; the second process is in a group of its own, by timeout(1) or by the shell's job control.
+GROUPS = (
+    """echo $$ >> "$PIDS"; timeout 1000 sh -c 'echo $$ >> "$PIDS"; sleep 1000'; true""",
+    """set -m; echo $$ >> "$PIDS"; sh -c 'echo $$ >> "$PIDS"; sleep 1000; true' & wait""",
+)
+
+
+@pytest.mark.parametrize("script", GROUPS)
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_process_groups_of_its_own_making_end_with_it(
+    server: Server, jobs: Jobs, family: Callable[[], list[int]], script: str, how: str
+) -> None:
+    jobs.create("t")
+    with begin(server, script, "--grace", "0") as process:
+        pids = family()
+        process.send_signal(signal.SIGTERM if how == "stopped" else signal.SIGKILL)
+        process.wait(30)
+        all_gone(pids)
+
+
+def guards(process: "subprocess.Popen[bytes]") -> list[int]:
+    """The guards of a worker that run."""
+    threads = Path(f"/proc/{process.pid}/task").iterdir()
+    pids = [int(pid) for thread in threads for pid in (thread / "children").read_text().split()]
+    return [pid for pid in pids if runs(pid) and b"guard.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_a_guard_that_was_killed_is_started_anew_and_costs_no_attempt(
+    server: Server, jobs: Jobs, family: Callable[[], list[int]]
+) -> None:
+    jobs.create("t")
+    with begin(server, FAMILY, "--slots", "2") as process:
+        pids = family()
+        (guard,) = guards(process)
+        os.kill(guard, signal.SIGKILL)
+        made = jobs.create("t", {"short": True}, max_attempts=1)
+        eventually(lambda: jobs.get(made["id"])["status"] == "RUNNING", "another one begins")
+        eventually(lambda: guard not in guards(process) and guards(process), "there is a new guard")
+        process.kill()
+        process.wait(30)
+        all_gone(pids)
+    assert jobs.get(made["id"])["status"] == "RUNNING"  # until its lease ends
 
 
 def all_gone(pids: list[int]) -> None:
