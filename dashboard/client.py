@@ -55,6 +55,8 @@ PAUSE_FIRST, PAUSE_MAX = 0.2, 30.0  # seconds between two attempts of a call
 TOO_SOON = 1.0  # seconds; a server that answers sooner that there is nothing lets no request wait now
 MARGIN = 5.0  # seconds: a job is told to stop so long before its lease ends, or a tenth of the lease if that is less
 RELEASE_TIMEOUT = 5.0  # seconds until an answer must begin when jobs are given back: their leases end anyway
+RELEASE_PAUSE = 1.0  # seconds between the two releases of a claim that was broken off: it may commit in between
+RELEASE_MAX = 10.0  # seconds that both may take beyond the grace
 POLL = 0.05  # seconds
 REASON_MAX = 1_000  # characters
 
@@ -451,6 +453,7 @@ class _Http:
             with self._lock:
                 since, connection = self._idle.pop() if self._idle else (0.0, self._new())
             if connection.sock is None:
+                connection.timeout = min(CONNECT_TIMEOUT, timeout)
                 connection.connect()
             elif time.monotonic() - since > IDLE_MAX or _has_input(connection.sock):
                 connection.close()  # the server has closed it, or soon does
@@ -467,8 +470,8 @@ class _Http:
     def _new(self) -> HTTPConnection:
         host, port = self._address
         if self._tls is None:
-            return HTTPConnection(host, port, timeout=CONNECT_TIMEOUT)
-        return HTTPSConnection(host, port, timeout=CONNECT_TIMEOUT, context=self._tls)
+            return HTTPConnection(host, port)
+        return HTTPSConnection(host, port, context=self._tls)
 
     def _keep(self, connection: HTTPConnection, answer: HTTPResponse) -> None:
         with self._lock:
@@ -594,7 +597,7 @@ class _Worker:
         self._function, self._types, self._slots, self._lease, self._attempts, self._name, self._grace = told
         self._wait = 0.0 if drain else WAIT
         self._stop = threading.Event()
-        self._stopped = 0.0  # when
+        self._stopped = self._ended = 0.0  # when
         self._changed = threading.Condition()  # of what follows
         self._is_over = False
         self._running: set[Job] = set()  # one that was lost may still run when its next attempt begins here
@@ -614,16 +617,19 @@ class _Worker:
         if stops and not self._stop.is_set():
             self._begin_to_stop()
         claims = self._claims.is_alive()  # before the running jobs are looked at: its last act may be to begin some
+        now = _now()
         with self._changed:
-            is_late = stops > 1 or (stops == 1 and _now() >= self._stopped + self._grace)
+            is_late = stops > 1 or (stops == 1 and now >= self._stopped + self._grace)
             if not self._is_over and (claims or self._running) and not is_late:
                 return False
-            self._is_over, was_over, left = True, self._is_over, list(self._running)
+            was_over, left = self._is_over, list(self._running)
+            if not was_over:
+                self._is_over, self._ended = True, now
         if not was_over:
             for _ in range(self._slots):
                 self._begun.put(None)
             self._release(left)
-        return True
+        return not claims or now >= self._ended + RELEASE_MAX
 
     def _begin_to_stop(self) -> None:
         self._stopped = _now()
@@ -738,7 +744,7 @@ class _Worker:
 
     def _give_back(self, key: str) -> None:
         """Release what a claim without an answer has got; once more later, for it may commit in between."""
-        for pause in (0.0, 1.0):
+        for pause in (0.0, RELEASE_PAUSE):
             time.sleep(pause)
             with suppress(JobsError):
                 self._http.call("POST", "/jobs/release", {"token": key}, timeout=RELEASE_TIMEOUT)

@@ -380,10 +380,14 @@ def test_a_job_whose_next_attempt_begins_beside_its_lost_one_keeps_its_lease(que
 # ---- The end
 
 
-def test_a_stop_breaks_off_the_open_claim_and_releases_its_key_twice(queue: Queue, work: Work) -> None:
-    working = work(lambda job: None)
+@pytest.mark.parametrize(("grace", "stops"), [(30, 1), (0, 1), (0.5, 1), (30, 2)])
+def test_a_stop_breaks_off_the_open_claim_and_releases_its_key_twice(
+    queue: Queue, work: Work, grace: float, stops: int
+) -> None:
+    working = work(lambda job: None, grace=grace)
     eventually(lambda: queue.calls("/jobs/claim"), "a claim waits")
-    working.jobs.stop()
+    for _ in range(stops):
+        working.jobs.stop()
     working.ended()
     key = queue.asked[0].key
     assert [asked.query["token"] for asked in queue.calls("/jobs/release")] == [[key]] * 2
