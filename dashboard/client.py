@@ -373,6 +373,11 @@ def _now() -> float:
     return time.clock_gettime(_CLOCK) if _CLOCK is not None else time.monotonic()
 
 
+def json_bytes(value: Any) -> bytes:
+    """The value as it is sent. Raises ValueError or TypeError for what is no JSON: NaN, a lone surrogate, a set."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+
+
 def _path(job_id: str) -> str:
     return f"/jobs/{quote(job_id, safe='')}"
 
@@ -381,7 +386,7 @@ def _batches(jobs: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, An
     batch: list[Mapping[str, Any]] = []
     size = 0
     for job in jobs:
-        bytes_of_it = len(json.dumps(job)) + 2
+        bytes_of_it = len(json_bytes(job)) + 2
         if batch and (len(batch) == ITEMS_MAX or size + bytes_of_it > BATCH_BYTES):
             yield batch
             batch, size = [], 0
@@ -425,7 +430,7 @@ class _Http:
         """
         pairs = [(name, value) for name, value in (query or {}).items() if value is not None]
         address = f"{self._prefix}{path}{f'?{urlencode(pairs, doseq=True)}' if pairs else ''}"
-        data = None if body is None else json.dumps(body, allow_nan=False).encode()
+        data = None if body is None else json_bytes(body)
         headers = dict(self._headers)
         if data is not None:
             headers["Content-Type"] = "application/json"
@@ -772,7 +777,7 @@ class _Worker:
             result = self._function(job)
             if not (result is None or isinstance(result, dict)):
                 raise TypeError(f"the result is a {type(result).__name__}, not a dict")
-            json.dumps(result, allow_nan=False)
+            json_bytes(result)
             return {"action": "complete", "result": result}
         except LeaseLost:
             return None

@@ -5,6 +5,7 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,6 +75,33 @@ def test_of_a_long_output_the_beginning_and_the_end_are_kept(server: Server, job
     assert told.startswith("begin\nxxx")
     assert told.endswith("xxxend\n")
     assert len(told) < 70_000
+
+
+# What the server would refuse, or nearly: the programs of Python that print it.
+OBJECTS = {
+    "letters beyond ASCII": ("{'t': 'é' * 200_000}", True),
+    "as long as a request": ("{'t': 'a' * 998_900}", True),
+    "longer than what is left of a request": ("{'t': 'a' * 999_950}", False),
+    "a lone surrogate": (r"{'t': '\ud800'}", False),
+    "infinite": ("{'t': json.loads('1e999')}", False),
+    "NUL": (r"{'t': '\0'}", True),
+    "deep": ("{'t': json.loads('[' * 189 + ']' * 189)}", True),
+    "too deep": ("{'t': json.loads('[' * 250 + ']' * 250)}", False),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_an_object_that_the_server_cannot_take_is_kept_as_a_text(
+    server: Server, jobs: Jobs, tmp_path: Path, name: str
+) -> None:
+    value, is_taken = OBJECTS[name]
+    (tmp_path / "program.py").write_text(
+        f"import json, sys\nsys.stdout.buffer.write(json.dumps({value}, ensure_ascii={not is_taken}).encode())\n"
+    )
+    made = jobs.create("t", max_attempts=1)
+    invoke("work", "--drain", "--", sys.executable, str(tmp_path / "program.py"), url=server.url)
+    job = jobs.wait(made["id"], timeout=0)
+    assert (job["status"], set(job["result"])) == ("COMPLETED", {"t"} if is_taken else {"stdout", "stderr"})
 
 
 def test_a_program_that_reads_nothing_gets_a_long_payload_all_the_same(server: Server, jobs: Jobs) -> None:
