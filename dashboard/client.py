@@ -47,6 +47,7 @@ VERSION = "0.2.0"
 CONNECT_TIMEOUT = 10.0  # seconds until a connection is there
 TIMEOUT = 30.0  # seconds until an answer must begin, beyond those that the call waits by itself
 WAIT = 20.0  # seconds that a call waits at the server, for a job or for the end of one
+ON_ITS_WAY = 1.0  # seconds that an answer may take where the server's time to wait is also the caller's
 IDLE_MAX = 4.0  # seconds that a connection may be unused: the server closes it after five
 BATCH_BYTES = 512 * 1024  # of one request; a server takes 1,000,000, unless it is set otherwise
 ITEMS_MAX = 1_000  # of a batch or a report
@@ -165,19 +166,24 @@ class Jobs:
         return self._one("GET", _path(job_id), {"full": 1} if full else {})
 
     def wait(self, job_id: str, timeout: float | None = None) -> dict[str, Any]:
-        """The job once it is finished. Raises TimeoutError after so many seconds."""
-        until = None if timeout is None else time.monotonic() + timeout
+        """The job once it is finished. Raises TimeoutError after so many seconds, also where the server is away."""
+        until = float("inf") if timeout is None else time.monotonic() + timeout
         while True:
             began = time.monotonic()
-            left = WAIT if until is None else max(0.0, min(WAIT, until - began))
-            job: dict[str, Any] = self._repeat("GET", _path(job_id), {"wait": f"{left:.3f}"}, wait=left)
+            left = max(0.0, min(WAIT, until - began))
+            try:
+                job = self._one("GET", _path(job_id), {"wait": f"{left:.3f}"}, wait=left, until=until)
+            except JobsError as error:
+                if time.monotonic() < until or not is_passing(error):
+                    raise
+                raise TimeoutError(f"Nothing is known of job {job_id} after {timeout} s: {error}") from error
             if job["completed_at"] is not None:
                 return job
             now = time.monotonic()
-            if until is not None and now >= until:
+            if now >= until:
                 raise TimeoutError(f"Job {job_id} is {job['status']} after {timeout} s")
             if now - began < min(TOO_SOON, left):
-                time.sleep(TOO_SOON * random.uniform(0.5, 1.0))
+                time.sleep(min(TOO_SOON * random.uniform(0.5, 1.0), until - now))
 
     def newest(self, *, status: str | None = None, limit: int = 100, before: str | None = None) -> list[dict[str, Any]]:
         """The newest jobs, the newest first; `before` is the id of a job, for the next page."""
@@ -339,18 +345,20 @@ class Jobs:
         body: Any = None,
         key: str | None = None,
         wait: float = 0.0,
+        until: float = float("inf"),
     ) -> Any:
-        """Make a call that is safe to repeat, until it is answered or the patience is over."""
-        until = time.monotonic() + self._patience
+        """Make a call that is safe to repeat, until it is answered, or the patience or the time is over."""
+        last = min(until, time.monotonic() + self._patience)
         pauses = _pauses()
         while True:
             try:
-                return self._http.call(method, path, query, body, key=key, timeout=TIMEOUT + wait)
+                timeout = min(TIMEOUT + wait, max(0.0, until - time.monotonic()) + ON_ITS_WAY)
+                return self._http.call(method, path, query, body, key=key, timeout=timeout)
             except JobsError as error:
-                pause = next(pauses)
-                if not is_passing(error) or time.monotonic() + pause > until:
+                left = last - time.monotonic()
+                if left <= 0 or not is_passing(error):
                     raise
-            time.sleep(pause)
+            time.sleep(min(left, next(pauses)))
 
 
 def is_passing(error: Exception) -> bool:

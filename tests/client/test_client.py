@@ -4,6 +4,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,26 @@ def test_it_waits_no_longer_than_it_is_told(serve: Serve, connect: Connect) -> N
     with pytest.raises(TimeoutError, match="a-job is PENDING after 0 s"):
         connect(server.url).wait("a-job", timeout=0)
     assert server.asked[0].query["wait"] == ["0.000"]
+
+
+@pytest.mark.parametrize("how", ["away", "mute", "busy", "cut"])
+def test_it_waits_no_longer_where_the_server_is_away(connect: Connect, how: str) -> None:
+    mute = threading.Event()
+    answers: dict[str, Callable[[Asked], Reply | None]] = {
+        "mute": lambda asked: BUSY if mute.wait(30) else None,
+        "busy": lambda asked: BUSY,
+        "cut": lambda asked: None,
+    }
+    with LocalServer(answers.get(how, lambda asked: None)) as server:
+        url = "http://127.0.0.1:1" if how == "away" else server.url
+        with pytest.raises(TimeoutError, match=r"Nothing is known of job a-job after 0.5 s: "):
+            connect(url).wait("a-job", timeout=0.5)
+        mute.set()
+
+
+def test_a_patience_that_is_shorter_than_the_timeout_ends_the_wait(serve: Serve, connect: Connect) -> None:
+    with pytest.raises(Unanswered):
+        connect(serve(None).url, patience=0.3).wait("a-job", timeout=1_000)
 
 
 # ---- One file
