@@ -60,6 +60,7 @@ RELEASE_PAUSE = 1.0  # seconds between the two releases of a claim that was brok
 RELEASE_MAX = 10.0  # seconds that both may take beyond the grace
 POLL = 0.05  # seconds
 REASON_MAX = 1_000  # characters
+LATER_MAX = 2_592_000.0  # seconds until another attempt
 
 _CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)  # of Linux
 
@@ -90,11 +91,14 @@ class LeaseLost(Exception):
 
 
 class Retry(Exception):
-    """Raised by a worker's function: this attempt failed. The next one is in `in_seconds`, or after the backoff."""
+    """Raised by a worker's function: this attempt failed. The next one is in `in_seconds`, or after the backoff.
+
+    Of seconds that are less or more than a server takes (0 to 30 days) it is the nearest.
+    """
 
     def __init__(self, reason: str, in_seconds: float | None = None) -> None:
         super().__init__(reason)
-        self.in_seconds = in_seconds
+        self.in_seconds = None if in_seconds is None else _later(in_seconds)
 
 
 class Fail(Exception):
@@ -106,7 +110,13 @@ class Release(Exception):
 
     def __init__(self, reason: str = "", in_seconds: float = 0) -> None:
         super().__init__(reason)
-        self.in_seconds = in_seconds
+        self.in_seconds = _later(in_seconds)
+
+
+def _later(seconds: float) -> float:
+    if not isinstance(seconds, (int, float)) or seconds != seconds:  # NaN differs from itself
+        raise ValueError(f"in_seconds is a number of seconds, not {seconds!r}")
+    return max(0, min(LATER_MAX, seconds))
 
 
 class Jobs:
@@ -815,7 +825,8 @@ class _Worker:
                 log.warning("A report failed and is repeated: %s: %s", job, error, extra={"job": job.id})
                 if isinstance(error, Refused) and error.status in (400, 413, 422):
                     reason = _clean(f"its report was refused: {error}", REASON_MAX)
-                    end = {"action": "fail", "reason": reason, "retry_in": "never"}
+                    # A result that is not taken would not be taken the next time.
+                    end = {"action": "fail", "reason": reason, "retry_in": "never" if "result" in end else None}
                 job.wait_until_lost(next(pauses))
         log.warning("Lost: %s: %s", job, job.why_lost, extra={"job": job.id})
 

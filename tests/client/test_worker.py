@@ -230,6 +230,20 @@ ENDS: dict[str, tuple[Callable[[Job], Any], dict[str, Any]]] = {
         lambda job: raises(Fail("x\0y\ud800")),
         {"action": "fail", "reason": "x\ufffdy?", "retry_in": "never"},
     ),
+    "Retry in the past": (lambda job: raises(Retry("x", -1)), {"action": "fail", "reason": "x", "retry_in": 0}),
+    "Retry in a thousand years": (
+        lambda job: raises(Retry("x", float("inf"))),
+        {"action": "fail", "reason": "x", "retry_in": 2_592_000},
+    ),
+    "Retry of a text": (
+        lambda job: raises(Retry("x", "30")),  # type: ignore[arg-type]
+        {"action": "fail", "reason": "ValueError: in_seconds is a number of seconds, not '30'"},
+    ),
+    "Retry of NaN": (
+        lambda job: raises(Retry("x", float("nan"))),
+        {"action": "fail", "reason": "ValueError: in_seconds is a number of seconds, not nan"},
+    ),
+    "Release in the past": (lambda job: raises(Release(in_seconds=-3)), {"action": "release", "in": 0}),
     "Release": (lambda job: raises(Release(in_seconds=5)), {"action": "release", "in": 5}),
     "an error": (lambda job: raises(ValueError("x")), {"action": "fail", "reason": "ValueError: x"}),
     "a long error": (
@@ -268,6 +282,16 @@ def test_a_result_that_the_server_does_not_take_fails_the_job_for_good(queue: Qu
     work(lambda job: {"n": 1}, run={"drain": True}).ended()
     assert [(item["action"], item["retry_in"]) for item in queue.ended] == [("fail", "never")]
     assert f"{status}: too much" in queue.ended[0]["reason"]
+
+
+def test_another_report_that_the_server_does_not_take_is_a_failure_that_is_tried_again(
+    queue: Queue, work: Work
+) -> None:
+    queue.ready = [queue.job("job")]
+    answers: list[Reply | None] = [reply({"detail": "what?"}, 422)]
+    queue.own = lambda asked: answers.pop(0) if is_end(asked) and answers else queue.usual(asked)
+    work(lambda job: raises(Release()), run={"drain": True}).ended()
+    assert [(item["action"], item["retry_in"]) for item in queue.ended] == [("fail", None)]
 
 
 # ---- Leases
