@@ -27,6 +27,7 @@ import json
 import logging
 import os
 import random
+import re
 import selectors
 import signal
 import socket
@@ -35,6 +36,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from queue import SimpleQueue
 from secrets import token_urlsafe
@@ -60,6 +62,8 @@ RELEASE_PAUSE = 1.0  # seconds between the two releases of a claim that was brok
 RELEASE_MAX = 10.0  # seconds that both may take beyond the grace
 POLL = 0.05  # seconds
 REASON_MAX = 1_000  # characters
+CLAIMED = ("id", "type", "payload", "priority", "attempt", "token")  # what a job that was claimed has
+LEASE_MAX = 86_400  # seconds
 LATER_MAX = 2_592_000.0  # seconds until another attempt
 
 _CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)  # of Linux
@@ -80,10 +84,18 @@ class Unanswered(JobsError):
 class Refused(JobsError):
     """An answer that is no success: its `status`, and the server's `detail`, a sentence or a list of problems."""
 
-    def __init__(self, status: int, detail: Any) -> None:
+    def __init__(self, status: int, detail: Any, retry_after: float = 0.0) -> None:
         super().__init__(f"{status}: {detail if isinstance(detail, str) else json.dumps(detail)}")
         self.status = status
         self.detail = detail
+        self.retry_after = retry_after  # seconds that the server asks to wait before another try
+
+
+class NotUnderstood(JobsError):
+    """An answer of another form than expected: there is something else at this address."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__(f"The answer has another form than expected: {json.dumps(answer)[:200]}")
 
 
 class LeaseLost(Exception):
@@ -123,7 +135,8 @@ class Jobs:
     """A server's jobs.
 
     `token` is one of the server's TOKENS. `patience` is for how many seconds a call that is safe to repeat is repeated.
-    Jobs are dicts, as the server's JSON has them. Calls raise Refused and Unanswered.
+    Jobs are dicts, as the server's JSON has them. Calls raise Refused, Unanswered and NotUnderstood, which are
+    JobsErrors, and ValueError for what cannot be sent.
     """
 
     def __init__(self, url: str, token: str | None = None, *, patience: float = 60.0) -> None:
@@ -158,22 +171,23 @@ class Jobs:
         `more`: priority, run_at and expires_at (seconds from now, or an ISO 8601 time), max_attempts.
         """
         body = {"type": type, "payload": payload, **more}
-        return self._one("POST", "/jobs", body=body, key=key or str(uuid4()))
+        return self._job("POST", "/jobs", body=body, key=str(uuid4()) if key is None else key)
 
     def create_many(self, jobs: Iterable[Mapping[str, Any]], *, key: str | None = None) -> list[dict[str, Any]]:
-        """Create jobs, each a dict of the arguments of create(), in batches; each batch is created whole or not at all.
+        """Create jobs in batches; each batch is created whole or not at all.
 
-        With a key, repeat it with the same jobs: what was created already is not created again.
+        Each job is a dict with `type`, and what else create() takes, but for a key: one key stands for all of them. A
+        repeat with the same key and the same jobs in their order creates what was not created yet.
         """
         created: list[dict[str, Any]] = []
-        key = key or str(uuid4())
+        key = str(uuid4()) if key is None else key
         for number, batch in enumerate(_batches(jobs)):
-            created += self._repeat("POST", "/jobs/batch", body=batch, key=f"{key}:{number}")
+            created += self._many("POST", "/jobs/batch", body=batch, key=f"{key}:{number}")
         return created
 
     def get(self, job_id: str, *, full: bool = False) -> dict[str, Any]:
         """The job; `full` adds what workers use, and its attempts."""
-        return self._one("GET", _path(job_id), {"full": 1} if full else {})
+        return self._job("GET", _path(job_id), {"full": 1} if full else {})
 
     def wait(self, job_id: str, timeout: float | None = None) -> dict[str, Any]:
         """The job once it is finished. Raises TimeoutError after so many seconds, also where the server is away."""
@@ -182,7 +196,7 @@ class Jobs:
             began = time.monotonic()
             left = max(0.0, min(WAIT, until - began))
             try:
-                job = self._one("GET", _path(job_id), {"wait": f"{left:.3f}"}, wait=left, until=until)
+                job = self._job("GET", _path(job_id), {"wait": f"{left:.3f}"}, wait=left, until=until)
             except JobsError as error:
                 if time.monotonic() < until or not is_passing(error):
                     raise
@@ -201,7 +215,7 @@ class Jobs:
 
     def summary(self) -> dict[str, int]:
         """How many jobs there are of each status."""
-        return self._one("GET", "/jobs/summary")
+        return _one(self._repeat("GET", "/jobs/summary"), "pending")
 
     def workers(self) -> list[dict[str, Any]]:
         """Who holds jobs by a lease."""
@@ -209,11 +223,11 @@ class Jobs:
 
     def retry(self, job_id: str) -> dict[str, Any]:
         """Run a finished job again: a new job. Sent once, for a repeat would make another one."""
-        return self._once("POST", f"{_path(job_id)}/retry")
+        return _one(self._http.call("POST", f"{_path(job_id)}/retry"), "id")
 
     def call_off(self, job_id: str, reason: str | None = None) -> dict[str, Any]:
         """Fail a job for good, also one that a worker holds. Sent once."""
-        return self._once("POST", f"{_path(job_id)}/fail", {"reason": reason})
+        return _one(self._http.call("POST", f"{_path(job_id)}/fail", {"reason": reason}), "id")
 
     # ---- Leases, for those who write their own loop
 
@@ -229,26 +243,27 @@ class Jobs:
     ) -> list[dict[str, Any]]:
         """Claim up to `limit` jobs of these types, or of any; each has its `token`. None came in `wait` seconds: []."""
         query = {"type": types, "lease": lease, "limit": limit, "worker": worker, "attempts": attempts, "wait": wait}
-        return self._many("POST", "/jobs/claim", query, key=key or token_urlsafe(16), wait=wait)
+        return self._many("POST", "/jobs/claim", query, key=token_urlsafe(16) if key is None else key, wait=wait)
 
     def heartbeat(self, job_id: str, token: str, lease: int | None = None, **progress: Any) -> dict[str, Any]:
         """Prolong the lease; optional: `progress` (0 to 100) and `message`. Refused with 409 once it is lost."""
-        return self._one("POST", f"{_path(job_id)}/heartbeat", {"token": token, "lease": lease}, body=progress)
+        query = {"token": token, "lease": lease}
+        return _one(self._repeat("POST", f"{_path(job_id)}/heartbeat", query, body=progress), "lease_expires_at")
 
     def complete(self, job_id: str, token: str, result: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """End the run: the job is COMPLETED."""
-        return self._one("POST", f"{_path(job_id)}/complete", {"token": token}, body={"result": result})
+        return self._job("POST", f"{_path(job_id)}/complete", {"token": token}, body={"result": result})
 
     def fail(
         self, job_id: str, token: str, reason: str | None = None, retry_in: float | str | None = None
     ) -> dict[str, Any]:
         """End the run: it failed. `retry_in`: seconds until the next attempt, or "never"; None: the backoff."""
         query = {"token": token, "reason": reason, "retry_in": retry_in}
-        return self._one("POST", f"{_path(job_id)}/fail", query)
+        return self._job("POST", f"{_path(job_id)}/fail", query)
 
     def release(self, job_id: str, token: str, in_seconds: float = 0) -> dict[str, Any]:
         """Give the job back; that is no failure."""
-        return self._one("POST", f"{_path(job_id)}/release", {"token": token, "in": in_seconds})
+        return self._job("POST", f"{_path(job_id)}/release", {"token": token, "in": in_seconds})
 
     def release_all(self, token: str) -> list[dict[str, Any]]:
         """Give back every job that is held under this token."""
@@ -277,8 +292,11 @@ class Jobs:
         """
         if not all(isinstance(each, str) for each in types):
             raise TypeError('A worker takes types, which are strings: @jobs.worker("image_resize"), or @jobs.worker()')
-        if slots < 1:
-            raise ValueError("A worker has one slot or more")
+        for what, number, most in (("slots", slots, None), ("lease", lease, LEASE_MAX), ("attempts", attempts, 100)):
+            if number is not None and not (isinstance(number, int) and 1 <= number <= (most or number)):
+                raise ValueError(f"{what} is a whole number from 1{f' to {most:,}' if most else ' on'}, not {number!r}")
+        if not (isinstance(grace, (int, float)) and grace >= 0):
+            raise ValueError(f"grace is a number of seconds, not {grace!r}")
         who = (name or f"{socket.gethostname()}-{os.getpid()}")[:100]
 
         def register(function: Function) -> Function:
@@ -334,17 +352,11 @@ class Jobs:
 
     # ---- Requests
 
-    def _once(self, method: str, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        answer: dict[str, Any] = self._http.call(method, path, query)
-        return answer
-
-    def _one(self, *call: Any, **sent: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self._repeat(*call, **sent)
-        return answer
+    def _job(self, *call: Any, **sent: Any) -> dict[str, Any]:
+        return _one(self._repeat(*call, **sent), "id")
 
     def _many(self, *call: Any, **sent: Any) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._repeat(*call, **sent)
-        return answer
+        return _many(self._repeat(*call, **sent))
 
     def _repeat(
         self,
@@ -368,7 +380,22 @@ class Jobs:
                 left = last - time.monotonic()
                 if left <= 0 or not is_passing(error):
                     raise
-            time.sleep(min(left, next(pauses)))
+                pause = _pause(error, pauses)
+            time.sleep(min(left, pause))
+
+
+def _one(answer: Any, key: str) -> dict[str, Any]:
+    """The answer, which must be an object with this key."""
+    if isinstance(answer, dict) and key in answer:
+        return answer
+    raise NotUnderstood(answer)
+
+
+def _many(answer: Any, *keys: str) -> list[dict[str, Any]]:
+    """The answer, which must be an array of objects with these keys."""
+    if isinstance(answer, list) and all(isinstance(each, dict) and each.keys() >= {*keys} for each in answer):
+        return answer
+    raise NotUnderstood(answer)
 
 
 def is_passing(error: Exception) -> bool:
@@ -386,6 +413,20 @@ def _pauses(most: float = PAUSE_MAX) -> Iterator[float]:
         pause = min(2 * pause, most)
 
 
+def _pause(error: JobsError, pauses: Iterator[float]) -> float:
+    """Seconds until the next attempt, after one that failed so."""
+    return max(next(pauses), error.retry_after if isinstance(error, Refused) else 0.0)
+
+
+def _retry_after(value: str) -> float:
+    """Seconds; HTTP has also the form of a date."""
+    try:
+        seconds = float(value) if value.isdecimal() else parsedate_to_datetime(value).timestamp() - time.time()
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return max(0.0, seconds)
+
+
 def _now() -> float:
     """Seconds of a clock that cannot be set. On Linux it goes on while the machine is suspended, as a lease does."""
     return time.clock_gettime(_CLOCK) if _CLOCK is not None else time.monotonic()
@@ -397,7 +438,9 @@ def json_bytes(value: Any) -> bytes:
 
 
 def _path(job_id: str) -> str:
-    return f"/jobs/{quote(job_id, safe='')}"
+    if not job_id:
+        raise ValueError("The id of a job is not empty")
+    return f"/jobs/{quote(job_id, safe='', errors='surrogatepass')}"
 
 
 def _batches(jobs: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
@@ -421,8 +464,14 @@ class _Http:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"A URL begins with http:// or https:// and a host: {url!r}")
+        try:
+            parts.hostname.encode("idna")
+        except UnicodeError as error:
+            raise ValueError(f"The host of this URL is none: {url!r}") from error
+        if not _is_ascii(token or "x"):
+            raise ValueError("A token consists of visible ASCII characters")
         self._address = parts.hostname, parts.port
-        self._prefix = parts.path.rstrip("/")
+        self._prefix = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._headers = {"Accept": "application/json", "User-Agent": f"jobqueue-client/{VERSION}"}
         if token:
@@ -442,17 +491,22 @@ class _Http:
         timeout: float = TIMEOUT,
         opened: Callable[[HTTPConnection | None], None] = lambda connection: None,
     ) -> Any:
-        """What the server answers. Raises Refused, Unanswered, and ValueError for what cannot be sent.
+        """What the server answers. Raises Refused, Unanswered, and ValueError or TypeError for what cannot be sent.
 
         `opened` is called with the connection before anything is sent, and with None before another call may use it.
         """
         pairs = [(name, value) for name, value in (query or {}).items() if value is not None]
-        address = f"{self._prefix}{path}{f'?{urlencode(pairs, doseq=True)}' if pairs else ''}"
-        data = None if body is None else json_bytes(body)
+        try:
+            address = f"{self._prefix}{path}{f'?{urlencode(pairs, doseq=True)}' if pairs else ''}"
+            data = None if body is None else json_bytes(body)
+        except UnicodeEncodeError as error:
+            raise ValueError(f"It is no text, so it is not sent: {error.object!r:.200}") from error
         headers = dict(self._headers)
         if data is not None:
             headers["Content-Type"] = "application/json"
         if key is not None:
+            if not _is_ascii(key):
+                raise ValueError(f"A key consists of visible ASCII characters: {key!r}")
             headers["Idempotency-Key"] = key
         try:
             connection = self._connection(timeout)
@@ -469,7 +523,7 @@ class _Http:
         except (OSError, HTTPException) as error:
             raise Unanswered(f"{method} {path}: {error or type(error).__name__}") from error
         self._keep(connection, answer)
-        return _parsed(answer.status, text)
+        return _parsed(answer.status, text, _retry_after(answer.headers.get("Retry-After", "")))
 
     def _connection(self, timeout: float) -> HTTPConnection:
         while True:
@@ -504,6 +558,11 @@ class _Http:
         connection.close()
 
 
+def _is_ascii(text: str) -> bool:
+    """Whether a header of HTTP may consist of it."""
+    return re.fullmatch("[!-~]+", text) is not None
+
+
 def _has_input(sock: socket.socket) -> bool:
     """Whether something is there to read: of an idle connection, that the server has closed it."""
     with selectors.DefaultSelector() as selector:
@@ -511,7 +570,7 @@ def _has_input(sock: socket.socket) -> bool:
         return bool(selector.select(0))
 
 
-def _parsed(status: int, text: bytes) -> Any:
+def _parsed(status: int, text: bytes, retry_after: float) -> Any:
     try:
         value = json.loads(text) if text else None
     except ValueError:
@@ -519,7 +578,7 @@ def _parsed(status: int, text: bytes) -> Any:
         status = status if status >= 300 else 502
     if 200 <= status < 300:
         return value
-    raise Refused(status, value.get("detail") if isinstance(value, dict) else value)
+    raise Refused(status, value.get("detail") if isinstance(value, dict) else value, retry_after)
 
 
 class Job:
@@ -715,9 +774,10 @@ class _Worker:
         while not self._stop.is_set():
             sent = _now()
             try:
-                found = self._http.call(
+                answer = self._http.call(
                     "POST", "/jobs/claim", query, key=key, timeout=TIMEOUT + self._wait, opened=self._opened
                 )
+                found = _many(answer, *CLAIMED)
             except JobsError as error:
                 if is_repeat and isinstance(error, Refused) and error.status == 409:
                     return None
@@ -726,7 +786,7 @@ class _Worker:
                 is_repeat = True
                 if not self._stop.is_set():
                     log.warning("A claim failed and is repeated: %s", error)
-                    self._stop.wait(next(pauses))
+                    self._stop.wait(min(PAUSE_MAX, _pause(error, pauses)))
                 continue
             if found and self._stop.is_set():
                 break
@@ -815,12 +875,12 @@ class _Worker:
         while end is not None and not job.is_lost():
             item = {"id": job.id, "token": job.token, **end}
             try:
-                (told,) = self._http.call("POST", "/jobs/report", body=[item], timeout=self._patience())
-                if told["status"] == 200:
+                ((status, detail),) = self._told([item])
+                if status == 200:
                     why = f" ({end['reason']})" if "reason" in end else ""
                     log.info("Reported: %s: %s%s", job, end["action"], why, extra={"job": job.id})
                     return
-                job.lose(told["detail"])
+                job.lose(detail)
             except JobsError as error:
                 log.warning("A report failed and is repeated: %s: %s", job, error, extra={"job": job.id})
                 if isinstance(error, Refused) and error.status in (400, 413, 422):
@@ -830,9 +890,13 @@ class _Worker:
                 job.wait_until_lost(next(pauses))
         log.warning("Lost: %s: %s", job, job.why_lost, extra={"job": job.id})
 
-    def _patience(self) -> float:
-        """Seconds until the answer to a report or a heartbeat must begin: several may fail in one lease."""
-        return min(TIMEOUT, max(1.0, self._lease / 6))
+    def _told(self, items: list[dict[str, Any]]) -> list[tuple[int, str]]:
+        """Report these; the status and the detail of each. Several reports may fail in one lease."""
+        timeout = min(TIMEOUT, max(1.0, self._lease / 6))
+        told = _many(self._http.call("POST", "/jobs/report", body=items, timeout=timeout), "status")
+        if len(told) != len(items):
+            raise NotUnderstood(told)
+        return [(item["status"], str(item.get("detail"))) for item in told]
 
     # ---- Heartbeats
 
@@ -853,17 +917,14 @@ class _Worker:
         """Prolong the leases of these jobs by one call; whether it was answered."""
         sent = _now()
         try:
-            told = self._http.call(
-                "POST", "/jobs/report", body=[job.heartbeat() for job in due], timeout=self._patience()
-            )
-            statuses = [(int(item["status"]), str(item.get("detail"))) for item in told]
+            told = self._told([job.heartbeat() for job in due])
         except Exception as error:  # whatever it is, the next one may be answered
             log.warning("A heartbeat failed and is repeated: %s", error)
             if isinstance(error, Refused) and error.status == 422:
                 for job in due:
                     job.forget_progress()
             return False
-        for job, (status, detail) in zip(due, statuses):
+        for job, (status, detail) in zip(due, told):
             if status == 200:
                 job.held_since(sent)
             elif not job.is_ending:  # else its report is answered, or was, and says what holds

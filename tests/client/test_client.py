@@ -13,7 +13,7 @@ import pytest
 
 import dashboard
 from dashboard import client
-from dashboard.client import Jobs, Refused, Unanswered
+from dashboard.client import Jobs, NotUnderstood, Refused, Unanswered
 from tests.support.local_server import Asked, LocalServer, Reply, reply
 from tests.support.server import ROOT
 
@@ -121,6 +121,25 @@ def test_the_patience_ends(serve: Serve, connect: Connect) -> None:
     assert len(server.asked) > 1
 
 
+@pytest.mark.parametrize("when", ["3600", "Fri, 01 Jan 2100 00:00:00 GMT"])
+def test_a_server_that_asks_to_wait_is_not_asked_before_as_far_as_the_patience_goes(
+    serve: Serve, connect: Connect, when: str
+) -> None:
+    server = serve(BUSY._replace(retry_after=when), BUSY, reply(JOB))
+    with pytest.raises(Refused) as refused:
+        connect(server.url, patience=1).get("a-job")
+    assert len(server.asked) == 2  # at the beginning and at the end
+    assert refused.value.retry_after == 0
+
+
+@pytest.mark.parametrize(
+    "when", ["0", "soon", "-1", "\xb2", "Fri, 02 Jan 1970 00:00:00 GMT", "Fri, 99 Jan 1970 00:00:00"]
+)
+def test_a_time_to_wait_that_is_none_or_over_is_passed_over(serve: Serve, connect: Connect, when: str) -> None:
+    server = serve(BUSY._replace(retry_after=when), BUSY, reply(JOB))
+    assert connect(server.url).get("a-job") == JOB
+
+
 def test_a_server_that_is_not_there_is_unanswered(serve: Serve, connect: Connect) -> None:
     with pytest.raises(Unanswered, match="refused"):
         connect("http://127.0.0.1:1", patience=0).get("a-job")
@@ -149,12 +168,64 @@ def test_a_url_that_is_none_is_refused(url: str) -> None:
         Jobs(url)
 
 
-def test_what_is_no_json_is_not_sent(serve: Serve, connect: Connect) -> None:
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [("/ü", "/%C3%BC"), ("/a b/", "/a%20b"), ("/%C3%BC", "/%C3%BC"), ("/?x=1#y", ""), ("/a\r\nX: y", "/aX:%20y")],
+)
+def test_the_path_of_the_url_is_sent_as_browsers_do(serve: Serve, connect: Connect, url: str, path: str) -> None:
     server = serve(reply(JOB))
-    for payload in ({"n": float("nan")}, {"n": object()}):
-        with pytest.raises((ValueError, TypeError)):
-            connect(server.url).create("t", payload)
+    connect(server.url + url).get("a-job")
+    assert server.asked[0].target == f"{path}/jobs/a-job"
+
+
+@pytest.mark.parametrize("url", ["http://..foo/", f"http://{'x' * 64}/", "http://h:99999/", "http://[::1/"])
+def test_a_url_whose_host_or_port_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        Jobs(url)
+
+
+@pytest.mark.parametrize("token", ["ü", "日", "a\nb", "a\n", "a b"])
+def test_a_token_that_no_header_can_have_is_refused_and_not_told(token: str) -> None:
+    with pytest.raises(ValueError, match=r"visible ASCII characters$"):
+        Jobs("http://127.0.0.1", token)
+
+
+NOT_SENT: dict[str, Callable[[Jobs], Any]] = {
+    "NaN": lambda jobs: jobs.create("t", {"n": float("nan")}),
+    "an object": lambda jobs: jobs.create("t", {"n": object()}),
+    "a lone surrogate": lambda jobs: jobs.create("t", {"n": "\ud800"}),
+    "bytes that are no text": lambda jobs: jobs.call_off("a-job", "\udcff"),
+    "a key beyond ASCII": lambda jobs: jobs.create("t", key="日本"),
+    "an empty key": lambda jobs: jobs.create("t", key=""),
+    "an empty key of many": lambda jobs: jobs.claim("t", key=""),
+    "no id": lambda jobs: jobs.get(""),
+    "no id to call off": lambda jobs: jobs.call_off(""),
+}
+
+
+@pytest.mark.parametrize("name", NOT_SENT)
+def test_what_cannot_be_sent_is_an_error_at_once(serve: Serve, connect: Connect, name: str) -> None:
+    server = serve(reply(JOB))
+    with pytest.raises((ValueError, TypeError)):
+        NOT_SENT[name](connect(server.url))
     assert server.asked == []
+
+
+ANOTHER_FORM: dict[str, tuple[Callable[[Jobs], Any], Any]] = {
+    "counts for a job": (lambda jobs: jobs.get("summary"), {"pending": 1}),
+    "an array for a job": (lambda jobs: jobs.wait("queue"), []),
+    "null for a job": (lambda jobs: jobs.create("t"), None),
+    "an object for jobs": (lambda jobs: jobs.newest(), {"id": "a"}),
+    "texts for jobs": (lambda jobs: jobs.claim("t"), ["x"]),
+    "a text for counts": (lambda jobs: jobs.summary(), "x"),
+}
+
+
+@pytest.mark.parametrize("name", ANOTHER_FORM)
+def test_an_answer_of_another_form_is_an_error_of_its_own(serve: Serve, connect: Connect, name: str) -> None:
+    call, answer = ANOTHER_FORM[name]
+    with pytest.raises(NotUnderstood, match="another form than expected"):
+        call(connect(serve(reply(answer)).url))
 
 
 # ---- Many jobs

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.client import Fail, Job, Jobs, LeaseLost, Refused, Release, Retry
+from dashboard.client import Fail, Job, Jobs, LeaseLost, NotUnderstood, Refused, Release, Retry
 from tests.support.local_server import Asked, LocalServer, Reply, reply
 from tests.support.waiting import eventually
 
@@ -208,9 +208,21 @@ def test_a_server_that_refuses_the_claims_ends_the_run_when_what_runs_has_ended(
     assert [item["action"] for item in queue.ended] == ["complete"]
 
 
-def test_a_server_that_knows_no_leases_ends_the_run(queue: Queue, work: Work) -> None:
-    queue.own = lambda asked: reply({"id": "a", "type": "t"})
-    assert isinstance(work(lambda job: None).ended().raised, Exception)
+@pytest.mark.parametrize("answer", [{"id": "a", "type": "t"}, {}, None, ["x"], [{"id": "a"}], "x"])
+def test_a_claim_that_is_answered_in_another_form_as_by_a_server_without_leases_ends_the_run(
+    queue: Queue, work: Work, answer: Any
+) -> None:
+    queue.own = lambda asked: reply(answer)
+    assert isinstance(work(lambda job: None).ended().raised, NotUnderstood)
+
+
+@pytest.mark.parametrize("answer", [None, {}, [], [1], [{"status": 200}] * 2])
+def test_a_report_that_is_answered_in_another_form_is_repeated(queue: Queue, work: Work, answer: Any) -> None:
+    queue.ready = [queue.job("job")]
+    answers: list[Reply | None] = [reply(answer)]
+    queue.own = lambda asked: answers.pop(0) if is_end(asked) and answers else queue.usual(asked)
+    work(lambda job: None, run={"drain": True}).ended()
+    assert [item["action"] for item in queue.ended] == ["complete"]
 
 
 # ---- Ends
@@ -549,6 +561,15 @@ def test_a_run_without_a_worker_and_a_decorator_without_parentheses_are_errors(q
             jobs.worker(lambda job: None)  # type: ignore[arg-type]
 
 
-def test_a_worker_needs_a_slot(queue: Queue) -> None:
-    with Jobs(queue.url) as jobs, pytest.raises(ValueError, match="one slot or more"):
-        jobs.worker("t", slots=0)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("slots", value) for value in (0, 2.5, "3")),
+        *(("lease", value) for value in (0, "60", 0.5, 86_401)),
+        *(("attempts", value) for value in (0, 101, "5")),
+        *(("grace", value) for value in (-1, "30", float("nan"))),
+    ],
+)
+def test_what_no_worker_can_have_is_an_error_at_once(queue: Queue, name: str, value: Any) -> None:
+    with Jobs(queue.url) as jobs, pytest.raises(ValueError, match=rf"^{name} is .* not {value!r}$"):
+        jobs.worker("t", **{name: value})
