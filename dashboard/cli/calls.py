@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from dashboard.cli.over_http import as_json, echo_json, over_http
-from dashboard.client import Jobs
+from dashboard.client import Jobs, json_bytes
 
 STATUSES = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
 
@@ -17,7 +17,8 @@ def _payload(value: str) -> dict[str, Any]:
     """A JSON object; `-` reads it from stdin."""
     try:
         payload = json.loads(sys.stdin.read() if value == "-" else value)
-    except ValueError as error:
+        json_bytes(payload)  # Python reads NaN and 1e999, too
+    except (ValueError, RecursionError) as error:
         raise click.BadParameter(f"it is not JSON: {error}") from None
     if not isinstance(payload, dict):
         raise click.BadParameter('it is not an object, as {"width": 300}')

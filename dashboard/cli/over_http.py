@@ -29,12 +29,10 @@ def over_http(function: Callable[..., None]) -> Callable[..., None]:
     @wraps(function)
     def call(url: str, token: str | None, **options: Any) -> None:
         try:
-            jobs = Jobs(url, token, patience=PATIENCE)
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--url") from None
-        try:
-            with jobs:
+            with Jobs(url, token, patience=PATIENCE) as jobs:
                 function(jobs, **options)
+        except ValueError as error:  # an argument that cannot be sent
+            raise click.UsageError(str(error)) from error
         except JobsError as error:
             click.echo(f"jobqueue: {error}", err=True)
             sys.exit(REFUSED if isinstance(error, Refused) and error.status in (401, 403) else 1)

@@ -50,7 +50,10 @@ def test_a_payload_may_come_from_stdin(server: Server) -> None:
     assert job["payload"] == {"n": [1, "ü"]}
 
 
-@pytest.mark.parametrize("payload", ["{", "[1]", "null", "5", '"text"'])
+@pytest.mark.parametrize(
+    "payload",
+    ["{", "[1]", "null", "5", '"text"', '{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}', '{"a":' + "[" * 99_999],
+)
 def test_a_payload_that_is_no_object_is_wrong_usage(payload: str) -> None:
     assert "Invalid value for '[PAYLOAD]'" in invoke("create", "t", payload, status=2).stderr
 
@@ -58,6 +61,30 @@ def test_a_payload_that_is_no_object_is_wrong_usage(payload: str) -> None:
 @pytest.mark.parametrize("url", ["jobs.example.com", "ftp://jobs.example.com"])
 def test_a_url_that_is_none_is_wrong_usage(url: str) -> None:
     assert "A URL begins with http" in invoke("list", status=2, url=url).stderr
+
+
+# What a shell passes on as it is, the bytes that are no text too; each has its exit status and a word of its sentence.
+ODD: dict[str, tuple[tuple[str, ...], int, str]] = {
+    "a key beyond ASCII": (("create", "t", "--key", "日本"), 2, "A key consists of visible ASCII"),
+    "an empty key": (("create", "t", "--key", ""), 2, "A key consists of visible ASCII"),
+    "a type of bytes": (("create", "\udcff"), 2, "It is no text"),
+    "no id": (("show", ""), 2, "The id of a job is not empty"),
+    "another page": (("show", "summary"), 1, "another form than expected"),
+    "an id of bytes": (("show", "\udcff"), 1, "404: "),
+    "a reason of bytes": (("fail", "abc", "--reason", "\udcff"), 2, "It is no text"),
+    "a type of bytes to work": (("work", "\udcff", "--drain", "--", "true"), 2, "It is no text"),
+    "a token beyond ASCII": (("list", "--token", "ü日"), 2, "A token consists of visible ASCII"),
+    "a token of two lines": (("list", "--token", "a\nb"), 2, "A token consists of visible ASCII"),
+    "no host": (("list", "--url", "http://..foo/"), 2, "The host of this URL is none"),
+    "another path": (("list", "--url", "{url}/ü"), 1, "404: "),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_arguments_are_a_sentence(server: Server, name: str) -> None:
+    arguments, status, words = ODD[name]
+    told = invoke(*(each.replace("{url}", server.url) for each in arguments), status=status, url=server.url)
+    assert (words in told.stderr, told.stdout) == (True, ""), told.output
 
 
 @pytest.mark.parametrize("call", [("show", UNKNOWN), ("retry", UNKNOWN), ("fail", UNKNOWN)])

@@ -414,6 +414,15 @@ def test_with_json_it_logs_an_object_a_line(server: Server, jobs: Jobs) -> None:
     assert [(each["level"], each["job"]) for each in map(json.loads, told)] == [("INFO", made["id"])] * 2
 
 
+@pytest.mark.parametrize("closed", ["2>&-", "<&-", "<&- >&- 2>&-"])
+def test_it_works_without_the_standard_streams(server: Server, jobs: Jobs, closed: str) -> None:
+    made = jobs.create("t", {"n": 1})
+    command = ("work", "t", "--drain", "--", "cat")
+    with started(*command, url=server.url, stderr=subprocess.DEVNULL, first=f"exec {closed};") as process:
+        assert process.wait(30) == 0
+    assert jobs.wait(made["id"], timeout=0)["result"] == {"n": 1}
+
+
 # ---- Usage
 
 
