@@ -1,6 +1,7 @@
 """What a program writes, as far as it is kept."""
 
 import json
+import re
 from typing import Any
 
 from dashboard.client import json_bytes
@@ -34,7 +35,7 @@ class Captured:
         return f"{_text(kept[:PART])}\n[… {self._size - 2 * PART} bytes …]\n{_text(kept[-PART:])}"
 
     def last_line(self) -> str:
-        lines = self.text().split("\n")
+        lines = re.split("[\r\n]", self.text())  # a bar of progress is written over itself
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def json_object(self) -> dict[str, Any] | None:

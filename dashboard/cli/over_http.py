@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from dashboard.cli.printable import printable
 from dashboard.client import Jobs, JobsError, Refused
 
 PATIENCE = 10.0  # seconds that a call is repeated, while a person waits
@@ -32,9 +33,9 @@ def over_http(function: Callable[..., None]) -> Callable[..., None]:
             with Jobs(url, token, patience=PATIENCE) as jobs:
                 function(jobs, **options)
         except ValueError as error:  # an argument that cannot be sent
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(printable(str(error))) from error
         except JobsError as error:
-            click.echo(f"jobqueue: {error}", err=True)
+            click.echo(f"jobqueue: {printable(str(error))}", err=True)
             sys.exit(REFUSED if isinstance(error, Refused) and error.status in (401, 403) else 1)
 
     return call
@@ -44,4 +45,4 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for 
 
 
 def echo_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))
+    click.echo(printable(json.dumps(value, ensure_ascii=False)))

@@ -1,6 +1,7 @@
 """The commands that create, show and change jobs, against a real server."""
 
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -35,6 +36,23 @@ def test_a_job_is_shown_with_its_attempts(server: Server) -> None:
     assert lines[-1].startswith("attempt 1        ")
     assert "mill, failed " in lines[-1]
     assert lines[-1].endswith(": exit 1: ü is broken")
+
+
+HOSTILE = "a\x1b[2Jb\x07\r\n\x7f\x9b1m\u202ec"  # clears the screen, rings, begins a line, turns the direction
+
+
+def test_what_others_wrote_cannot_play_with_the_terminal(server: Server) -> None:
+    job_id = invoke("create", HOSTILE, json.dumps({"n": HOSTILE}), url=server.url).stdout.strip()
+    script = "import json, sys; sys.stderr.write(json.load(sys.stdin)['n']); sys.exit(65)"
+    invoke("work", "--drain", "--name", HOSTILE, "--", sys.executable, "-c", script, url=server.url)
+    told = [
+        invoke(*command, url=server.url).stdout
+        for command in (("list",), ("show", job_id), ("show", job_id, "--json"), ("list", "--json"))
+    ]
+    for text in told:
+        assert all(line.isprintable() for line in text.split("\n")), text
+        assert r"a\u001b[2Jb\u0007\r\n\u007f\u009b1m\u202ec" in text
+    assert json.loads(told[2])["type"] == HOSTILE
 
 
 def test_what_a_create_takes_beyond_the_payload_reaches_the_server(server: Server) -> None:

@@ -35,7 +35,14 @@ def test_what_is_no_text_is_kept_as_one() -> None:
 
 @pytest.mark.parametrize(
     ("data", "line"),
-    [(b"", ""), (b"\n \n", ""), (b"a\nb", "b"), (b"a\n b \n\n", "b"), (b"x" * 9 * PART + b"\nend\n", "end")],
+    [
+        (b"", ""),
+        (b"\n \n", ""),
+        (b"a\nb", "b"),
+        (b"10 %\r20 %\rno space left\r\n", "no space left"),
+        (b"a\n b \n\n", "b"),
+        (b"x" * 9 * PART + b"\nend\n", "end"),
+    ],
 )
 def test_the_last_line_is_the_last_one_with_something_in_it(data: bytes, line: str) -> None:
     assert captured(data).last_line() == line

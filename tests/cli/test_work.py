@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -397,6 +398,45 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 10_000)
     except BlockingIOError:
         return b""
+
+
+def test_on_a_narrow_terminal_a_running_job_is_one_line_with_its_bar(
+    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    made = jobs.create("image_resize_and_crop", max_attempts=1)
+    terminal, end = pty.openpty()
+    shown = b""
+    script = f"echo progress 42 half of the pages are there >&3; while [ ! -e {tmp_path}/end ]; do sleep 0.1; done"
+    try:
+        command = ("work", "--once", "--", "sh", "-c", script)
+        with started(*command, url=server.url, stderr=end) as process:
+            os.set_blocking(terminal, False)
+            while b"42%" not in shown:
+                shown += eventually(lambda: _read(terminal), "it is shown")
+            (tmp_path / "end").touch()
+            assert process.wait(30) == 0
+    finally:
+        os.close(terminal)
+        os.close(end)
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split("[\r\n]", shown.decode())]
+    line = next(line for line in lines if "42%" in line)
+    assert re.fullmatch(
+        rf"{made['id'][:8]} image_resize\S*… +[━╸╺ ]{{20}} +42% half of the pages.*… +0:00:\d\d", line.strip()
+    ), line
+    assert len(line) <= 80
+
+
+def test_no_line_of_the_log_has_what_plays_with_a_terminal(server: Server, jobs: Jobs) -> None:
+    told = []
+    for options in ((), ("--json",)):
+        jobs.create("t\x1b[2J\n", max_attempts=1)
+        command = ("work", "--drain", *options, "--", "sh", "-c", "printf 'a\\033[2Jb\\tc' >&2; exit 75")
+        told.append(invoke(*command, url=server.url).stderr)
+    for text in told:
+        assert all(line.isprintable() for line in text.split("\n")), text
+        assert r"t\u001b[2J\n" in text
+        assert r"exit 75: a\u001b[2Jb\tc" in text
 
 
 def test_elsewhere_it_logs_a_line_for_each_thing_that_happens(server: Server, jobs: Jobs) -> None:
