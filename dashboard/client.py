@@ -13,7 +13,7 @@
             job.check()  # raises LeaseLost once the job is lost
         return {"url": url}
 
-    jobs.run()  # until SIGTERM or SIGINT
+    jobs.run()  # until SIGTERM, SIGINT or SIGHUP
 
 A call that is safe to repeat is repeated, after a 429, a 5xx or a broken connection, until `patience` is over. Creates
 are safe, for each has a key; so are leased claims and whatever is sent with a token. Other calls are sent once.
@@ -306,7 +306,7 @@ class Jobs:
         return register
 
     def run(self, *, drain: bool = False, once: bool = False) -> bool:
-        """Work until SIGTERM, SIGINT or stop(). A second signal gives the running jobs back without a grace.
+        """Work until SIGTERM, SIGINT, SIGHUP or stop(). A second one gives the running jobs back without a grace.
 
         `drain`: end when there is no job to claim and none runs. `once`: wait for one job of each worker, and end.
         Each call begins anew; False says that it was told to stop: `while jobs.run(once=True): …`.
@@ -327,7 +327,7 @@ class Jobs:
             return False
         before = {}
         if threading.current_thread() is threading.main_thread():
-            before = {each: signal.signal(each, lambda *_: self.stop()) for each in (signal.SIGTERM, signal.SIGINT)}
+            before = {each: signal.signal(each, lambda *_: self.stop()) for each in _signals_to_stop()}
         try:
             for worker in workers:
                 worker.start()
@@ -382,6 +382,12 @@ class Jobs:
                     raise
                 pause = _pause(error, pauses)
             time.sleep(min(left, pause))
+
+
+def _signals_to_stop() -> list[signal.Signals]:
+    """Where SIGHUP exists and is not ignored, as nohup has it, it is one of them."""
+    hangup = [signal.SIGHUP] if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else []
+    return [signal.SIGTERM, signal.SIGINT, *hangup]
 
 
 def _one(answer: Any, key: str) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 """What `jobqueue work` shows: on a terminal a line for each running job, with a bar; elsewhere lines, or JSON."""
 
+import io
 import json
 import logging
+import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Lock
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -14,6 +18,8 @@ from dashboard.cli.printable import printable
 from dashboard.client import Job
 
 LOGGER = "jobqueue"
+
+T = TypeVar("T")
 
 
 class Display:
@@ -44,7 +50,9 @@ class Screen(Display):
     """A terminal. What is logged goes by above the running jobs."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
+        stderr = os.fdopen(os.dup(sys.stderr.fileno()), "wb")
+        self._terminal = Terminal(stderr, sys.stderr.encoding, "backslashreplace")
+        console = Console(file=self._terminal)
         self._handler = ConsoleLines(console)
         self._lock = Lock()
         self._tasks: dict[Job, TaskID] = {}
@@ -67,6 +75,7 @@ class Screen(Display):
     def __exit__(self, *error: object) -> None:
         self._progress.stop()
         super().__exit__(*error)
+        self._terminal.close()
 
     def begin(self, job: Job) -> None:
         with self._lock:
@@ -80,6 +89,25 @@ class Screen(Display):
     def end(self, job: Job) -> None:
         with self._lock:
             self._progress.remove_task(self._tasks.pop(job))
+
+
+class Terminal(io.TextIOWrapper):
+    """It may go before the jobs that run have ended; from then on nothing is shown."""
+
+    def write(self, text: str) -> int:
+        return self._tried(lambda: super(Terminal, self).write(text)) or 0
+
+    def flush(self) -> None:
+        self._tried(super().flush)
+
+    def _tried(self, act: Callable[[], T]) -> T | None:
+        try:
+            return act()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            return None
 
 
 def _share() -> Column:

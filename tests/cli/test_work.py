@@ -318,14 +318,40 @@ def is_overdue(job: dict[str, Any]) -> bool:
     return datetime.fromisoformat(job["lease_expires_at"]) < datetime.now(UTC).replace(tzinfo=None)
 
 
-def test_after_sigterm_what_runs_may_end(server: Server, jobs: Jobs, tmp_path: Path) -> None:
-    made, rest = jobs.create("t", priority=1), jobs.create("t")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_after_a_signal_what_runs_may_end(server: Server, jobs: Jobs, tmp_path: Path, number: int) -> None:
+    made = jobs.create("t")
     with begin(server, f"touch {tmp_path}/begun; while [ ! -e {tmp_path}/end ]; do sleep 0.1; done") as process:
         eventually((tmp_path / "begun").exists, "it runs")
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         (tmp_path / "end").touch()
         assert process.wait(30) == 0
-    assert [jobs.get(job["id"])["status"] for job in (made, rest)] == ["COMPLETED", "PENDING"]
+    assert jobs.get(made["id"])["status"] == "COMPLETED"
+
+
+def test_the_end_of_its_terminal_is_such_a_signal_and_what_runs_is_reported(
+    server: Server, jobs: Jobs, tmp_path: Path
+) -> None:
+    made = jobs.create("t", max_attempts=1)
+    terminal, end = pty.openpty()
+    script = f"touch {tmp_path}/begun; while [ ! -e {tmp_path}/end ]; do sleep 0.1; done"
+    with begin(server, script, stderr=end) as process:
+        os.close(end)
+        eventually((tmp_path / "begun").exists, "it runs")
+        os.close(terminal)
+        process.send_signal(signal.SIGHUP)
+        (tmp_path / "end").touch()
+        assert process.wait(30) == 0
+    assert jobs.get(made["id"])["status"] == "COMPLETED"
+
+
+def test_under_nohup_the_end_of_its_terminal_does_not_end_it(server: Server, jobs: Jobs) -> None:
+    with begin(server, "true", first="trap '' HUP;") as process:
+        first = jobs.create("t")
+        assert jobs.wait(first["id"], timeout=30)["status"] == "COMPLETED"
+        process.send_signal(signal.SIGHUP)
+        second = jobs.create("t")
+        assert jobs.wait(second["id"], timeout=30)["status"] == "COMPLETED"
 
 
 def test_after_the_grace_it_is_stopped_and_its_job_given_back(
@@ -425,6 +451,18 @@ def test_on_a_narrow_terminal_a_running_job_is_one_line_with_its_bar(
         rf"{made['id'][:8]} image_resize\S*… +[━╸╺ ]{{20}} +42% half of the pages.*… +0:00:\d\d", line.strip()
     ), line
     assert len(line) <= 80
+
+
+def test_on_a_terminal_a_refusal_is_told_too(server: Server) -> None:
+    terminal, end = pty.openpty()
+    try:
+        with started("work", "\udcff", "--", "true", url=server.url, stderr=end) as process:
+            assert process.wait(30) == 2
+        os.set_blocking(terminal, False)
+        assert b"It is no text" in os.read(terminal, 100_000)
+    finally:
+        os.close(terminal)
+        os.close(end)
 
 
 def test_no_line_of_the_log_has_what_plays_with_a_terminal(server: Server, jobs: Jobs) -> None:
