@@ -190,7 +190,10 @@ class Jobs:
         return self._job("GET", _path(job_id), {"full": 1} if full else {})
 
     def wait(self, job_id: str, timeout: float | None = None) -> dict[str, Any]:
-        """The job once it is finished. Raises TimeoutError after so many seconds, also where the server is away."""
+        """The job once it is finished.
+
+        Raises TimeoutError after so many seconds, also where the server is away; where it is mute, a second later.
+        """
         until = float("inf") if timeout is None else time.monotonic() + timeout
         while True:
             began = time.monotonic()
@@ -557,11 +560,16 @@ class _Http:
         return HTTPSConnection(host, port, context=self._tls)
 
     def _keep(self, connection: HTTPConnection, answer: HTTPResponse) -> None:
+        now = time.monotonic()
         with self._lock:
-            if not (answer.will_close or self._is_closed):
-                self._idle.append((time.monotonic(), connection))
-                return
-        connection.close()
+            over = [each for since, each in self._idle if now - since > IDLE_MAX]
+            self._idle = [(since, each) for since, each in self._idle if now - since <= IDLE_MAX]
+            if answer.will_close or self._is_closed:
+                over.append(connection)
+            else:
+                self._idle.append((now, connection))
+        for each in over:
+            each.close()
 
 
 def _is_ascii(text: str) -> bool:

@@ -1,6 +1,7 @@
 """The client alone, against a small server that answers as a test wants: what it repeats, and what it sends once."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from dashboard import client
 from dashboard.client import Jobs, NotUnderstood, Refused, Unanswered
 from tests.support.local_server import Asked, LocalServer, Reply, reply
 from tests.support.server import ROOT
+from tests.support.waiting import eventually
 
 JOB = {"id": "a-job", "type": "t", "status": "PENDING", "completed_at": None}
 DONE = JOB | {"status": "COMPLETED", "completed_at": "2026-01-01T00:00:00"}
@@ -153,6 +155,31 @@ def test_connections_are_kept_and_one_that_was_closed_is_not_used(serve: Serve, 
         jobs.call_off("a-job")  # sent once: it would tell of a connection that is gone
     ports = [asked.client[1] for asked in server.asked]
     assert ports[0] == ports[1] == ports[2] != ports[3]
+
+
+def test_connections_that_are_kept_for_too_long_are_closed(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def together(asked: Asked) -> Reply:
+        if asked.path == "/jobs/together":
+            both.wait()
+        return reply(JOB)
+
+    with LocalServer(together) as server:
+        jobs = connect(server.url)
+        threads = [threading.Thread(target=jobs.get, args=("together",)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        monkeypatch.setattr(client, "IDLE_MAX", 1)
+        kept = open_sockets()
+        eventually(lambda: jobs.get("alone") and open_sockets() < kept, "the one that is not used is closed", 15)
+
+
+def open_sockets() -> int:
+    """Of this process."""
+    return sum(Path(f"/proc/self/fd/{fd}").is_socket() for fd in os.listdir("/proc/self/fd"))
 
 
 def test_the_token_and_the_path_of_the_url_are_sent(serve: Serve, connect: Connect) -> None:
