@@ -161,7 +161,7 @@ def on_starting(server: "Arbiter") -> None:
         # Without garbage collections, which take a fifth of its time.
         module = wsgi_app.partition(":")[0]
         program = f"import gc, sys; gc.disable(); sys.path.insert(0, {pythonpath!r}); import {module}"
-        check = [sys.executable, "-c", program]
+        check = [sys.executable, "-P", "-c", program]  # not from the current folder
         if code := subprocess.run(check, user=server.cfg.uid, group=server.cfg.gid, check=False).returncode:  # noqa: S603
             sys.exit(code)
 

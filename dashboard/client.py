@@ -13,7 +13,7 @@
             job.check()  # raises LeaseLost once the job is lost
         return {"url": url}
 
-    jobs.run()  # until SIGTERM or SIGINT
+    jobs.run()  # until SIGTERM, SIGINT or SIGHUP
 
 A call that is safe to repeat is repeated, after a 429, a 5xx or a broken connection, until `patience` is over. Creates
 are safe, for each has a key; so are leased claims and whatever is sent with a token. Other calls are sent once.
@@ -27,6 +27,7 @@ import json
 import logging
 import os
 import random
+import re
 import selectors
 import signal
 import socket
@@ -35,10 +36,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from queue import SimpleQueue
 from secrets import token_urlsafe
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import uuid4
 
@@ -47,6 +49,7 @@ VERSION = "0.2.0"
 CONNECT_TIMEOUT = 10.0  # seconds until a connection is there
 TIMEOUT = 30.0  # seconds until an answer must begin, beyond those that the call waits by itself
 WAIT = 20.0  # seconds that a call waits at the server, for a job or for the end of one
+ON_ITS_WAY = 1.0  # seconds that an answer may take where the server's time to wait is also the caller's
 IDLE_MAX = 4.0  # seconds that a connection may be unused: the server closes it after five
 BATCH_BYTES = 512 * 1024  # of one request; a server takes 1,000,000, unless it is set otherwise
 ITEMS_MAX = 1_000  # of a batch or a report
@@ -55,8 +58,13 @@ PAUSE_FIRST, PAUSE_MAX = 0.2, 30.0  # seconds between two attempts of a call
 TOO_SOON = 1.0  # seconds; a server that answers sooner that there is nothing lets no request wait now
 MARGIN = 5.0  # seconds: a job is told to stop so long before its lease ends, or a tenth of the lease if that is less
 RELEASE_TIMEOUT = 5.0  # seconds until an answer must begin when jobs are given back: their leases end anyway
+RELEASE_PAUSE = 1.0  # seconds between the two releases of a claim that was broken off: it may commit in between
+RELEASE_MAX = 10.0  # seconds that both may take beyond the grace
 POLL = 0.05  # seconds
 REASON_MAX = 1_000  # characters
+CLAIMED = ("id", "type", "payload", "priority", "attempt", "token")  # what a job that was claimed has
+LEASE_MAX = 86_400  # seconds
+LATER_MAX = 2_592_000.0  # seconds until another attempt
 
 _CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)  # of Linux
 
@@ -76,10 +84,18 @@ class Unanswered(JobsError):
 class Refused(JobsError):
     """An answer that is no success: its `status`, and the server's `detail`, a sentence or a list of problems."""
 
-    def __init__(self, status: int, detail: Any) -> None:
+    def __init__(self, status: int, detail: Any, retry_after: float = 0.0) -> None:
         super().__init__(f"{status}: {detail if isinstance(detail, str) else json.dumps(detail)}")
         self.status = status
         self.detail = detail
+        self.retry_after = retry_after  # seconds that the server asks to wait before another try
+
+
+class NotUnderstood(JobsError):
+    """An answer of another form than expected: there is something else at this address."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__(f"The answer has another form than expected: {json.dumps(answer)[:200]}")
 
 
 class LeaseLost(Exception):
@@ -87,11 +103,14 @@ class LeaseLost(Exception):
 
 
 class Retry(Exception):
-    """Raised by a worker's function: this attempt failed. The next one is in `in_seconds`, or after the backoff."""
+    """Raised by a worker's function: this attempt failed. The next one is in `in_seconds`, or after the backoff.
+
+    Of seconds that are less or more than a server takes (0 to 30 days) it is the nearest.
+    """
 
     def __init__(self, reason: str, in_seconds: float | None = None) -> None:
         super().__init__(reason)
-        self.in_seconds = in_seconds
+        self.in_seconds = None if in_seconds is None else _later(in_seconds)
 
 
 class Fail(Exception):
@@ -103,20 +122,28 @@ class Release(Exception):
 
     def __init__(self, reason: str = "", in_seconds: float = 0) -> None:
         super().__init__(reason)
-        self.in_seconds = in_seconds
+        self.in_seconds = _later(in_seconds)
+
+
+def _later(seconds: float) -> float:
+    if not isinstance(seconds, (int, float)) or seconds != seconds:  # NaN differs from itself
+        raise ValueError(f"in_seconds is a number of seconds, not {seconds!r}")
+    return max(0, min(LATER_MAX, seconds))
 
 
 class Jobs:
     """A server's jobs.
 
     `token` is one of the server's TOKENS. `patience` is for how many seconds a call that is safe to repeat is repeated.
-    Jobs are dicts, as the server's JSON has them. Calls raise Refused and Unanswered.
+    Jobs are dicts, as the server's JSON has them. Calls raise Refused, Unanswered and NotUnderstood, which are
+    JobsErrors, and ValueError for what cannot be sent.
     """
 
     def __init__(self, url: str, token: str | None = None, *, patience: float = 60.0) -> None:
         self._patience = patience
         self._http = _Http(url, token)
-        self._workers: list[_Worker] = []
+        self._registered: list[_Registered] = []
+        self._running = threading.Lock()
         self._stops = 0
 
     def close(self) -> None:
@@ -144,37 +171,46 @@ class Jobs:
         `more`: priority, run_at and expires_at (seconds from now, or an ISO 8601 time), max_attempts.
         """
         body = {"type": type, "payload": payload, **more}
-        return self._one("POST", "/jobs", body=body, key=key or str(uuid4()))
+        return self._job("POST", "/jobs", body=body, key=str(uuid4()) if key is None else key)
 
     def create_many(self, jobs: Iterable[Mapping[str, Any]], *, key: str | None = None) -> list[dict[str, Any]]:
-        """Create jobs, each a dict of the arguments of create(), in batches; each batch is created whole or not at all.
+        """Create jobs in batches; each batch is created whole or not at all.
 
-        With a key, repeat it with the same jobs: what was created already is not created again.
+        Each job is a dict with `type`, and what else create() takes, but for a key: one key stands for all of them. A
+        repeat with the same key and the same jobs in their order creates what was not created yet.
         """
         created: list[dict[str, Any]] = []
-        key = key or str(uuid4())
+        key = str(uuid4()) if key is None else key
         for number, batch in enumerate(_batches(jobs)):
-            created += self._repeat("POST", "/jobs/batch", body=batch, key=f"{key}:{number}")
+            created += self._many("POST", "/jobs/batch", body=batch, key=f"{key}:{number}")
         return created
 
     def get(self, job_id: str, *, full: bool = False) -> dict[str, Any]:
         """The job; `full` adds what workers use, and its attempts."""
-        return self._one("GET", _path(job_id), {"full": 1} if full else {})
+        return self._job("GET", _path(job_id), {"full": 1} if full else {})
 
     def wait(self, job_id: str, timeout: float | None = None) -> dict[str, Any]:
-        """The job once it is finished. Raises TimeoutError after so many seconds."""
-        until = None if timeout is None else time.monotonic() + timeout
+        """The job once it is finished.
+
+        Raises TimeoutError after so many seconds, also where the server is away; where it is mute, a second later.
+        """
+        until = float("inf") if timeout is None else time.monotonic() + timeout
         while True:
             began = time.monotonic()
-            left = WAIT if until is None else max(0.0, min(WAIT, until - began))
-            job: dict[str, Any] = self._repeat("GET", _path(job_id), {"wait": f"{left:.3f}"}, wait=left)
+            left = max(0.0, min(WAIT, until - began))
+            try:
+                job = self._job("GET", _path(job_id), {"wait": f"{left:.3f}"}, wait=left, until=until)
+            except JobsError as error:
+                if time.monotonic() < until or not is_passing(error):
+                    raise
+                raise TimeoutError(f"Nothing is known of job {job_id} after {timeout} s: {error}") from error
             if job["completed_at"] is not None:
                 return job
             now = time.monotonic()
-            if until is not None and now >= until:
+            if now >= until:
                 raise TimeoutError(f"Job {job_id} is {job['status']} after {timeout} s")
             if now - began < min(TOO_SOON, left):
-                time.sleep(TOO_SOON * random.uniform(0.5, 1.0))
+                time.sleep(min(TOO_SOON * random.uniform(0.5, 1.0), until - now))
 
     def newest(self, *, status: str | None = None, limit: int = 100, before: str | None = None) -> list[dict[str, Any]]:
         """The newest jobs, the newest first; `before` is the id of a job, for the next page."""
@@ -182,7 +218,7 @@ class Jobs:
 
     def summary(self) -> dict[str, int]:
         """How many jobs there are of each status."""
-        return self._one("GET", "/jobs/summary")
+        return _one(self._repeat("GET", "/jobs/summary"), "pending")
 
     def workers(self) -> list[dict[str, Any]]:
         """Who holds jobs by a lease."""
@@ -190,11 +226,11 @@ class Jobs:
 
     def retry(self, job_id: str) -> dict[str, Any]:
         """Run a finished job again: a new job. Sent once, for a repeat would make another one."""
-        return self._once("POST", f"{_path(job_id)}/retry")
+        return _one(self._http.call("POST", f"{_path(job_id)}/retry"), "id")
 
     def call_off(self, job_id: str, reason: str | None = None) -> dict[str, Any]:
         """Fail a job for good, also one that a worker holds. Sent once."""
-        return self._once("POST", f"{_path(job_id)}/fail", {"reason": reason})
+        return _one(self._http.call("POST", f"{_path(job_id)}/fail", {"reason": reason}), "id")
 
     # ---- Leases, for those who write their own loop
 
@@ -210,26 +246,27 @@ class Jobs:
     ) -> list[dict[str, Any]]:
         """Claim up to `limit` jobs of these types, or of any; each has its `token`. None came in `wait` seconds: []."""
         query = {"type": types, "lease": lease, "limit": limit, "worker": worker, "attempts": attempts, "wait": wait}
-        return self._many("POST", "/jobs/claim", query, key=key or token_urlsafe(16), wait=wait)
+        return self._many("POST", "/jobs/claim", query, key=token_urlsafe(16) if key is None else key, wait=wait)
 
     def heartbeat(self, job_id: str, token: str, lease: int | None = None, **progress: Any) -> dict[str, Any]:
         """Prolong the lease; optional: `progress` (0 to 100) and `message`. Refused with 409 once it is lost."""
-        return self._one("POST", f"{_path(job_id)}/heartbeat", {"token": token, "lease": lease}, body=progress)
+        query = {"token": token, "lease": lease}
+        return _one(self._repeat("POST", f"{_path(job_id)}/heartbeat", query, body=progress), "lease_expires_at")
 
     def complete(self, job_id: str, token: str, result: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """End the run: the job is COMPLETED."""
-        return self._one("POST", f"{_path(job_id)}/complete", {"token": token}, body={"result": result})
+        return self._job("POST", f"{_path(job_id)}/complete", {"token": token}, body={"result": result})
 
     def fail(
         self, job_id: str, token: str, reason: str | None = None, retry_in: float | str | None = None
     ) -> dict[str, Any]:
         """End the run: it failed. `retry_in`: seconds until the next attempt, or "never"; None: the backoff."""
         query = {"token": token, "reason": reason, "retry_in": retry_in}
-        return self._one("POST", f"{_path(job_id)}/fail", query)
+        return self._job("POST", f"{_path(job_id)}/fail", query)
 
     def release(self, job_id: str, token: str, in_seconds: float = 0) -> dict[str, Any]:
         """Give the job back; that is no failure."""
-        return self._one("POST", f"{_path(job_id)}/release", {"token": token, "in": in_seconds})
+        return self._job("POST", f"{_path(job_id)}/release", {"token": token, "in": in_seconds})
 
     def release_all(self, token: str) -> list[dict[str, Any]]:
         """Give back every job that is held under this token."""
@@ -256,61 +293,73 @@ class Jobs:
         the attempt with its text as the reason. At a stop it has `grace` seconds to end; then its job is given back.
         Each slot is one thread, which calls the function for one job after another.
         """
-        if slots < 1:
-            raise ValueError("A worker has one slot or more")
+        if not all(isinstance(each, str) for each in types):
+            raise TypeError('A worker takes types, which are strings: @jobs.worker("image_resize"), or @jobs.worker()')
+        for what, number, most in (("slots", slots, None), ("lease", lease, LEASE_MAX), ("attempts", attempts, 100)):
+            if number is not None and not (isinstance(number, int) and 1 <= number <= (most or number)):
+                raise ValueError(f"{what} is a whole number from 1{f' to {most:,}' if most else ' on'}, not {number!r}")
+        if not (isinstance(grace, (int, float)) and grace >= 0):
+            raise ValueError(f"grace is a number of seconds, not {grace!r}")
         who = (name or f"{socket.gethostname()}-{os.getpid()}")[:100]
 
         def register(function: Function) -> Function:
-            self._workers.append(_Worker(self._http, function, types, slots, lease, attempts, who, grace))
+            self._registered.append(_Registered(function, types, slots, lease, attempts, who, grace))
             return function
 
         return register
 
-    def run(self, *, drain: bool = False, once: bool = False) -> None:
-        """Work until SIGTERM, SIGINT or stop(). A second signal gives the running jobs back without a grace.
+    def run(self, *, drain: bool = False, once: bool = False) -> bool:
+        """Work until SIGTERM, SIGINT, SIGHUP or stop(). A second one gives the running jobs back without a grace.
 
         `drain`: end when there is no job to claim and none runs. `once`: wait for one job of each worker, and end.
+        Each call begins anew; False says that it was told to stop: `while jobs.run(once=True): …`.
         Raises Refused where the server refuses the claims, as for a token that is wrong; what runs then has its grace.
         """
+        if not self._registered:
+            raise RuntimeError("There is no worker to run: decorate a function with @jobs.worker(…) first")
+        if not self._running.acquire(blocking=False):
+            raise RuntimeError("run() is under way in another thread")
+        try:
+            return self._run([_Worker(self._http, each, drain=drain, once=once) for each in self._registered])
+        finally:
+            self._stops = 0
+            self._running.release()
+
+    def _run(self, workers: Sequence[_Worker]) -> bool:
         if self._stops:
-            return
+            return False
         before = {}
         if threading.current_thread() is threading.main_thread():
-            before = {each: signal.signal(each, lambda *_: self.stop()) for each in (signal.SIGTERM, signal.SIGINT)}
+            before = {each: signal.signal(each, lambda *_: self.stop()) for each in _signals_to_stop()}
         try:
-            for worker in self._workers:
-                worker.start(once=once, drain=drain)
-            while [worker for worker in self._workers if not worker.is_over(self._stops)]:
-                if not self._stops and any(worker.error for worker in self._workers):
+            for worker in workers:
+                worker.start()
+            while [worker for worker in workers if not worker.is_over(self._stops)]:
+                if not self._stops and any(worker.error for worker in workers):
                     self.stop()
                 time.sleep(POLL)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler or signal.SIG_DFL)
-        for worker in self._workers:
+        for worker in workers:
             if worker.error:
                 raise worker.error
+        return not self._stops
 
     def stop(self) -> None:
         """Claim no more, let the running jobs end within their grace, and have run() return. Twice: without a grace.
 
-        Any thread and any handler of a signal may call it.
+        Any thread and any handler of a signal may call it. Where nothing runs, the next run() returns at once.
         """
         self._stops += 1
 
     # ---- Requests
 
-    def _once(self, method: str, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        answer: dict[str, Any] = self._http.call(method, path, query)
-        return answer
-
-    def _one(self, *call: Any, **sent: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self._repeat(*call, **sent)
-        return answer
+    def _job(self, *call: Any, **sent: Any) -> dict[str, Any]:
+        return _one(self._repeat(*call, **sent), "id")
 
     def _many(self, *call: Any, **sent: Any) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._repeat(*call, **sent)
-        return answer
+        return _many(self._repeat(*call, **sent))
 
     def _repeat(
         self,
@@ -321,18 +370,41 @@ class Jobs:
         body: Any = None,
         key: str | None = None,
         wait: float = 0.0,
+        until: float = float("inf"),
     ) -> Any:
-        """Make a call that is safe to repeat, until it is answered or the patience is over."""
-        until = time.monotonic() + self._patience
+        """Make a call that is safe to repeat, until it is answered, or the patience or the time is over."""
+        last = min(until, time.monotonic() + self._patience)
         pauses = _pauses()
         while True:
             try:
-                return self._http.call(method, path, query, body, key=key, timeout=TIMEOUT + wait)
+                timeout = min(TIMEOUT + wait, max(0.0, until - time.monotonic()) + ON_ITS_WAY)
+                return self._http.call(method, path, query, body, key=key, timeout=timeout)
             except JobsError as error:
-                pause = next(pauses)
-                if not is_passing(error) or time.monotonic() + pause > until:
+                left = last - time.monotonic()
+                if left <= 0 or not is_passing(error):
                     raise
-            time.sleep(pause)
+                pause = _pause(error, pauses)
+            time.sleep(min(left, pause))
+
+
+def _signals_to_stop() -> list[signal.Signals]:
+    """Where SIGHUP exists and is not ignored, as nohup has it, it is one of them."""
+    hangup = [signal.SIGHUP] if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else []
+    return [signal.SIGTERM, signal.SIGINT, *hangup]
+
+
+def _one(answer: Any, key: str) -> dict[str, Any]:
+    """The answer, which must be an object with this key."""
+    if isinstance(answer, dict) and key in answer:
+        return answer
+    raise NotUnderstood(answer)
+
+
+def _many(answer: Any, *keys: str) -> list[dict[str, Any]]:
+    """The answer, which must be an array of objects with these keys."""
+    if isinstance(answer, list) and all(isinstance(each, dict) and each.keys() >= {*keys} for each in answer):
+        return answer
+    raise NotUnderstood(answer)
 
 
 def is_passing(error: Exception) -> bool:
@@ -350,20 +422,41 @@ def _pauses(most: float = PAUSE_MAX) -> Iterator[float]:
         pause = min(2 * pause, most)
 
 
+def _pause(error: JobsError, pauses: Iterator[float]) -> float:
+    """Seconds until the next attempt, after one that failed so."""
+    return max(next(pauses), error.retry_after if isinstance(error, Refused) else 0.0)
+
+
+def _retry_after(value: str) -> float:
+    """Seconds; HTTP has also the form of a date."""
+    try:
+        seconds = float(value) if value.isdecimal() else parsedate_to_datetime(value).timestamp() - time.time()
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return max(0.0, seconds)
+
+
 def _now() -> float:
     """Seconds of a clock that cannot be set. On Linux it goes on while the machine is suspended, as a lease does."""
     return time.clock_gettime(_CLOCK) if _CLOCK is not None else time.monotonic()
 
 
+def json_bytes(value: Any) -> bytes:
+    """The value as it is sent. Raises ValueError or TypeError for what is no JSON: NaN, a lone surrogate, a set."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+
+
 def _path(job_id: str) -> str:
-    return f"/jobs/{quote(job_id, safe='')}"
+    if not job_id:
+        raise ValueError("The id of a job is not empty")
+    return f"/jobs/{quote(job_id, safe='', errors='surrogatepass')}"
 
 
 def _batches(jobs: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
     batch: list[Mapping[str, Any]] = []
     size = 0
     for job in jobs:
-        bytes_of_it = len(json.dumps(job)) + 2
+        bytes_of_it = len(json_bytes(job)) + 2
         if batch and (len(batch) == ITEMS_MAX or size + bytes_of_it > BATCH_BYTES):
             yield batch
             batch, size = [], 0
@@ -380,8 +473,14 @@ class _Http:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"A URL begins with http:// or https:// and a host: {url!r}")
+        try:
+            parts.hostname.encode("idna")
+        except UnicodeError as error:
+            raise ValueError(f"The host of this URL is none: {url!r}") from error
+        if not _is_ascii(token or "x"):
+            raise ValueError("A token consists of visible ASCII characters")
         self._address = parts.hostname, parts.port
-        self._prefix = parts.path.rstrip("/")
+        self._prefix = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._headers = {"Accept": "application/json", "User-Agent": f"jobqueue-client/{VERSION}"}
         if token:
@@ -401,17 +500,22 @@ class _Http:
         timeout: float = TIMEOUT,
         opened: Callable[[HTTPConnection | None], None] = lambda connection: None,
     ) -> Any:
-        """What the server answers. Raises Refused, Unanswered, and ValueError for what cannot be sent.
+        """What the server answers. Raises Refused, Unanswered, and ValueError or TypeError for what cannot be sent.
 
         `opened` is called with the connection before anything is sent, and with None before another call may use it.
         """
         pairs = [(name, value) for name, value in (query or {}).items() if value is not None]
-        address = f"{self._prefix}{path}{f'?{urlencode(pairs, doseq=True)}' if pairs else ''}"
-        data = None if body is None else json.dumps(body, allow_nan=False).encode()
+        try:
+            address = f"{self._prefix}{path}{f'?{urlencode(pairs, doseq=True)}' if pairs else ''}"
+            data = None if body is None else json_bytes(body)
+        except UnicodeEncodeError as error:
+            raise ValueError(f"It is no text, so it is not sent: {error.object!r:.200}") from error
         headers = dict(self._headers)
         if data is not None:
             headers["Content-Type"] = "application/json"
         if key is not None:
+            if not _is_ascii(key):
+                raise ValueError(f"A key consists of visible ASCII characters: {key!r}")
             headers["Idempotency-Key"] = key
         try:
             connection = self._connection(timeout)
@@ -428,13 +532,14 @@ class _Http:
         except (OSError, HTTPException) as error:
             raise Unanswered(f"{method} {path}: {error or type(error).__name__}") from error
         self._keep(connection, answer)
-        return _parsed(answer.status, text)
+        return _parsed(answer.status, text, _retry_after(answer.headers.get("Retry-After", "")))
 
     def _connection(self, timeout: float) -> HTTPConnection:
         while True:
             with self._lock:
                 since, connection = self._idle.pop() if self._idle else (0.0, self._new())
             if connection.sock is None:
+                connection.timeout = min(CONNECT_TIMEOUT, timeout)
                 connection.connect()
             elif time.monotonic() - since > IDLE_MAX or _has_input(connection.sock):
                 connection.close()  # the server has closed it, or soon does
@@ -451,15 +556,25 @@ class _Http:
     def _new(self) -> HTTPConnection:
         host, port = self._address
         if self._tls is None:
-            return HTTPConnection(host, port, timeout=CONNECT_TIMEOUT)
-        return HTTPSConnection(host, port, timeout=CONNECT_TIMEOUT, context=self._tls)
+            return HTTPConnection(host, port)
+        return HTTPSConnection(host, port, context=self._tls)
 
     def _keep(self, connection: HTTPConnection, answer: HTTPResponse) -> None:
+        now = time.monotonic()
         with self._lock:
-            if not (answer.will_close or self._is_closed):
-                self._idle.append((time.monotonic(), connection))
-                return
-        connection.close()
+            over = [each for since, each in self._idle if now - since > IDLE_MAX]
+            self._idle = [(since, each) for since, each in self._idle if now - since <= IDLE_MAX]
+            if answer.will_close or self._is_closed:
+                over.append(connection)
+            else:
+                self._idle.append((now, connection))
+        for each in over:
+            each.close()
+
+
+def _is_ascii(text: str) -> bool:
+    """Whether a header of HTTP may consist of it."""
+    return re.fullmatch("[!-~]+", text) is not None
 
 
 def _has_input(sock: socket.socket) -> bool:
@@ -469,7 +584,7 @@ def _has_input(sock: socket.socket) -> bool:
         return bool(selector.select(0))
 
 
-def _parsed(status: int, text: bytes) -> Any:
+def _parsed(status: int, text: bytes, retry_after: float) -> Any:
     try:
         value = json.loads(text) if text else None
     except ValueError:
@@ -477,7 +592,7 @@ def _parsed(status: int, text: bytes) -> Any:
         status = status if status >= 300 else 502
     if 200 <= status < 300:
         return value
-    raise Refused(status, value.get("detail") if isinstance(value, dict) else value)
+    raise Refused(status, value.get("detail") if isinstance(value, dict) else value, retry_after)
 
 
 class Job:
@@ -558,35 +673,36 @@ def _clean(text: str, most: int) -> str:
     return text[:most].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-class _Worker:
-    """A function's slots: a thread for each, one that claims, and one that sends the heartbeats of all."""
+class _Registered(NamedTuple):
+    """What worker() was told."""
 
-    def __init__(
-        self,
-        http: _Http,
-        function: Callable[[Job], Any],
-        types: tuple[str, ...],
-        slots: int,
-        lease: int,
-        attempts: int | None,
-        name: str,
-        grace: float,
-    ) -> None:
-        self._http, self._function, self._types, self._slots = http, function, types, slots
-        self._lease, self._attempts, self._name, self._grace = lease, attempts, name, grace
+    function: Callable[[Job], Any]
+    types: tuple[str, ...]
+    slots: int
+    lease: int
+    attempts: int | None
+    name: str
+    grace: float
+
+
+class _Worker:
+    """One run of a function's slots: a thread for each, one that claims, and one that sends the heartbeats of all."""
+
+    def __init__(self, http: _Http, told: _Registered, *, drain: bool, once: bool) -> None:
+        self._http, self._drain, self._once = http, drain, once
+        self._function, self._types, self._slots, self._lease, self._attempts, self._name, self._grace = told
+        self._wait = 0.0 if drain else WAIT
         self._stop = threading.Event()
-        self._stopped = 0.0  # when
+        self._stopped = self._ended = 0.0  # when
         self._changed = threading.Condition()  # of what follows
         self._is_over = False
         self._running: set[Job] = set()  # one that was lost may still run when its next attempt begins here
         self._open: HTTPConnection | None = None  # that of a claim
         self._begun: SimpleQueue[Job | None] = SimpleQueue()
+        self._claims = threading.Thread(target=self._claim_all, name="jobqueue claims", daemon=True)
         self.error: Exception | None = None
 
-    def start(self, *, once: bool, drain: bool) -> None:
-        self._once, self._drain = once, drain
-        self._wait = 0.0 if drain else WAIT
-        self._claims = threading.Thread(target=self._claim_all, name="jobqueue claims", daemon=True)
+    def start(self) -> None:
         beats = threading.Thread(target=self._beat_all, name="jobqueue heartbeats", daemon=True)
         slots = [threading.Thread(target=self._work, name="jobqueue slot", daemon=True) for _ in range(self._slots)]
         for thread in (*slots, beats, self._claims):
@@ -597,16 +713,19 @@ class _Worker:
         if stops and not self._stop.is_set():
             self._begin_to_stop()
         claims = self._claims.is_alive()  # before the running jobs are looked at: its last act may be to begin some
+        now = _now()
         with self._changed:
-            is_late = stops > 1 or (stops == 1 and _now() >= self._stopped + self._grace)
+            is_late = stops > 1 or (stops == 1 and now >= self._stopped + self._grace)
             if not self._is_over and (claims or self._running) and not is_late:
                 return False
-            self._is_over, was_over, left = True, self._is_over, list(self._running)
+            was_over, left = self._is_over, list(self._running)
+            if not was_over:
+                self._is_over, self._ended = True, now
         if not was_over:
             for _ in range(self._slots):
                 self._begun.put(None)
             self._release(left)
-        return True
+        return not claims or now >= self._ended + RELEASE_MAX
 
     def _begin_to_stop(self) -> None:
         self._stopped = _now()
@@ -669,9 +788,10 @@ class _Worker:
         while not self._stop.is_set():
             sent = _now()
             try:
-                found = self._http.call(
+                answer = self._http.call(
                     "POST", "/jobs/claim", query, key=key, timeout=TIMEOUT + self._wait, opened=self._opened
                 )
+                found = _many(answer, *CLAIMED)
             except JobsError as error:
                 if is_repeat and isinstance(error, Refused) and error.status == 409:
                     return None
@@ -680,7 +800,7 @@ class _Worker:
                 is_repeat = True
                 if not self._stop.is_set():
                     log.warning("A claim failed and is repeated: %s", error)
-                    self._stop.wait(next(pauses))
+                    self._stop.wait(min(PAUSE_MAX, _pause(error, pauses)))
                 continue
             if found and self._stop.is_set():
                 break
@@ -721,7 +841,7 @@ class _Worker:
 
     def _give_back(self, key: str) -> None:
         """Release what a claim without an answer has got; once more later, for it may commit in between."""
-        for pause in (0.0, 1.0):
+        for pause in (0.0, RELEASE_PAUSE):
             time.sleep(pause)
             with suppress(JobsError):
                 self._http.call("POST", "/jobs/release", {"token": key}, timeout=RELEASE_TIMEOUT)
@@ -749,7 +869,7 @@ class _Worker:
             result = self._function(job)
             if not (result is None or isinstance(result, dict)):
                 raise TypeError(f"the result is a {type(result).__name__}, not a dict")
-            json.dumps(result, allow_nan=False)
+            json_bytes(result)
             return {"action": "complete", "result": result}
         except LeaseLost:
             return None
@@ -769,23 +889,28 @@ class _Worker:
         while end is not None and not job.is_lost():
             item = {"id": job.id, "token": job.token, **end}
             try:
-                (told,) = self._http.call("POST", "/jobs/report", body=[item], timeout=self._patience())
-                if told["status"] == 200:
+                ((status, detail),) = self._told([item])
+                if status == 200:
                     why = f" ({end['reason']})" if "reason" in end else ""
                     log.info("Reported: %s: %s%s", job, end["action"], why, extra={"job": job.id})
                     return
-                job.lose(told["detail"])
+                job.lose(detail)
             except JobsError as error:
                 log.warning("A report failed and is repeated: %s: %s", job, error, extra={"job": job.id})
                 if isinstance(error, Refused) and error.status in (400, 413, 422):
                     reason = _clean(f"its report was refused: {error}", REASON_MAX)
-                    end = {"action": "fail", "reason": reason, "retry_in": "never"}
+                    # A result that is not taken would not be taken the next time.
+                    end = {"action": "fail", "reason": reason, "retry_in": "never" if "result" in end else None}
                 job.wait_until_lost(next(pauses))
         log.warning("Lost: %s: %s", job, job.why_lost, extra={"job": job.id})
 
-    def _patience(self) -> float:
-        """Seconds until the answer to a report or a heartbeat must begin: several may fail in one lease."""
-        return min(TIMEOUT, max(1.0, self._lease / 6))
+    def _told(self, items: list[dict[str, Any]]) -> list[tuple[int, str]]:
+        """Report these; the status and the detail of each. Several reports may fail in one lease."""
+        timeout = min(TIMEOUT, max(1.0, self._lease / 6))
+        told = _many(self._http.call("POST", "/jobs/report", body=items, timeout=timeout), "status")
+        if len(told) != len(items):
+            raise NotUnderstood(told)
+        return [(item["status"], str(item.get("detail"))) for item in told]
 
     # ---- Heartbeats
 
@@ -806,17 +931,14 @@ class _Worker:
         """Prolong the leases of these jobs by one call; whether it was answered."""
         sent = _now()
         try:
-            told = self._http.call(
-                "POST", "/jobs/report", body=[job.heartbeat() for job in due], timeout=self._patience()
-            )
-            statuses = [(int(item["status"]), str(item.get("detail"))) for item in told]
+            told = self._told([job.heartbeat() for job in due])
         except Exception as error:  # whatever it is, the next one may be answered
             log.warning("A heartbeat failed and is repeated: %s", error)
             if isinstance(error, Refused) and error.status == 422:
                 for job in due:
                     job.forget_progress()
             return False
-        for job, (status, detail) in zip(due, statuses):
+        for job, (status, detail) in zip(due, told):
             if status == 200:
                 job.held_since(sent)
             elif not job.is_ending:  # else its report is answered, or was, and says what holds

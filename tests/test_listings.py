@@ -1,17 +1,23 @@
 """The listings of the documents work as they stand: bash, Python and the command, against a real server."""
 
+import configparser
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from dashboard.cli.program import TERM_FOR
+from dashboard.cli.work import REPORTED_WITHIN, work
+from dashboard.client import RELEASE_MAX
 from tests.support import http
 from tests.support.server import ROOT, Server, environment
 from tests.support.waiting import eventually
@@ -116,6 +122,19 @@ def test_the_worker_in_python_does_what_another_program_orders(server: Server, f
         failed = http.post(f"{server.url}/jobs", json={"type": "hello"}).json()["id"]
         eventually(lambda: http.get(f"{server.url}/jobs/{failed}").json()["status"] == "FAILED", "it fails for good")
     assert completed(server) == 1
+
+
+def test_the_unit_of_systemd_leaves_time_for_the_grace() -> None:
+    (text,) = listings("docs/workers.md", language="ini")
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string(text)
+    service = unit["Service"]
+    assert service["KillMode"] == "mixed"
+    command = shlex.split(service["ExecStart"])[1:]
+    (grace,) = (float(value) for name, value in pairwise(command) if name == "--grace")
+    assert float(service["TimeoutStopSec"]) > grace + TERM_FOR + REPORTED_WITHIN + RELEASE_MAX
+    work.make_context("work", command[1:])  # its options are right
 
 
 def test_the_command_works_by_any_program(server: Server, folder: Path) -> None:

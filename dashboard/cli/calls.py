@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from dashboard.cli.over_http import as_json, echo_json, over_http
-from dashboard.client import Jobs
+from dashboard.cli.printable import printable
+from dashboard.client import Jobs, json_bytes
 
 STATUSES = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
 
@@ -17,7 +18,8 @@ def _payload(value: str) -> dict[str, Any]:
     """A JSON object; `-` reads it from stdin."""
     try:
         payload = json.loads(sys.stdin.read() if value == "-" else value)
-    except ValueError as error:
+        json_bytes(payload)  # Python reads NaN and 1e999, too
+    except (ValueError, RecursionError) as error:
         raise click.BadParameter(f"it is not JSON: {error}") from None
     if not isinstance(payload, dict):
         raise click.BadParameter('it is not an object, as {"width": 300}')
@@ -67,7 +69,8 @@ def list_(jobs: Jobs, status: str | None, limit: int, before: str | None, as_jso
         echo_json(found)
         return
     for job in found:
-        click.echo(f"{job['id']}  {job['created_at'][:19]}  {job['status']:9}  {job['priority']:3}  {job['type']}")
+        line = f"{job['id']}  {job['created_at'][:19]}  {job['status']:9}  {job['priority']:3}  {job['type']}"
+        click.echo(printable(line))
 
 
 @click.command()
@@ -83,11 +86,13 @@ def show(jobs: Jobs, job_id: str, as_json: bool) -> None:
     attempts = job.pop("attempts")
     for name, value in job.items():
         if value is not None:
-            click.echo(f"{name:16} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            click.echo(printable(f"{name:16} {text}"))
     for run in attempts:
         ended = f"{run['outcome']} {run['ended_at'][:19]}" if run["ended_at"] else "runs"
         why = f": {run['reason']}" if run["reason"] else ""
-        click.echo(f"attempt {run['attempt']:<8} {run['started_at'][:19]} {run['worker'] or '-'}, {ended}{why}")
+        line = f"attempt {run['attempt']:<8} {run['started_at'][:19]} {run['worker'] or '-'}, {ended}{why}"
+        click.echo(printable(line))
 
 
 @click.command()

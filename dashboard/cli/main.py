@@ -1,5 +1,8 @@
 """The command `jobqueue`."""
 
+import os
+import sys
+
 import click
 from click.shell_completion import get_completion_class
 
@@ -9,6 +12,7 @@ from dashboard.cli.work import work
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="%(version)s")
 def main() -> None:
     """A job queue with a web dashboard.
 
@@ -23,6 +27,14 @@ def main() -> None:
     \b
     Exit status: 0 done; 1 it failed; 2 wrong usage; 77 the server refuses the token.
     """
+    _open_closed_streams()
+
+
+def _open_closed_streams() -> None:
+    """Have stdin, stdout and stderr all be there, as after 2>&-: what is opened next would get their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
 @main.command("serve", context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from dashboard.cli.printable import printable
 from dashboard.client import Jobs, JobsError, Refused
 
 PATIENCE = 10.0  # seconds that a call is repeated, while a person waits
@@ -29,14 +30,12 @@ def over_http(function: Callable[..., None]) -> Callable[..., None]:
     @wraps(function)
     def call(url: str, token: str | None, **options: Any) -> None:
         try:
-            jobs = Jobs(url, token, patience=PATIENCE)
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--url") from None
-        try:
-            with jobs:
+            with Jobs(url, token, patience=PATIENCE) as jobs:
                 function(jobs, **options)
+        except ValueError as error:  # an argument that cannot be sent
+            raise click.UsageError(printable(str(error))) from error
         except JobsError as error:
-            click.echo(f"jobqueue: {error}", err=True)
+            click.echo(f"jobqueue: {printable(str(error))}", err=True)
             sys.exit(REFUSED if isinstance(error, Refused) and error.status in (401, 403) else 1)
 
     return call
@@ -46,4 +45,4 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for 
 
 
 def echo_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))
+    click.echo(printable(json.dumps(value, ensure_ascii=False)))

@@ -5,17 +5,18 @@ import os
 import re
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dashboard.cli.child import Child
 from dashboard.cli.guard import Guard
 from dashboard.cli.screen import Display
-from dashboard.client import Fail, Job, LeaseLost, Release, Retry
+from dashboard.client import Fail, Job, LeaseLost, Release, Retry, log
 
 NEVER_AGAIN = 65  # EX_DATAERR of sysexits.h; any other status but 0 is tried again while attempts are left
 TERM_FOR = 10.0  # seconds from SIGTERM to SIGKILL
 POLL = 0.2  # seconds
+PAUSE = 3.0  # seconds, where a program cannot be started: for the slot, and then for the job
 PROGRESS = re.compile(r"progress (\d{1,3})(?: (.*))?")
 
 
@@ -41,15 +42,28 @@ class Program:
                 self._display.progress(job, int(told[1]), told[2] or "")
 
         self._display.begin(job)
-        child = Child(self._command, self._environ(job), json.dumps(job.payload).encode(), self._guard, on_line)
         try:
-            stopped = self._wait(child, job)
+            child = self._started(job, on_line)
+            try:
+                stopped = self._wait(child, job)
+            finally:
+                status = child.end()
         finally:
-            status = child.end()
             self._display.end(job)
         if stopped:
             raise stopped
         return _result(child, status)
+
+    def _started(self, job: Job, on_line: Callable[[str], None]) -> Child:
+        text = json.dumps(job.payload).encode()
+        try:
+            return Child(self._command, self._environ(job), "JOB_ID", text, self._guard, on_line)
+        except (
+            OSError
+        ) as error:  # no descriptor, memory or process is free, or the program is gone: not the job's fault
+            log.warning("Its program cannot be started: %s: %s", job, error, extra={"job": job.id})
+            job.wait_until_lost(PAUSE)  # others take its other jobs meanwhile
+            raise Release(in_seconds=PAUSE) from error
 
     def _environ(self, job: Job) -> dict[str, str]:
         return {

@@ -3,10 +3,13 @@
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from dashboard import files
 from dashboard.config import SettingsError, worker_processes
+
+GUNICORN = str(Path(__file__).with_name("safe_gunicorn.py"))
 
 
 def serve(arguments: Sequence[str]) -> NoReturn:
@@ -18,14 +21,19 @@ def serve(arguments: Sequence[str]) -> NoReturn:
         os.environ["WEB_CONCURRENCY"] = str(worker_processes(os.environ))
     except SettingsError as error:
         sys.exit(f"Cannot start: {error}")
-    _become("gunicorn", "-c", str(files.GUNICORN), *arguments)
+    _become(GUNICORN, "-c", str(files.GUNICORN), *arguments)
 
 
 def add_examples() -> NoReturn:
     """Become `flask jobs demo`."""
-    _become("flask", "--app", str(files.WSGI), "jobs", "demo")
+    _become("-m", "flask", "--app", str(files.WSGI), "jobs", "demo")
 
 
-def _become(module: str, *arguments: str) -> NoReturn:
-    """A new program starts with no module of ours loaded: see gunicorn.conf.py."""
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606
+def _become(*arguments: str) -> NoReturn:
+    """A new program starts with no module of ours loaded: see gunicorn.conf.py.
+
+    Nothing is imported from the current folder, where anybody's flask.py may be. Not by an option of Python's: what
+    gunicorn starts later imports nothing from there either.
+    """
+    os.environ["PYTHONSAFEPATH"] = "1"
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606

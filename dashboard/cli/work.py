@@ -56,7 +56,9 @@ def work(
 
     \b
     jobqueue work image_resize image_crop --slots 4 --attempts 3 -- python resize.py
-    jobqueue work --drain -- sh -c 'jq -r .url | xargs curl -fsS'
+    jobqueue work report --timeout 600 -- ./report.sh      # a script; it fails after ten minutes
+    jobqueue work --once -- cat                            # one job of any type, by its payload
+    jobqueue work --drain -- sh -c 'jq -r .url | xargs curl -fsS'      # until there is no job
 
     \b
     It gets    the payload as JSON on stdin; JOB_ID, JOB_TYPE, JOB_ATTEMPT, JOB_PRIORITY, JOB_TOKEN
@@ -70,8 +72,8 @@ def work(
     Stops      by SIGTERM to it and what it has started, and SIGKILL 10 s later: when the lease is
                lost, the job is called off, or the timeout is over.
 
-    SIGTERM to this command ends it: it takes no new job, gives those that run their grace, and then gives them back. A
-    second one gives them back at once.
+    SIGTERM, SIGINT (Ctrl-C) or SIGHUP ends this command: it takes no new job, gives those that run their grace, and
+    then gives them back. A second one gives them back at once.
 
     \b
     Exit status: 0 it was stopped or drained; 1 the server refuses what is asked; 2 wrong usage;

@@ -1,10 +1,11 @@
 """What is kept of an output: all of a short one, the beginning and the end of a long one."""
 
 from random import Random
+from typing import Any
 
 import pytest
 
-from dashboard.cli.captured import PART, Captured
+from dashboard.cli.captured import ENVELOPE, PART, WHOLE, Captured
 
 
 def captured(data: bytes, most: int = 2 * PART) -> Captured:
@@ -34,10 +35,21 @@ def test_what_is_no_text_is_kept_as_one() -> None:
 
 @pytest.mark.parametrize(
     ("data", "line"),
-    [(b"", ""), (b"\n \n", ""), (b"a\nb", "b"), (b"a\n b \n\n", "b"), (b"x" * 9 * PART + b"\nend\n", "end")],
+    [
+        (b"", ""),
+        (b"\n \n", ""),
+        (b"a\nb", "b"),
+        (b"10 %\r20 %\rno space left\r\n", "no space left"),
+        (b"a\n b \n\n", "b"),
+        (b"x" * 9 * PART + b"\nend\n", "end"),
+    ],
 )
 def test_the_last_line_is_the_last_one_with_something_in_it(data: bytes, line: str) -> None:
     assert captured(data).last_line() == line
+
+
+def nested(levels: int) -> list[Any]:
+    return [nested(levels - 1)] if levels > 1 else []
 
 
 @pytest.mark.parametrize(
@@ -46,10 +58,21 @@ def test_the_last_line_is_the_last_one_with_something_in_it(data: bytes, line: s
         (b'{"a": [1, "\xc3\xbc"]}\n', {"a": [1, "ü"]}),
         (b"{}", {}),
         *((data, None) for data in (b"", b"[1]", b"null", b'{"a": NaN}', b'{"a": 1} {"b": 2}', b"\xff", b"[" * 9_999)),
+        *((data, None) for data in (b'{"a": "\\ud800"}', b'{"a": 1e999}', b'{"a": %s}' % (b"9" * 5_000))),
+        (b'{"a": ' + b"[" * 189 + b"]" * 189 + b"}", {"a": nested(189)}),
+        (b'{"a": ' + b"[" * 190 + b"]" * 190 + b"}", None),
     ],
 )
 def test_a_json_object_is_all_of_the_output(data: bytes, value: object) -> None:
     assert captured(data).json_object() == value
+
+
+def test_a_json_object_that_is_too_long_for_a_request_is_a_text() -> None:
+    begin, end = b'{"a": "', b'"}'
+    longest = WHOLE - ENVELOPE - len(begin + end)
+    assert captured(begin + b"x" * longest + end, most=WHOLE).json_object()
+    assert captured(begin + b"x" * (longest + 1) + end, most=WHOLE).json_object() is None
+    assert captured(begin + b"\\u001f" * 160_000 + end, most=WHOLE).json_object()
 
 
 def test_a_json_object_may_be_longer_than_what_is_kept_of_a_text() -> None:

@@ -8,7 +8,7 @@ from tests.support.commands import invoke
 
 
 def test_its_version_is_that_of_the_package() -> None:
-    assert invoke("version").stdout == f"{__version__}\n"
+    assert invoke("version").stdout == invoke("--version").stdout == f"{__version__}\n"
 
 
 @pytest.mark.parametrize("name", sorted(main.commands))

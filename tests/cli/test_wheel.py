@@ -97,6 +97,25 @@ def test_a_job_walks_through_its_life(installed: Path, tmp_path: Path, jobqueue:
     }
 
 
+def test_what_lies_in_the_current_folder_is_not_imported(
+    installed: Path, tmp_path: Path, jobqueue: Callable[..., str]
+) -> None:
+    trap = 'raise SystemExit(f"{__file__} was imported")'
+    for name in ("flask", "gunicorn", "gevent", "wsgi", "queue", "dashboard"):
+        (tmp_path / f"{name}.py").write_text(trap)
+    jobqueue("demo")
+    port = str(free_port())
+    env = environment() | {"PORT": port, "WEB_CONCURRENCY": "1"}
+    for way in ((installed / "jobqueue", "serve"), (installed / "python", "-P", "-m", "dashboard")):
+        with (tmp_path / "log").open("wb") as log:
+            server = subprocess.Popen(way, cwd=tmp_path, env=env, stdout=log, stderr=log)
+        try:
+            eventually(lambda: answers(f"http://127.0.0.1:{port}/readyz"), f"it serves; the log is {tmp_path}/log")
+        finally:
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(40) == 0
+
+
 def answers(url: str) -> bool:
     try:
         return httpx.get(url).status_code == 200

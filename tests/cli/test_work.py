@@ -3,8 +3,10 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,6 +78,33 @@ def test_of_a_long_output_the_beginning_and_the_end_are_kept(server: Server, job
     assert len(told) < 70_000
 
 
+# What the server would refuse, or nearly: the programs of Python that print it.
+OBJECTS = {
+    "letters beyond ASCII": ("{'t': 'é' * 200_000}", True),
+    "as long as a request": ("{'t': 'a' * 998_900}", True),
+    "longer than what is left of a request": ("{'t': 'a' * 999_950}", False),
+    "a lone surrogate": (r"{'t': '\ud800'}", False),
+    "infinite": ("{'t': json.loads('1e999')}", False),
+    "NUL": (r"{'t': '\0'}", True),
+    "deep": ("{'t': json.loads('[' * 189 + ']' * 189)}", True),
+    "too deep": ("{'t': json.loads('[' * 250 + ']' * 250)}", False),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_an_object_that_the_server_cannot_take_is_kept_as_a_text(
+    server: Server, jobs: Jobs, tmp_path: Path, name: str
+) -> None:
+    value, is_taken = OBJECTS[name]
+    (tmp_path / "program.py").write_text(
+        f"import json, sys\nsys.stdout.buffer.write(json.dumps({value}, ensure_ascii={not is_taken}).encode())\n"
+    )
+    made = jobs.create("t", max_attempts=1)
+    invoke("work", "--drain", "--", sys.executable, str(tmp_path / "program.py"), url=server.url)
+    job = jobs.wait(made["id"], timeout=0)
+    assert (job["status"], set(job["result"])) == ("COMPLETED", {"t"} if is_taken else {"stdout", "stderr"})
+
+
 def test_a_program_that_reads_nothing_gets_a_long_payload_all_the_same(server: Server, jobs: Jobs) -> None:
     payload = {"text": "ü" * 100_000}
     read, unread = jobs.create("read", payload), jobs.create("unread", payload)
@@ -107,6 +136,52 @@ def test_without_a_type_it_takes_any_and_with_some_no_other(server: Server, jobs
     assert [job["type"] for job in jobs.newest(status="PENDING")] == ["c"]
     work(server, "true", types=())
     assert jobs.summary()["completed"] == 3
+
+
+def test_the_program_has_the_whole_environment_of_the_worker(
+    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = {"a.b": "1", "BASH_FUNC_f%%": "() { :; }", "1": "ü"}
+    for name, value in odd.items():
+        monkeypatch.setenv(name, value)
+    made = jobs.create("t")
+    invoke("work", "--drain", "--", "env", "-0", url=server.url)
+    told = dict(
+        entry.split("=", 1) for entry in jobs.wait(made["id"], timeout=0)["result"]["stdout"].split("\ufffd")[:-1]
+    )
+    assert {name: told.get(name) for name in odd} == odd
+
+
+def test_a_script_that_does_not_say_by_what_is_run_by_the_shell(server: Server, jobs: Jobs, tmp_path: Path) -> None:
+    script = tmp_path / "a script"
+    script.write_text('echo "$JOB_TYPE, $1"\n')
+    script.chmod(0o755)
+    made = jobs.create("t")
+    invoke("work", "--drain", "--", str(script), "an argument", url=server.url)
+    assert jobs.wait(made["id"], timeout=0)["result"]["stdout"] == "t, an argument\n"
+
+
+def test_a_program_that_cannot_be_started_costs_no_attempt(
+    server: Server, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.cli.program.PAUSE", 0.1)
+    program = tmp_path / "program"
+    program.write_text("#!/no/such/interpreter\n")
+    program.chmod(0o755)
+    made = jobs.create("t", max_attempts=1)
+    told = invoke("work", "--once", "--", str(program), url=server.url).stderr
+    assert "Its program cannot be started" in told
+    job = jobs.get(made["id"], full=True)
+    assert (job["status"], [run["outcome"] for run in job["attempts"]]) == ("PENDING", ["released"])
+
+
+def test_too_few_descriptors_cost_no_attempt_and_none_of_them_is_lost(server: Server, jobs: Jobs) -> None:
+    with begin(server, "sleep 0.3", "--slots", "12", first="ulimit -n 40;") as process:
+        for _ in range(2):
+            made = jobs.create_many([{"type": "t", "max_attempts": 1}] * 12)
+            for job in made:
+                assert jobs.wait(job["id"], timeout=60)["status"] == "COMPLETED"
+        eventually(lambda: len(os.listdir(f"/proc/{process.pid}/fd")) < 15, "no descriptor is left over")
 
 
 def test_what_it_left_behind_ends_with_it(server: Server, jobs: Jobs) -> None:
@@ -148,8 +223,53 @@ def family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list
     return pids
 
 
-def begin(server: Server, script: str, *options: str, stderr: Any = subprocess.DEVNULL) -> Any:
-    return started("work", "t", *options, "--", "sh", "-c", script, url=server.url, stderr=stderr)
+def begin(server: Server, script: str, *options: str, stderr: Any = subprocess.DEVNULL, first: str = "") -> Any:
+    command = ("work", "t", *options, "--", "bash", "-c", script)
+    return started(*command, url=server.url, stderr=stderr, first=first)
+
+
+# As FAMILY; the second process is in a group of its own, by timeout(1) or by the shell's job control.
+GROUPS = (
+    """echo $$ >> "$PIDS"; timeout 1000 sh -c 'echo $$ >> "$PIDS"; sleep 1000'; true""",
+    """set -m; echo $$ >> "$PIDS"; sh -c 'echo $$ >> "$PIDS"; sleep 1000; true' & wait""",
+)
+
+
+@pytest.mark.parametrize("script", GROUPS)
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_process_groups_of_its_own_making_end_with_it(
+    server: Server, jobs: Jobs, family: Callable[[], list[int]], script: str, how: str
+) -> None:
+    jobs.create("t")
+    with begin(server, script, "--grace", "0") as process:
+        pids = family()
+        process.send_signal(signal.SIGTERM if how == "stopped" else signal.SIGKILL)
+        process.wait(30)
+        all_gone(pids)
+
+
+def guards(process: "subprocess.Popen[bytes]") -> list[int]:
+    """The guards of a worker that run."""
+    threads = Path(f"/proc/{process.pid}/task").iterdir()
+    pids = [int(pid) for thread in threads for pid in (thread / "children").read_text().split()]
+    return [pid for pid in pids if runs(pid) and b"guard.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_a_guard_that_was_killed_is_started_anew_and_costs_no_attempt(
+    server: Server, jobs: Jobs, family: Callable[[], list[int]]
+) -> None:
+    jobs.create("t")
+    with begin(server, FAMILY, "--slots", "2") as process:
+        pids = family()
+        (guard,) = guards(process)
+        os.kill(guard, signal.SIGKILL)
+        made = jobs.create("t", {"short": True}, max_attempts=1)
+        eventually(lambda: jobs.get(made["id"])["status"] == "RUNNING", "another one begins")
+        eventually(lambda: guard not in guards(process) and guards(process), "there is a new guard")
+        process.kill()
+        process.wait(30)
+        all_gone(pids)
+    assert jobs.get(made["id"])["status"] == "RUNNING"  # until its lease ends
 
 
 def all_gone(pids: list[int]) -> None:
@@ -198,14 +318,40 @@ def is_overdue(job: dict[str, Any]) -> bool:
     return datetime.fromisoformat(job["lease_expires_at"]) < datetime.now(UTC).replace(tzinfo=None)
 
 
-def test_after_sigterm_what_runs_may_end(server: Server, jobs: Jobs, tmp_path: Path) -> None:
-    made, rest = jobs.create("t", priority=1), jobs.create("t")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_after_a_signal_what_runs_may_end(server: Server, jobs: Jobs, tmp_path: Path, number: int) -> None:
+    made = jobs.create("t")
     with begin(server, f"touch {tmp_path}/begun; while [ ! -e {tmp_path}/end ]; do sleep 0.1; done") as process:
         eventually((tmp_path / "begun").exists, "it runs")
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         (tmp_path / "end").touch()
         assert process.wait(30) == 0
-    assert [jobs.get(job["id"])["status"] for job in (made, rest)] == ["COMPLETED", "PENDING"]
+    assert jobs.get(made["id"])["status"] == "COMPLETED"
+
+
+def test_the_end_of_its_terminal_is_such_a_signal_and_what_runs_is_reported(
+    server: Server, jobs: Jobs, tmp_path: Path
+) -> None:
+    made = jobs.create("t", max_attempts=1)
+    terminal, end = pty.openpty()
+    script = f"touch {tmp_path}/begun; while [ ! -e {tmp_path}/end ]; do sleep 0.1; done"
+    with begin(server, script, stderr=end) as process:
+        os.close(end)
+        eventually((tmp_path / "begun").exists, "it runs")
+        os.close(terminal)
+        process.send_signal(signal.SIGHUP)
+        (tmp_path / "end").touch()
+        assert process.wait(30) == 0
+    assert jobs.get(made["id"])["status"] == "COMPLETED"
+
+
+def test_under_nohup_the_end_of_its_terminal_does_not_end_it(server: Server, jobs: Jobs) -> None:
+    with begin(server, "true", first="trap '' HUP;") as process:
+        first = jobs.create("t")
+        assert jobs.wait(first["id"], timeout=30)["status"] == "COMPLETED"
+        process.send_signal(signal.SIGHUP)
+        second = jobs.create("t")
+        assert jobs.wait(second["id"], timeout=30)["status"] == "COMPLETED"
 
 
 def test_after_the_grace_it_is_stopped_and_its_job_given_back(
@@ -280,6 +426,57 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
+def test_on_a_narrow_terminal_a_running_job_is_one_line_with_its_bar(
+    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    made = jobs.create("image_resize_and_crop", max_attempts=1)
+    terminal, end = pty.openpty()
+    shown = b""
+    script = f"echo progress 42 half of the pages are there >&3; while [ ! -e {tmp_path}/end ]; do sleep 0.1; done"
+    try:
+        command = ("work", "--once", "--", "sh", "-c", script)
+        with started(*command, url=server.url, stderr=end) as process:
+            os.set_blocking(terminal, False)
+            while b"42%" not in shown:
+                shown += eventually(lambda: _read(terminal), "it is shown")
+            (tmp_path / "end").touch()
+            assert process.wait(30) == 0
+    finally:
+        os.close(terminal)
+        os.close(end)
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split("[\r\n]", shown.decode())]
+    line = next(line for line in lines if "42%" in line)
+    assert re.fullmatch(
+        rf"{made['id'][:8]} image_resize\S*… +[━╸╺ ]{{20}} +42% half of the pages.*… +0:00:\d\d", line.strip()
+    ), line
+    assert len(line) <= 80
+
+
+def test_on_a_terminal_a_refusal_is_told_too(server: Server) -> None:
+    terminal, end = pty.openpty()
+    try:
+        with started("work", "\udcff", "--", "true", url=server.url, stderr=end) as process:
+            assert process.wait(30) == 2
+        os.set_blocking(terminal, False)
+        assert b"It is no text" in os.read(terminal, 100_000)
+    finally:
+        os.close(terminal)
+        os.close(end)
+
+
+def test_no_line_of_the_log_has_what_plays_with_a_terminal(server: Server, jobs: Jobs) -> None:
+    told = []
+    for options in ((), ("--json",)):
+        jobs.create("t\x1b[2J\n", max_attempts=1)
+        command = ("work", "--drain", *options, "--", "sh", "-c", "printf 'a\\033[2Jb\\tc' >&2; exit 75")
+        told.append(invoke(*command, url=server.url).stderr)
+    for text in told:
+        assert all(line.isprintable() for line in text.split("\n")), text
+        assert r"t\u001b[2J\n" in text
+        assert r"exit 75: a\u001b[2Jb\tc" in text
+
+
 def test_elsewhere_it_logs_a_line_for_each_thing_that_happens(server: Server, jobs: Jobs) -> None:
     made = jobs.create("t")
     told = invoke("work", "--drain", "--", "sh", "-c", "echo no >&2; exit 65", url=server.url).stderr.splitlines()
@@ -293,6 +490,15 @@ def test_with_json_it_logs_an_object_a_line(server: Server, jobs: Jobs) -> None:
     made = jobs.create("t")
     told = invoke("work", "--drain", "--json", "--", "true", url=server.url).stderr.splitlines()
     assert [(each["level"], each["job"]) for each in map(json.loads, told)] == [("INFO", made["id"])] * 2
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&-", "<&- >&- 2>&-"])
+def test_it_works_without_the_standard_streams(server: Server, jobs: Jobs, closed: str) -> None:
+    made = jobs.create("t", {"n": 1})
+    command = ("work", "t", "--drain", "--", "cat")
+    with started(*command, url=server.url, stderr=subprocess.DEVNULL, first=f"exec {closed};") as process:
+        assert process.wait(30) == 0
+    assert jobs.wait(made["id"], timeout=0)["result"] == {"n": 1}
 
 
 # ---- Usage

@@ -1,9 +1,11 @@
 """The client alone, against a small server that answers as a test wants: what it repeats, and what it sends once."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,10 @@ import pytest
 
 import dashboard
 from dashboard import client
-from dashboard.client import Jobs, Refused, Unanswered
+from dashboard.client import Jobs, NotUnderstood, Refused, Unanswered
 from tests.support.local_server import Asked, LocalServer, Reply, reply
 from tests.support.server import ROOT
+from tests.support.waiting import eventually
 
 JOB = {"id": "a-job", "type": "t", "status": "PENDING", "completed_at": None}
 DONE = JOB | {"status": "COMPLETED", "completed_at": "2026-01-01T00:00:00"}
@@ -120,6 +123,25 @@ def test_the_patience_ends(serve: Serve, connect: Connect) -> None:
     assert len(server.asked) > 1
 
 
+@pytest.mark.parametrize("when", ["3600", "Fri, 01 Jan 2100 00:00:00 GMT"])
+def test_a_server_that_asks_to_wait_is_not_asked_before_as_far_as_the_patience_goes(
+    serve: Serve, connect: Connect, when: str
+) -> None:
+    server = serve(BUSY._replace(retry_after=when), BUSY, reply(JOB))
+    with pytest.raises(Refused) as refused:
+        connect(server.url, patience=1).get("a-job")
+    assert len(server.asked) == 2  # at the beginning and at the end
+    assert refused.value.retry_after == 0
+
+
+@pytest.mark.parametrize(
+    "when", ["0", "soon", "-1", "\xb2", "Fri, 02 Jan 1970 00:00:00 GMT", "Fri, 99 Jan 1970 00:00:00"]
+)
+def test_a_time_to_wait_that_is_none_or_over_is_passed_over(serve: Serve, connect: Connect, when: str) -> None:
+    server = serve(BUSY._replace(retry_after=when), BUSY, reply(JOB))
+    assert connect(server.url).get("a-job") == JOB
+
+
 def test_a_server_that_is_not_there_is_unanswered(serve: Serve, connect: Connect) -> None:
     with pytest.raises(Unanswered, match="refused"):
         connect("http://127.0.0.1:1", patience=0).get("a-job")
@@ -135,6 +157,31 @@ def test_connections_are_kept_and_one_that_was_closed_is_not_used(serve: Serve, 
     assert ports[0] == ports[1] == ports[2] != ports[3]
 
 
+def test_connections_that_are_kept_for_too_long_are_closed(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def together(asked: Asked) -> Reply:
+        if asked.path == "/jobs/together":
+            both.wait()
+        return reply(JOB)
+
+    with LocalServer(together) as server:
+        jobs = connect(server.url)
+        threads = [threading.Thread(target=jobs.get, args=("together",)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        monkeypatch.setattr(client, "IDLE_MAX", 1)
+        kept = open_sockets()
+        eventually(lambda: jobs.get("alone") and open_sockets() < kept, "the one that is not used is closed", 15)
+
+
+def open_sockets() -> int:
+    """Of this process."""
+    return sum(Path(f"/proc/self/fd/{fd}").is_socket() for fd in os.listdir("/proc/self/fd"))
+
+
 def test_the_token_and_the_path_of_the_url_are_sent(serve: Serve, connect: Connect) -> None:
     server = serve(reply(JOB))
     connect(f"{server.url}/queue/", token="a-token").get("a job/ü")
@@ -148,12 +195,64 @@ def test_a_url_that_is_none_is_refused(url: str) -> None:
         Jobs(url)
 
 
-def test_what_is_no_json_is_not_sent(serve: Serve, connect: Connect) -> None:
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [("/ü", "/%C3%BC"), ("/a b/", "/a%20b"), ("/%C3%BC", "/%C3%BC"), ("/?x=1#y", ""), ("/a\r\nX: y", "/aX:%20y")],
+)
+def test_the_path_of_the_url_is_sent_as_browsers_do(serve: Serve, connect: Connect, url: str, path: str) -> None:
     server = serve(reply(JOB))
-    for payload in ({"n": float("nan")}, {"n": object()}):
-        with pytest.raises((ValueError, TypeError)):
-            connect(server.url).create("t", payload)
+    connect(server.url + url).get("a-job")
+    assert server.asked[0].target == f"{path}/jobs/a-job"
+
+
+@pytest.mark.parametrize("url", ["http://..foo/", f"http://{'x' * 64}/", "http://h:99999/", "http://[::1/"])
+def test_a_url_whose_host_or_port_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        Jobs(url)
+
+
+@pytest.mark.parametrize("token", ["ü", "日", "a\nb", "a\n", "a b"])
+def test_a_token_that_no_header_can_have_is_refused_and_not_told(token: str) -> None:
+    with pytest.raises(ValueError, match=r"visible ASCII characters$"):
+        Jobs("http://127.0.0.1", token)
+
+
+NOT_SENT: dict[str, Callable[[Jobs], Any]] = {
+    "NaN": lambda jobs: jobs.create("t", {"n": float("nan")}),
+    "an object": lambda jobs: jobs.create("t", {"n": object()}),
+    "a lone surrogate": lambda jobs: jobs.create("t", {"n": "\ud800"}),
+    "bytes that are no text": lambda jobs: jobs.call_off("a-job", "\udcff"),
+    "a key beyond ASCII": lambda jobs: jobs.create("t", key="日本"),
+    "an empty key": lambda jobs: jobs.create("t", key=""),
+    "an empty key of many": lambda jobs: jobs.claim("t", key=""),
+    "no id": lambda jobs: jobs.get(""),
+    "no id to call off": lambda jobs: jobs.call_off(""),
+}
+
+
+@pytest.mark.parametrize("name", NOT_SENT)
+def test_what_cannot_be_sent_is_an_error_at_once(serve: Serve, connect: Connect, name: str) -> None:
+    server = serve(reply(JOB))
+    with pytest.raises((ValueError, TypeError)):
+        NOT_SENT[name](connect(server.url))
     assert server.asked == []
+
+
+ANOTHER_FORM: dict[str, tuple[Callable[[Jobs], Any], Any]] = {
+    "counts for a job": (lambda jobs: jobs.get("summary"), {"pending": 1}),
+    "an array for a job": (lambda jobs: jobs.wait("queue"), []),
+    "null for a job": (lambda jobs: jobs.create("t"), None),
+    "an object for jobs": (lambda jobs: jobs.newest(), {"id": "a"}),
+    "texts for jobs": (lambda jobs: jobs.claim("t"), ["x"]),
+    "a text for counts": (lambda jobs: jobs.summary(), "x"),
+}
+
+
+@pytest.mark.parametrize("name", ANOTHER_FORM)
+def test_an_answer_of_another_form_is_an_error_of_its_own(serve: Serve, connect: Connect, name: str) -> None:
+    call, answer = ANOTHER_FORM[name]
+    with pytest.raises(NotUnderstood, match="another form than expected"):
+        call(connect(serve(reply(answer)).url))
 
 
 # ---- Many jobs
@@ -195,6 +294,26 @@ def test_it_waits_no_longer_than_it_is_told(serve: Serve, connect: Connect) -> N
     with pytest.raises(TimeoutError, match="a-job is PENDING after 0 s"):
         connect(server.url).wait("a-job", timeout=0)
     assert server.asked[0].query["wait"] == ["0.000"]
+
+
+@pytest.mark.parametrize("how", ["away", "mute", "busy", "cut"])
+def test_it_waits_no_longer_where_the_server_is_away(connect: Connect, how: str) -> None:
+    mute = threading.Event()
+    answers: dict[str, Callable[[Asked], Reply | None]] = {
+        "mute": lambda asked: BUSY if mute.wait(30) else None,
+        "busy": lambda asked: BUSY,
+        "cut": lambda asked: None,
+    }
+    with LocalServer(answers.get(how, lambda asked: None)) as server:
+        url = "http://127.0.0.1:1" if how == "away" else server.url
+        with pytest.raises(TimeoutError, match=r"Nothing is known of job a-job after 0.5 s: "):
+            connect(url).wait("a-job", timeout=0.5)
+        mute.set()
+
+
+def test_a_patience_that_is_shorter_than_the_timeout_ends_the_wait(serve: Serve, connect: Connect) -> None:
+    with pytest.raises(Unanswered):
+        connect(serve(None).url, patience=0.3).wait("a-job", timeout=1_000)
 
 
 # ---- One file

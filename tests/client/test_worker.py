@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.client import Fail, Job, Jobs, LeaseLost, Refused, Release, Retry
+from dashboard.client import Fail, Job, Jobs, LeaseLost, NotUnderstood, Refused, Release, Retry
 from tests.support.local_server import Asked, LocalServer, Reply, reply
 from tests.support.waiting import eventually
 
@@ -94,12 +94,17 @@ class Working:
         self.jobs = Jobs(queue.url, token="a-token")
         self.raised: BaseException | None = None
         self.jobs.worker(*worker.pop("types", ("t",)), **{"lease": 30, "name": "w", **worker})(function)
-        self.thread = threading.Thread(target=self._run, kwargs=run)
+        self.returned: bool | None = None
+        self._options = run
+        self.start()
+
+    def start(self) -> None:
+        self.thread = threading.Thread(target=self._run)
         self.thread.start()
 
-    def _run(self, **options: Any) -> None:
+    def _run(self) -> None:
         try:
-            self.jobs.run(**options)
+            self.returned = self.jobs.run(**self._options)
         except BaseException as error:
             self.raised = error
 
@@ -203,9 +208,21 @@ def test_a_server_that_refuses_the_claims_ends_the_run_when_what_runs_has_ended(
     assert [item["action"] for item in queue.ended] == ["complete"]
 
 
-def test_a_server_that_knows_no_leases_ends_the_run(queue: Queue, work: Work) -> None:
-    queue.own = lambda asked: reply({"id": "a", "type": "t"})
-    assert isinstance(work(lambda job: None).ended().raised, Exception)
+@pytest.mark.parametrize("answer", [{"id": "a", "type": "t"}, {}, None, ["x"], [{"id": "a"}], "x"])
+def test_a_claim_that_is_answered_in_another_form_as_by_a_server_without_leases_ends_the_run(
+    queue: Queue, work: Work, answer: Any
+) -> None:
+    queue.own = lambda asked: reply(answer)
+    assert isinstance(work(lambda job: None).ended().raised, NotUnderstood)
+
+
+@pytest.mark.parametrize("answer", [None, {}, [], [1], [{"status": 200}] * 2])
+def test_a_report_that_is_answered_in_another_form_is_repeated(queue: Queue, work: Work, answer: Any) -> None:
+    queue.ready = [queue.job("job")]
+    answers: list[Reply | None] = [reply(answer)]
+    queue.own = lambda asked: answers.pop(0) if is_end(asked) and answers else queue.usual(asked)
+    work(lambda job: None, run={"drain": True}).ended()
+    assert [item["action"] for item in queue.ended] == ["complete"]
 
 
 # ---- Ends
@@ -225,6 +242,20 @@ ENDS: dict[str, tuple[Callable[[Job], Any], dict[str, Any]]] = {
         lambda job: raises(Fail("x\0y\ud800")),
         {"action": "fail", "reason": "x\ufffdy?", "retry_in": "never"},
     ),
+    "Retry in the past": (lambda job: raises(Retry("x", -1)), {"action": "fail", "reason": "x", "retry_in": 0}),
+    "Retry in a thousand years": (
+        lambda job: raises(Retry("x", float("inf"))),
+        {"action": "fail", "reason": "x", "retry_in": 2_592_000},
+    ),
+    "Retry of a text": (
+        lambda job: raises(Retry("x", "30")),  # type: ignore[arg-type]
+        {"action": "fail", "reason": "ValueError: in_seconds is a number of seconds, not '30'"},
+    ),
+    "Retry of NaN": (
+        lambda job: raises(Retry("x", float("nan"))),
+        {"action": "fail", "reason": "ValueError: in_seconds is a number of seconds, not nan"},
+    ),
+    "Release in the past": (lambda job: raises(Release(in_seconds=-3)), {"action": "release", "in": 0}),
     "Release": (lambda job: raises(Release(in_seconds=5)), {"action": "release", "in": 5}),
     "an error": (lambda job: raises(ValueError("x")), {"action": "fail", "reason": "ValueError: x"}),
     "a long error": (
@@ -263,6 +294,16 @@ def test_a_result_that_the_server_does_not_take_fails_the_job_for_good(queue: Qu
     work(lambda job: {"n": 1}, run={"drain": True}).ended()
     assert [(item["action"], item["retry_in"]) for item in queue.ended] == [("fail", "never")]
     assert f"{status}: too much" in queue.ended[0]["reason"]
+
+
+def test_another_report_that_the_server_does_not_take_is_a_failure_that_is_tried_again(
+    queue: Queue, work: Work
+) -> None:
+    queue.ready = [queue.job("job")]
+    answers: list[Reply | None] = [reply({"detail": "what?"}, 422)]
+    queue.own = lambda asked: answers.pop(0) if is_end(asked) and answers else queue.usual(asked)
+    work(lambda job: raises(Release()), run={"drain": True}).ended()
+    assert [(item["action"], item["retry_in"]) for item in queue.ended] == [("fail", None)]
 
 
 # ---- Leases
@@ -375,10 +416,14 @@ def test_a_job_whose_next_attempt_begins_beside_its_lost_one_keeps_its_lease(que
 # ---- The end
 
 
-def test_a_stop_breaks_off_the_open_claim_and_releases_its_key_twice(queue: Queue, work: Work) -> None:
-    working = work(lambda job: None)
+@pytest.mark.parametrize(("grace", "stops"), [(30, 1), (0, 1), (0.5, 1), (30, 2)])
+def test_a_stop_breaks_off_the_open_claim_and_releases_its_key_twice(
+    queue: Queue, work: Work, grace: float, stops: int
+) -> None:
+    working = work(lambda job: None, grace=grace)
     eventually(lambda: queue.calls("/jobs/claim"), "a claim waits")
-    working.jobs.stop()
+    for _ in range(stops):
+        working.jobs.stop()
     working.ended()
     key = queue.asked[0].key
     assert [asked.query["token"] for asked in queue.calls("/jobs/release")] == [[key]] * 2
@@ -471,6 +516,60 @@ def test_once_is_one_job(queue: Queue, work: Work) -> None:
     assert [item["id"] for item in queue.ended] == ["job-0"]
 
 
-def test_a_worker_needs_a_slot(queue: Queue) -> None:
-    with Jobs(queue.url) as jobs, pytest.raises(ValueError, match="one slot or more"):
-        jobs.worker("t", slots=0)
+def test_each_run_begins_anew(queue: Queue) -> None:
+    seen: list[str] = []
+    with Jobs(queue.url) as jobs:
+        jobs.worker("t", slots=2)(lambda job: seen.append(job.id))
+        for number in range(3):
+            queue.ready.append(queue.job(f"once-{number}"))
+            assert jobs.run(once=True)
+        queue.ready.append(queue.job("drained"))
+        assert jobs.run(drain=True)
+        claims = len(queue.calls("/jobs/claim"))
+        assert seen == ["once-0", "once-1", "once-2", "drained"]
+        assert [item["action"] for item in queue.ended] == ["complete"] * 4
+        queue.ready.append(queue.job("nobody-claims-it"))
+        assert jobs.create_many([]) == []
+    assert len(queue.calls("/jobs/claim")) == claims
+
+
+def test_after_a_stop_a_run_begins_anew_and_says_whether_it_was_stopped(queue: Queue, work: Work) -> None:
+    queue.ready = [queue.job("first")]
+    working = work(lambda job: None)
+    for number in (1, 2):
+        eventually(lambda: len(queue.ended) == number, "it works")  # noqa: B023
+        working.jobs.stop()
+        assert working.ended().returned is False
+        if number == 1:
+            queue.ready = [queue.job("second")]
+            working.start()
+    assert [item["id"] for item in queue.ended] == ["first", "second"]
+
+
+def test_a_second_run_beside_the_first_is_an_error(queue: Queue, work: Work) -> None:
+    working = work(lambda job: None)
+    eventually(lambda: queue.calls("/jobs/claim"), "it runs")
+    with pytest.raises(RuntimeError, match="under way in another thread"):
+        working.jobs.run()
+
+
+def test_a_run_without_a_worker_and_a_decorator_without_parentheses_are_errors(queue: Queue) -> None:
+    with Jobs(queue.url) as jobs:
+        with pytest.raises(RuntimeError, match="no worker to run"):
+            jobs.run()
+        with pytest.raises(TypeError, match=r"@jobs.worker\(\)"):
+            jobs.worker(lambda job: None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("slots", value) for value in (0, 2.5, "3")),
+        *(("lease", value) for value in (0, "60", 0.5, 86_401)),
+        *(("attempts", value) for value in (0, 101, "5")),
+        *(("grace", value) for value in (-1, "30", float("nan"))),
+    ],
+)
+def test_what_no_worker_can_have_is_an_error_at_once(queue: Queue, name: str, value: Any) -> None:
+    with Jobs(queue.url) as jobs, pytest.raises(ValueError, match=rf"^{name} is .* not {value!r}$"):
+        jobs.worker("t", **{name: value})

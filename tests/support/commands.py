@@ -27,9 +27,11 @@ def invoke_json(*arguments: str, url: str) -> Any:
 
 
 @contextmanager
-def started(*arguments: str, url: str, stderr: int | IO[bytes]) -> Iterator["subprocess.Popen[bytes]"]:
-    """It runs until the end of the block."""
+def started(*arguments: str, url: str, stderr: int | IO[bytes], first: str = "") -> Iterator["subprocess.Popen[bytes]"]:
+    """It runs until the end of the block; a shell does `first` before it, as `ulimit -n 40;`."""
     command = [sys.executable, "-W", "error", "-m", "dashboard.cli.main", *arguments]
+    if first:
+        command = ["sh", "-c", f'{first} exec "$@"', "sh", *command]
     env = environment() | {"JOBS_URL": url, "TERM": "xterm"}
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=stderr)
     try:

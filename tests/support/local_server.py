@@ -44,6 +44,7 @@ class Reply(NamedTuple):
     text: bytes
     kind: str = "application/json"
     cut: int | None = None  # the connection is closed after so many bytes of the body
+    retry_after: str = ""
 
 
 Answer = Callable[[Asked], Reply | None]  # None: the connection is closed without an answer
@@ -99,6 +100,8 @@ class LocalServer:
                 self.send_response(reply.status)
                 self.send_header("Content-Type", reply.kind)
                 self.send_header("Content-Length", str(len(reply.text)))
+                if reply.retry_after:
+                    self.send_header("Retry-After", reply.retry_after)
                 self.end_headers()
                 self.wfile.write(reply.text[: reply.cut])
                 self.close_connection = self.close_connection or reply.cut is not None
