@@ -14,7 +14,7 @@ from dashboard.config import Settings
 from dashboard.core.claim_queue import ClaimQueue
 from dashboard.database import engine, migrate, transactions, usable
 from dashboard.database.group_commit import GROUP_MAX
-from dashboard.http import refusals
+from dashboard.http import compression, refusals
 from dashboard.ops import health
 from dashboard.security import access, checks, headers
 from dashboard.services.grace import Grace
@@ -47,6 +47,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     refusals.init_app(app, (api_refusals.DOOR, health.DOOR), web_refusals.render)
     access.init_app(app, settings)
     checks.init_app(app)
+    compression.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     migrate.init_app(app)

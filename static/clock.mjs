@@ -1,5 +1,6 @@
-// Ages, running times and what is left of a time by the server's clock. dashboard/web/filters.py has the same three
-// formats. The browser's clock may be wrong or be changed, so only performance.now() is read.
+// Ages, how long something took and what is left of a time, by the server's clock; times are the browser's local ones.
+// dashboard/web/filters.py has the same three formats, of milliseconds here. The browser's clock may be wrong or be
+// changed, so only performance.now() is read.
 
 let ahead = new Date(document.body.dataset.now) - performance.now(); // of the server's clock, in ms
 let answeredAt = performance.now();
@@ -12,28 +13,34 @@ export function answered(date) {
   if (Math.abs(difference) > 2_000) ahead += difference; // more than a date without milliseconds makes: it has slept
 }
 
-export function age(seconds) {
-  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]])
-    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`;
-  return `${seconds} s`;
+const UNITS = [[86400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]];
+
+function inUnits(ms, both) {
+  const seconds = Math.floor(ms / 1000);
+  const [size, unit, smaller, small] = UNITS.find(([size]) => seconds >= size) ?? [1, "s", 1];
+  const rest = Math.floor((seconds % size) / smaller);
+  return `${Math.floor(seconds / size)} ${unit}${both && rest ? ` ${rest} ${small}` : ""}`;
+}
+export const age = (ms) => inUnits(ms);
+export const left = (ms) => (ms < 3_600_000 ? inUnits(ms, true) : age(ms + 1_800_000));
+export const lasted = (ms) =>
+  ms < 1_000 ? `${ms} ms` : ms < 10_000 ? `${(Math.floor(ms / 100) / 10).toFixed(1)} s` : inUnits(ms, true);
+
+function local(moment) {
+  const ahead = -new Date(moment).getTimezoneOffset(); // of UTC, in minutes
+  const zone = `${ahead < 0 ? "-" : "+"}${Math.floor(Math.abs(ahead) / 60)}${ahead % 60 ? `:${Math.abs(ahead % 60)}` : ""}`;
+  const there = new Date(Date.parse(moment) + ahead * 60_000).toISOString();
+  return `${there.slice(0, 10)} ${there.slice(11, 19)} UTC${ahead ? zone : ""}`;
 }
 
-function clock(seconds) {
-  const two = (number) => String(number).padStart(2, "0");
-  const minutes = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
-  return seconds >= 3600 ? `${Math.floor(seconds / 3600)}:${minutes}` : minutes;
-}
-
-const left = (seconds) => (seconds < 3600 ? clock(seconds) : age(seconds + 1800));
-
-function show(element, moment, format, sign = 1) {
-  const since = (performance.now() + ahead - new Date(moment)) / 1000;
-  const text = format(Math.max(0, Math.floor(sign * since)));
+function show(element, text) {
   if (element.textContent !== text) element.firstChild.data = text; // a text that stays keeps its selection
 }
 
 export function tick() {
-  for (const element of document.querySelectorAll("[data-age]")) show(element, element.dateTime, age);
-  for (const element of document.querySelectorAll("span[data-since]")) show(element, element.dataset.since, clock);
-  for (const element of document.querySelectorAll("span[data-until]")) show(element, element.dataset.until, left, -1);
+  const now = performance.now() + ahead;
+  const since = (moment, sign = 1) => Math.max(0, Math.floor(sign * (now - new Date(moment))));
+  for (const each of document.querySelectorAll("time")) show(each, "age" in each.dataset ? age(since(each.dateTime)) : local(each.dateTime));
+  for (const each of document.querySelectorAll("span[data-since]")) show(each, lasted(since(each.dataset.since)));
+  for (const each of document.querySelectorAll("span[data-until]")) show(each, left(since(each.dataset.until, -1)));
 }

@@ -18,7 +18,7 @@ function show() {
   const seconds = sinceAnswer();
   const byAge = seconds < OLD ? "live" : seconds < TOO_OLD ? "old" : "lost";
   const shown = isPaused ? "paused" : state === "lost" || state === "live" ? byAge : state;
-  const text = WORDS[shown] ?? `Updated ${age(seconds)} ago`;
+  const text = WORDS[shown] ?? `Updated ${age(seconds * 1000)} ago`;
   label.hidden = !document.querySelector(".live[data-hx-trigger^=every]");
   label.dataset.state = shown;
   label.ariaPressed = isPaused;

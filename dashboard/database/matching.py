@@ -1,4 +1,4 @@
-"""A condition that a column contains a text, in upper or lower case."""
+"""Conditions that a column contains a text, or begins with it, in upper or lower case."""
 
 from sqlalchemy import ColumnElement
 
@@ -14,6 +14,15 @@ def contains(place: ColumnElement[str], text: str, dialect: str) -> ColumnElemen
     if dialect == "sqlite":
         return place.op("GLOB", is_comparison=True)(f"*{_pattern(text, GLOB_SPECIAL, '[{}]')}*")
     return place.regexp_match(_pattern(text, REGEX_SPECIAL, "\\{}"))
+
+
+def begins(place: ColumnElement[str], text: str, dialect: str) -> ColumnElement[bool]:
+    """The same for the beginning of the column."""
+    if text.isascii():
+        return place.istartswith(text, autoescape=True)
+    if dialect == "sqlite":
+        return place.op("GLOB", is_comparison=True)(f"{_pattern(text, GLOB_SPECIAL, '[{}]')}*")
+    return place.regexp_match("^" + _pattern(text, REGEX_SPECIAL, "\\{}"))
 
 
 def _pattern(text: str, special: str, literal: str) -> str:

@@ -48,9 +48,10 @@ def json_stream(parts: Iterator[bytes]) -> Response:
     return Response(parts, content_type=JSON)
 
 
-def not_modified(tag: str) -> Answer:
+def not_modified(tag: str, vary: str) -> Answer:
     answer = Answer(status=304)
     answer.headers["ETag"] = tag
+    answer.headers["Vary"] = vary  # as the 200 has it
     return answer
 
 

@@ -4,7 +4,7 @@ A list is a page by key, never by offset, and reads no payload; what counts, cou
 same whether there are a thousand jobs or a million.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Select,
+    Subquery,
     Text,
     and_,
     asc,
@@ -29,7 +30,7 @@ from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job, JobStatus
 from dashboard.core.run import FullJob
 from dashboard.database.deadline import at_most
-from dashboard.database.matching import contains
+from dashboard.database.matching import begins, contains
 from dashboard.database.schema import BY_AGE, jobs
 from dashboard.database.statement import Compiled
 from dashboard.store import full_jobs
@@ -132,11 +133,20 @@ class JobLine(NamedTuple):
 
 
 class Sought(NamedTuple):
-    """What a list is narrowed to; `text` is looked for in types, ids and payloads, in either case."""
+    """What a list is narrowed to, in either case: `type` begins the types, and `text` is looked for in types, ids,
+    payloads and results, which have the reasons too.
+    """
 
     status: JobStatus | None = None
     type: str | None = None
     text: str | None = None
+
+
+class Matches(NamedTuple):
+    """How many jobs match, up to MATCHES_MAX, and where the window ended in which they were counted, if it did."""
+
+    number: int
+    end: int | None
 
 
 class Lines(NamedTuple):
@@ -149,6 +159,8 @@ class Lines(NamedTuple):
 
 
 SEARCH_WINDOW = 10_000  # jobs that one page of a search looks through
+
+MATCHES_MAX = 1_000  # jobs that match are counted up to this
 
 SEARCH_SECONDS = 2.0  # that it may take: on SQLite the process does nothing else meanwhile
 
@@ -203,16 +215,31 @@ def _seek(
         return _search(tx, sought, limit, side, place)
 
 
+def matches(tx: Connection, sought: Sought, *, oldest_first: bool = False) -> Matches:
+    """How many match a type or a text in the first window of the list: a count of all would read every job."""
+    side, place = ("after", {"place": 0}) if oldest_first else ("newest", {})
+    with at_most(tx, SEARCH_SECONDS):
+        window, end = _window(tx, sought, side, place)
+        found = select(window.c.seq).where(*_narrowed(window, sought, tx.dialect.name)).limit(MATCHES_MAX).subquery()
+        return Matches(tx.execute(select(func.count()).select_from(found), place).scalar_one(), end)
+
+
 def _search(
     tx: Connection, sought: Sought, limit: int, side: str, place: dict[str, int | None]
 ) -> tuple[list[JobLine], int | None]:
-    all_of_them = _ordered(sought.status, side)
-    end = tx.execute(all_of_them.with_only_columns(jobs.c.seq).offset(SEARCH_WINDOW - 1).limit(1), place).scalar()
-    window = all_of_them.limit(SEARCH_WINDOW).subquery()
+    window, end = _window(tx, sought, side, place)
     query = select(*(window.c[name] for name in JobLine._fields)).where(*_narrowed(window, sought, tx.dialect.name))
     order = asc if side == "after" else desc
     found = tx.execute(query.order_by(order(window.c.seq)).limit(limit), place)
     return [JobLine._make(row) for row in found], end
+
+
+def _window(tx: Connection, sought: Sought, side: str, place: Mapping[str, int | None]) -> tuple[Subquery, int | None]:
+    """The jobs that a search looks through, and the last of them where there are more."""
+    all_of_them = _ordered(sought.status, side)
+    last = all_of_them.with_only_columns(jobs.c.seq).offset(SEARCH_WINDOW - 1).limit(2)
+    ends = tx.execute(last, place).scalars().all()
+    return all_of_them.limit(SEARCH_WINDOW).subquery(), ends[0] if len(ends) == 2 else None
 
 
 _LINES = _paged([jobs.c[name] for name in JobLine._fields])
@@ -221,9 +248,9 @@ _LINES = _paged([jobs.c[name] for name in JobLine._fields])
 def _narrowed(source: FromClause, sought: Sought, dialect: str) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if sought.type:
-        conditions.append(source.c.type == sought.type)
+        conditions.append(begins(source.c.type, sought.type, dialect))
     if sought.text:
-        places = (source.c.type, source.c.id, source.c.payload)
+        places = (source.c.type, source.c.id, source.c.payload, source.c.result)
         conditions.append(or_(*(contains(place, sought.text, dialect) for place in places)))
     return conditions
 

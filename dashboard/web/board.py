@@ -1,5 +1,6 @@
 """The board: the counters and the table of the jobs page."""
 
+from typing import NamedTuple
 from zlib import crc32
 
 from sqlalchemy import Connection
@@ -35,6 +36,7 @@ def load(tx: Connection) -> Context:
     query, place = asked.query, asked.place
     since = claims.last_seq(tx) if asked.since is None else asked.since
     tally = counts.counts(tx)
+    total = getattr(tally, query["status"].lower()) if "status" in query else sum(tally[:4])
     page = _page(tx, asked)
     return {
         "live": Live(url_for("fragments.board", **query, **place), _tag(tx, asked)),
@@ -45,14 +47,40 @@ def load(tx: Connection) -> Context:
         "delayed": tally.delayed,
         "query": query,
         "since": since,
-        "arrived": listing.count_after(tx, asked.sought, since, ARRIVED_MAX),
+        "arrived": 0 if asked.since is None else listing.count_after(tx, asked.sought, since, ARRIVED_MAX),
         "arrived_max": ARRIVED_MAX,
         "total": sum(tally[:4]),
         "rows": job_rows(page.lines, full_jobs.last_of(tx, _tried(page.lines)), **row_context()),
+        "searched": _searched(tx, asked, page, total),
         "window": listing.SEARCH_WINDOW,
         "has_same_json": not place and set(query) <= {"status"},
         **_links(query, page),
     }
+
+
+class Searched(NamedTuple):
+    """What a search says of itself: how many match, and where its window left jobs out, how to go on."""
+
+    matches: str
+    total: int
+    onward: str | None
+
+
+def _searched(tx: Connection, asked: Filter, page: listing.Lines, total: int) -> Searched | None:
+    """None where nothing is searched for. What matches is counted on the first page: a later one begins within it."""
+    query = asked.query
+    if not ("q" in query or "type" in query):
+        return None
+    side = "after" if asked.oldest_first else "before"
+    if asked.place:
+        end = page.older if page.cut == "older" else page.newer if page.cut else None
+        return Searched(
+            "", total, jobs_url(query | {"after" if page.cut == "newer" else "before": end}) if end else None
+        )
+    found = listing.matches(tx, asked.sought, oldest_first=asked.oldest_first)
+    at_least = "At least " if found.number == listing.MATCHES_MAX else ""
+    said = f"{at_least}{found.number:,} {'matches' if found.number == 1 else 'match'}"
+    return Searched(said, total, jobs_url(query | {side: found.end}) if found.end else None)
 
 
 def _toggled(query: Context, status: JobStatus) -> str:

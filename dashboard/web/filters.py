@@ -1,6 +1,6 @@
 """What every template can use: how times and ids look, and the state machine.
 
-static/clock.mjs has the same formats: age, clock and left.
+static/clock.mjs has the same formats: age, lasted and left; a test compares them.
 """
 
 import re
@@ -9,8 +9,9 @@ from typing import Protocol
 
 from flask import Blueprint
 from flask.blueprints import BlueprintSetupState
+from markupsafe import Markup, escape
 
-from dashboard.core.job import utc_now
+from dashboard.core.job import JobStatus, utc_now
 from dashboard.core.run import ENDED, Outcome
 from dashboard.core.transitions import ARRIVED, FINAL, RULES, TRANSITIONS
 from dashboard.web.pretty import pretty
@@ -19,12 +20,16 @@ bp = Blueprint("filters", __name__)
 
 bp.add_app_template_filter(pretty)
 
-AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))  # seconds, unit
+UNITS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))  # seconds, unit, the next smaller one
 
 
 class Timed(Protocol):
     """A job, whole or as a line of a list."""
 
+    @property
+    def status(self) -> str: ...
+    @property
+    def run_at(self) -> datetime | None: ...
     @property
     def created_at(self) -> datetime: ...
     @property
@@ -60,30 +65,49 @@ def _add_state_machine(state: BlueprintSetupState) -> None:
 def age(span: timedelta) -> str:
     """In its largest unit: 5 s, 3 min, 2 h, 9 d."""
     seconds = max(0, int(span.total_seconds()))
-    for size, unit in AGES:
+    for size, unit, *_ in UNITS:
         if seconds >= size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
 
 
 @bp.app_template_filter()
-def clock(span: timedelta) -> str:
-    """mm:ss, and h:mm:ss from an hour on."""
-    minutes, seconds = divmod(max(0, int(span.total_seconds())), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+def lasted(span: timedelta) -> str:
+    """How long something took, or has been going on: 84 ms, 3.2 s, 42 s, 1 min 5 s, 2 h 31 min."""
+    milliseconds = max(0, span // timedelta(milliseconds=1))
+    if milliseconds < 1_000:
+        return f"{milliseconds} ms"
+    if milliseconds < 10_000:
+        return f"{milliseconds // 100 / 10:.1f} s"
+    return _in_two_units(milliseconds // 1_000)
 
 
 @bp.app_template_filter()
 def left(span: timedelta) -> str:
-    """What is left of a time: by the clock in the last hour, before that in the largest unit, rounded."""
-    return clock(span) if span < timedelta(hours=1) else age(span + timedelta(minutes=30))
+    """What is left of a time: to the second in the last hour, before that in the largest unit, rounded."""
+    if span < timedelta(hours=1):
+        return _in_two_units(max(0, int(span.total_seconds())))
+    return age(span + timedelta(minutes=30))
+
+
+def _in_two_units(seconds: int) -> str:
+    for size, unit, smaller, small in UNITS:
+        if seconds >= size:
+            rest = seconds % size // smaller
+            return f"{seconds // size} {unit} {rest} {small}" if rest else f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 @bp.app_template_filter()
-def took(job: Timed, now: datetime) -> timedelta:
-    """How long a job ran, or has been running; before it starts, how long it has been waiting."""
-    return (job.completed_at or now) - (job.started_at or job.created_at)
+def is_later(job: Timed) -> bool:
+    """Whether its time to wait for a worker has not come."""
+    return job.status == JobStatus.PENDING and job.run_at is not None
+
+
+@bp.app_template_filter()
+def goes_on(job: Timed) -> datetime | None:
+    """Since when it has been running, or else waiting; None where neither goes on."""
+    return None if job.completed_at or is_later(job) else job.started_at or job.created_at
 
 
 @bp.app_template_filter()
@@ -121,6 +145,18 @@ def server_time() -> str:
 def short(job_id: str) -> str:
     """The end of an id: a UUIDv7 begins with the time, so the ids of neighbours begin alike."""
     return job_id[-8:]
+
+
+@bp.app_template_filter()
+def outside(text: str) -> Markup:
+    """Text that came from outside: it cannot change the order of what stands beside it."""
+    return Markup("<bdi>%s</bdi>") % escape(visible(text))
+
+
+@bp.app_template_filter()
+def isolated(text: str) -> str:
+    """The same where no element can stand: in a title or an attribute."""
+    return f"\u2068{visible(text)}\u2069"
 
 
 @bp.app_template_filter()

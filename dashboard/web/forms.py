@@ -92,7 +92,7 @@ class FilterForm(Form):
         "Search",
         [Length(max=SEARCH_MAX), no_nul],
         id="filter-q",
-        render_kw={"autocomplete": "off", "data-key": "/", "placeholder": "type, id or payload"},
+        render_kw={"autocomplete": "off", "data-key": "/", "placeholder": "type, id, payload or reason"},
     )
     sort = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf(["oldest"])])
     before = WholeNumberField(validators=[Optional(), whole_numbers(1, SEQ_MAX)])

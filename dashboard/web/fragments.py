@@ -99,14 +99,14 @@ def _refresh(element: Element, *names: str) -> Response:
     """The element as it is now, or 304 where the client has that; the names are those of its URL."""
     if known := request.environ.get("HTTP_IF_NONE_MATCH"):
         with asking() as tx:
-            current = quote_etag(element.tag(tx, *names))
-        if known.removeprefix("W/") == current:  # a proxy that compresses makes a tag weak
-            return not_modified(current)
+            current = quote_etag(element.tag(tx, *names), weak=True)
+        if known.removeprefix("W/") == current.removeprefix("W/"):
+            return not_modified(current, vary="Accept-Encoding")
     with reading() as tx:
         context = element.load(tx, *names)
         # A line break around the element would be added to the page by each morph.
         response = make_response(render_template(element.template, **context).strip())
-    response.set_etag(context["live"].tag)
+    response.set_etag(context["live"].tag, weak=True)  # the bytes differ: by what passed of time, and compressed or not
     return response
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from dashboard.core.job import JobStatus
 from dashboard.store.full_jobs import LastRun
 from dashboard.store.listing import JobLine
-from dashboard.web.filters import age, clock, left, took
+from dashboard.web.filters import age, goes_on, is_later, lasted, left
 
 GAP = Markup("<!--gap-->")  # where a time goes; the same text in a job is escaped, so it is never taken for one
 
@@ -34,15 +34,20 @@ def job_rows(
     for job in jobs:
         run = runs.get(job.seq)
         offers = actions[job.status] if run is None or run.outcome else of_leased
-        *before, between, after = _row(job, run, offers, jobs_at, fragments_at)
-        if len(before) > 1 and job.run_at:
-            before.insert(1, left(job.run_at - now))
-        parts += *before, age(now - job.created_at), between, clock(took(job, now)), after
+        times = [age(now - job.created_at)]
+        if job.run_at and is_later(job):
+            times.insert(0, left(job.run_at - now))
+        if since := goes_on(job):
+            times.append(lasted(now - since))
+        first, *rest = _row(job, run, offers, jobs_at, fragments_at)
+        parts.append(first)
+        for time, part in zip(times, rest, strict=True):
+            parts += time, part
     return Markup("".join(parts))  # noqa: S704
 
 
 @lru_cache(maxsize=2_000)
 def _row(job: JobLine, run: LastRun | None, actions: tuple[str, ...], jobs_at: str, fragments_at: str) -> list[str]:
-    """The parts of a row before, between and after its times."""
+    """The parts of a row before, between and after the times that go on in it."""
     row: str = get_template_attribute("jobs/_row.html", "row")(job, run, actions, jobs_at, fragments_at, GAP)
     return f"{row}\n".split(GAP)

@@ -39,8 +39,9 @@ def test_head_has_the_headers_of_get_and_no_body() -> None:
 
 
 def test_nothing_new_is_304_with_the_tag_and_without_a_body() -> None:
-    got = client_of(lambda: not_modified('"7"')).get("/")
+    got = client_of(lambda: not_modified('"7"', "Accept-Encoding")).get("/")
     assert (got.status_code, got.data, got.headers["ETag"]) == (304, b"", '"7"')
+    assert got.headers["Vary"] == "Accept-Encoding"
     assert "Content-Type" not in got.headers
 
 

@@ -89,3 +89,34 @@ def test_what_comes_after_a_search_that_was_given_up_may_take_its_time(client: F
     assert len(call(client, "GET /jobs?limit=1000", 200)) == 1_000
     with patch.object(listing, "SEARCH_SECONDS", 60):
         assert found(client, "needle") == 0
+
+
+@pytest.mark.parametrize("ends", ["complete", "fail"])
+def test_a_search_finds_a_text_in_a_result_so_a_reason_too(client: FlaskClient, ends: str) -> None:
+    jobs.create("other", None, 0)
+    job = jobs.create("job", None, 0)
+    jobs.process(job.id)
+    body = {"json": {"result": {"said": "Connection refused"}}} if ends == "complete" else {}
+    call(client, f"POST /jobs/{job.id}/{ends}{'' if body else '?reason=Connection+refused'}", 200, **body)
+    assert found(client, "connection REF") == 1
+
+
+@pytest.mark.parametrize(
+    ("sought", "number"),
+    [
+        ("send", 2),
+        ("SEND_", 2),
+        ("send_email", 1),
+        ("email", 0),
+        ("Ärg", 1),
+        ("ärg", 1),
+        ("s%d", 0),
+        ("s*", 0),
+        ("^s", 0),
+    ],
+)
+def test_a_type_is_found_by_its_beginning_in_either_case(client: FlaskClient, sought: str, number: int) -> None:
+    for name in ("Send_Email", "send_sms", "Ärger", "resend"):
+        jobs.create(name, None, 0)
+    answer = client.get("/dashboard/", query_string={"type": sought})
+    assert answer.text.count("<tr id=") == number

@@ -83,3 +83,52 @@ def test_a_refresh_that_holds_its_rows_gets_them_again_and_the_number_of_newer_o
     assert list(rows(html)) == [job.id]
     assert "RUNNING" in rows(html)[job.id]
     assert "3 newer jobs" in html
+
+
+def searched(client: FlaskClient, query: str) -> str:
+    found = re.search(r'<p class="hint matches">(.*?)</p>', page(client, f"/dashboard/{query}"), re.DOTALL)
+    return " ".join(re.sub("<[^>]+>", "", unescape(found[1])).split()) if found else ""
+
+
+def test_a_list_that_is_narrowed_tells_how_many_match_and_a_whole_one_nothing(client: FlaskClient) -> None:
+    for name in ("needle", "hay", *["straw"] * 54):
+        create(client, type=name)
+    assert [searched(client, query) for query in ("", "?status=PENDING", "?status=PENDING&sort=oldest")] == [""] * 3
+    shown = {query: searched(client, query) for query in ("?q=straw", "?type=STR", "?q=needle", "?q=no&sort=oldest")}
+    assert list(shown.values()) == ["54 match", "54 match", "1 matches", "0 match"]
+    assert searched(client, "?status=FAILED&q=straw") == "0 match"
+
+
+def test_matches_are_counted_up_to_a_limit(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MATCHES_MAX", 3)
+    for _ in range(4):
+        create(client)
+    assert searched(client, "?q=resize") == "At least 3 match"
+
+
+@pytest.mark.parametrize(("jobs", "is_cut"), [(20, False), (21, True)])
+def test_a_window_is_mentioned_only_where_it_left_jobs_out(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, jobs: int, is_cut: bool
+) -> None:
+    monkeypatch.setattr(listing, "SEARCH_WINDOW", 20)
+    first = create(client, type="needle")
+    for _ in range(jobs - 1):
+        create(client)
+    told = " · Searched the {} 20 of 21 · search {}"
+    assert searched(client, "?q=resize") == f"{19 + is_cut} match{told.format('newest', 'older') if is_cut else ''}"
+    oldest = told.format("oldest", "newer") if is_cut else ""
+    assert searched(client, "?q=needle&sort=oldest") == f"1 matches{oldest}"
+    link = re.search(r'<a href="([^"]+)">search older', page(client, "/dashboard/?q=needle"))
+    assert bool(link) == is_cut
+    if link:
+        assert list(rows(page(client, unescape(link[1])))) == [first]
+
+
+def test_counters_of_all_jobs_say_so_while_the_list_is_narrowed(client: FlaskClient) -> None:
+    create(client)
+    assert "all jobs" not in page(client, "/dashboard/?status=PENDING")
+    for query in ("?q=nothing", "?type=nothing"):
+        html = page(client, f"/dashboard/{query}")
+        assert 'aria-label="All jobs by status"' in html
+        assert ">all jobs<" in html
+        assert counters(html)["PENDING"] == 1

@@ -8,10 +8,44 @@ from flask import Flask, render_template_string
 
 from dashboard.core.job import JobStatus
 from dashboard.core.transitions import TRANSITIONS, Action
-from dashboard.web.filters import age, attempt, clock, left, machine, server_time, short, took, utc, visible
+from dashboard.database.transactions import reading
+from dashboard.store import listing
+from dashboard.web.filters import (
+    age,
+    attempt,
+    goes_on,
+    is_later,
+    isolated,
+    lasted,
+    left,
+    machine,
+    outside,
+    server_time,
+    short,
+    utc,
+    visible,
+)
 from tests.support.factory import make_job
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678_901)
+
+LASTED = [
+    (-5, "0 ms"),
+    (0, "0 ms"),
+    (84, "84 ms"),
+    (999, "999 ms"),
+    (1_000, "1.0 s"),
+    (3_299, "3.2 s"),
+    (9_999, "9.9 s"),
+    (10_000, "10 s"),
+    (59_999, "59 s"),
+    (60_000, "1 min"),
+    (65_000, "1 min 5 s"),
+    (3_599_999, "59 min 59 s"),
+    (3_600_000, "1 h"),
+    (9_060_000, "2 h 31 min"),
+    (86_400_000 + 7_200_000, "1 d 2 h"),
+]
 
 
 @pytest.mark.parametrize(
@@ -22,17 +56,14 @@ def test_an_age_is_in_its_largest_unit(seconds: float, shown: str) -> None:
     assert age(timedelta(seconds=seconds)) == shown
 
 
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [(-5, "00:00"), (0, "00:00"), (61.9, "01:01"), (3_599, "59:59"), (3_600, "1:00:00"), (90_061, "25:01:01")],
-)
-def test_a_clock_has_hours_from_an_hour_on(seconds: float, shown: str) -> None:
-    assert clock(timedelta(seconds=seconds)) == shown
+@pytest.mark.parametrize(("milliseconds", "shown"), LASTED)
+def test_how_long_something_lasted_is_in_two_units_at_most(milliseconds: int, shown: str) -> None:
+    assert lasted(timedelta(milliseconds=milliseconds)) == shown
 
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(-5, "00:00"), (34.2, "00:34"), (3_599, "59:59"), (3_600 * 4 - 1, "4 h"), (86_400 * 2, "2 d")],
+    [(-5, "0 s"), (34.2, "34 s"), (3_599, "59 min 59 s"), (3_600 * 4 - 1, "4 h"), (86_400 * 2, "2 d")],
 )
 def test_what_is_left_of_a_time_ticks_in_the_last_hour(seconds: float, shown: str) -> None:
     assert left(timedelta(seconds=seconds)) == shown
@@ -61,17 +92,16 @@ def test_an_id_is_shown_by_its_end() -> None:
     assert short("01890a5d-ac96-774b-bcce-b302099a8057") == "099a8057"
 
 
-def test_a_job_takes_its_time_from_its_start_to_its_end_and_before_it_starts_it_waits(app: Flask) -> None:
+def test_what_goes_on_is_the_run_or_else_the_wait_and_nothing_for_a_job_that_ended_or_is_for_later(app: Flask) -> None:
     waits, runs, ended = (make_job(status) for status in (JobStatus.PENDING, JobStatus.RUNNING, JobStatus.COMPLETED))
-    called_off = ended._replace(started_at=None)
-    now = TIME + timedelta(days=10_000)
-    assert took(waits, now) == now - waits.created_at
-    assert runs.started_at is not None
-    assert took(runs, now) == now - runs.started_at
-    assert ended.started_at is not None
-    assert ended.completed_at is not None
-    assert took(ended, now) == ended.completed_at - ended.started_at
-    assert took(called_off, now) == ended.completed_at - ended.created_at
+    with reading() as tx:
+        of = {job.id: job for job in listing.newest_full(tx, None, 9)}
+    assert goes_on(of[waits.id]) == waits.created_at
+    assert goes_on(of[runs.id]) == runs.started_at
+    assert goes_on(of[ended.id]) is None
+    later = of[waits.id]._replace(run_at=TIME)
+    assert (is_later(later), goes_on(later)) == (True, None)
+    assert not is_later(later._replace(status=JobStatus.FAILED))
 
 
 @pytest.mark.parametrize("action", Action)
@@ -81,3 +111,8 @@ def test_templates_read_the_state_machine(app: Flask, action: Action) -> None:
 
 def test_a_sentence_keeps_its_direction_whatever_name_is_in_it() -> None:
     assert visible("leased to \u202emill\u2066 <é>") == "leased to \\u202emill\\u2066 <é>"
+
+
+def test_text_from_outside_is_escaped_isolated_and_its_controls_are_seen() -> None:
+    assert outside("<b>\u202elive") == "<bdi>&lt;b&gt;\\u202elive</bdi>"
+    assert isolated("\u2069evil") == "\u2068\\u2069evil\u2069"

@@ -22,8 +22,8 @@ SOURCE = {
     ("path", "title", "button"),
     [
         ("new", "New job", "Create job"),
-        ("jobs/{id}/complete", "Complete resize", "Complete job"),
-        ("jobs/{id}/fail", "Fail resize", "Fail job"),
+        ("jobs/{id}/complete", "Complete <bdi>resize", "Complete job"),
+        ("jobs/{id}/fail", "Fail <bdi>resize", "Fail job"),
     ],
 )
 def test_a_form_goes_into_the_dialog_and_posts_to_its_own_url(

@@ -14,6 +14,7 @@ from dashboard.core.job import JobStatus
 from dashboard.core.run import HISTORY
 from dashboard.core.transitions import FINAL, RETRY, RULES, allowed
 from dashboard.ops.housekeeper import keep
+from dashboard.web.filters import visible
 from dashboard.web.job import AGAIN_MAX
 from tests.support.app import MakeApp
 from tests.support.factory import make_job
@@ -113,12 +114,12 @@ def test_a_leased_job_tells_its_holder_its_lease_and_its_progress(client: FlaskC
     assert "<progress" not in page(client, path)
     client.post(f"/jobs/{job.id}/heartbeat?token={TOKEN}", json={"progress": 42, "message": HOSTILE})
     html = page(client, path)
-    assert html.count(f"<bdi>{escape(HOSTILE)}</bdi>") == 3  # who holds it, the message, the timeline
+    assert html.count(f"<bdi>{escape(visible(HOSTILE))}</bdi>") == 3  # who holds it, the message, the timeline
     assert HOSTILE not in html
     assert re.search(r'<progress max="100" value="42" aria-label="Progress">42 %</progress>', html)
     ends = client.get(f"/jobs/{job.id}?full=1").get_json()["lease_expires_at"]
-    assert re.search(rf'<span data-until="{ends[:23]}Z">(01:00|00:5\d)</span>', html)
-    assert f"Leased to {HOSTILE}: its worker completes it. This is attempt 1 of 3." in text(html)
+    assert re.search(rf'<span data-until="{ends[:23]}Z">(1 min|5\d s)</span>', html)
+    assert f"Leased to {visible(HOSTILE)}: its worker completes it. This is attempt 1 of 3." in text(html)
     pass_time(70)
     assert "The lease ran out" in page(client, path)
 
@@ -152,14 +153,14 @@ def test_the_timeline_is_made_of_runs_with_their_ends_and_what_was_between(app: 
     run_once(client, 2, "release?token={token}&in=0")
     run_once(client, 3, "fail?token={token}&retry_in=34&reason=again")
     said = text(page(client, path))
-    assert re.search(r"Attempt 3 of 3, again in 00:3[34]: again Timeline", said)
-    assert re.search(r"Waits until \S+ \S+ UTC, for 00:3[34]", said)
+    assert re.search(r"Attempt 3 of 3, again in 3[34] s: again Timeline", said)
+    assert re.search(r"Waits until \S+ \S+ UTC, for 3[34] s", said)
     pass_time(40)
     keep(app)
     leased(client, "&worker=mill-4", f"{TOKEN}-4")
     html = page(client, path)
     assert '<p class="reason"><bdi>connection refused\n by &lt;host&gt;</bdi></p>' in html
-    at, took = r"\S+ \S+ UTC", r"00:\d\d"
+    at, took = r"\S+ \S+ UTC", r"[\d.]+ m?s"
     assert re.search(
         rf"Created {at} "
         rf"Attempt 1 by mill-1 Started {at} waited {took} Failed {at} ran {took} connection refused by <host> "
@@ -181,8 +182,8 @@ def test_a_run_that_was_not_heard_of_is_told_as_expired(make_app: MakeApp, datab
         pass_time(200)
         keep(app)
     said = text(page(client, f"/dashboard/jobs/{job_id}"))
-    assert re.search(r"Expired \S+ \S+ UTC ran \S+ the lease ran out; mill-3 was last heard of", said)
-    assert re.search(r"Attempt 1 of 2, again in 00:0\d: the lease ran out; mill-3", said)
+    assert re.search(r"Expired \S+ \S+ UTC ran [^u]+ the lease ran out; mill-3 was last heard of", said)
+    assert re.search(r"Attempt 1 of 2, again in \d s: the lease ran out; mill-3", said)
 
 
 def test_a_job_that_was_given_back_and_then_started_without_a_lease_tells_both(client: FlaskClient) -> None:
@@ -191,11 +192,11 @@ def test_a_job_that_was_given_back_and_then_started_without_a_lease_tells_both(c
     run_once(client, 1, "release?token={token}")
     said = text(page(client, path))
     assert "Attempt 1 of 3, ready again: given back" in said
-    assert re.search(r"Given back \S+ \S+ UTC ran \S+ Waits for 00:0\d Priority", said)
+    assert re.search(r"Given back \S+ \S+ UTC ran \S+ m?s Waits for [\d.]+ m?s Priority", said)
     client.post(f"/jobs/{job_id}/process")
-    assert re.search(r"Started \S+ \S+ UTC without a lease Runs for 00:0\d Priority", text(page(client, path)))
+    assert re.search(r"Started \S+ \S+ UTC without a lease Runs for [\d.]+ m?s Priority", text(page(client, path)))
     client.post(f"/jobs/{job_id}/complete")
-    assert re.search(r"without a lease Completed \S+ \S+ UTC ran 00:0\d Priority", text(page(client, path)))
+    assert re.search(r"without a lease Completed \S+ \S+ UTC ran [\d.]+ m?s Priority", text(page(client, path)))
 
 
 def test_of_many_runs_the_last_ones_are_told_and_that_there_are_more(client: FlaskClient) -> None:
@@ -214,7 +215,8 @@ def test_of_many_runs_the_last_ones_are_told_and_that_there_are_more(client: Fla
 def test_a_scheduled_job_says_when_it_may_run_and_until_when_it_must_begin(client: FlaskClient) -> None:
     job_id = create(client, run_at=f"{YEAR}-11-26T03:00:00", expires_at=86_400, max_attempts=5)
     html = page(client, f"/dashboard/jobs/{job_id}")
-    assert f'may start <time datetime="{YEAR}-11-26T03:00:00.000Z">{YEAR}-11-26 03:00:00 UTC</time>' in html
+    shown = f"{YEAR}-11-26 03:00:00 UTC"
+    assert f'may start <time datetime="{YEAR}-11-26T03:00:00.000Z" title="{shown}">{shown}</time>' in html
     said = text(html)
     assert re.search(
         rf"Scheduled: may start {YEAR}-11-26 03:00:00 UTC, in \d+ d Must begin by \S+ \S+ UTC, in 1 d,", said
