@@ -22,8 +22,10 @@ document.addEventListener("input", ({ target }) => {
   timer = setTimeout(() => target.isConnected && check(target), 400);
 });
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
-  const { body } = ctx.request;
-  if (ctx.sourceElement.matches(".filter")) for (const [name, value] of [...body]) if (!value) body.delete(name);
+  const { sourceElement: element, request: { body } } = ctx;
+  const page = element.getAttribute(element.matches("form") ? "action" : "href");
+  ctx.request.action ||= page.replace("/dashboard/", "/dashboard/fragments/"); // a row does not tell it twice
+  if (element.matches(".filter")) for (const [name, value] of [...body]) if (!value) body.delete(name);
 });
 document.addEventListener("htmx:before:history:update", ({ detail: { history } }) => {
   const field = document.activeElement.matches("input") && document.activeElement;

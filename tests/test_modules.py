@@ -36,6 +36,7 @@ TESTED_BY = {
     "services/test_races.py": ("ops/housekeeper",),
     "services/test_waiting.py": ("database/watch",),
     "store/test_minutes.py": ("store/reasons",),
+    "web/test_job.py": ("web/pace",),
     "store/test_plans.py": ("store/due",),
     "store/test_search.py": ("database/deadline", "database/matching", "store/listing"),
     "store/test_store.py": ("database/schema", "store/claims", "store/counts", "store/jobs"),

@@ -47,6 +47,7 @@ class QueuedJob(NamedTuple):
     seq: int
     id: str
     type: str
+    preview: str | None
     priority: int
     status: str
     created_at: datetime

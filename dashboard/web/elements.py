@@ -48,10 +48,9 @@ def role() -> str:
 
 
 def row_context() -> Context:
-    """What a row needs beside its job; one row's URLs are joined from two, as url_for takes longer than the row."""
+    """What a row needs beside its job; one row's URLs begin with `jobs_at`, as url_for takes longer than the row."""
     return {
         "jobs_at": url_for("pages.jobs") + "jobs",
-        "fragments_at": url_for("fragments.board").removesuffix("board") + "jobs",
         "offered": offered,
         "now": utc_now(),
     }

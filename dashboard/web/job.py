@@ -1,7 +1,7 @@
 """One job: facts, its run, timeline, payload, result, actions, and why it is waiting."""
 
 import shlex
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import flask
 from sqlalchemy import Connection
@@ -12,6 +12,7 @@ from dashboard.core.run import FullJob
 from dashboard.core.transitions import FINAL
 from dashboard.security import access
 from dashboard.store import full_jobs, jobs, listing, reasons, runs
+from dashboard.web import pace
 from dashboard.web.actions import POSTS
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context, Element, Live, offered, revision, row_context
@@ -19,11 +20,6 @@ from dashboard.web.filters import age
 from dashboard.web.job_filter import jobs_url
 
 AHEAD_MAX = 1_000  # jobs ahead of one are counted up to this, or a little more
-
-PACE_MINUTES = 5
-
-STARTED_MAX = 10_000  # jobs started in that time are counted up to this
-
 
 AGAIN_MAX = 10  # jobs that run one again, of which the page tells
 
@@ -76,15 +72,13 @@ def load(tx: Connection, job_id: str) -> Context:
 def _waiting(tx: Connection, job: FullJob) -> str:
     """Why a PENDING job is waiting: how many jobs are ahead of it, and when its turn comes."""
     ahead = listing.ahead_of(tx, job, AHEAD_MAX)
-    started = listing.started_since(tx, utc_now() - timedelta(minutes=PACE_MINUTES), STARTED_MAX)
+    started = pace.started(tx)
     place = {0: "It is next.", 1: "1 job is ahead of it."}.get(ahead, f"{ahead:,} jobs are ahead of it.")
     if ahead >= AHEAD_MAX:
         place = f"At least {AHEAD_MAX:,} jobs are ahead of it."
-    if not started:
-        return f"{place} No job was started in the last {PACE_MINUTES} minutes: is a worker running?"
-    pace = f"{'At least ' if started == STARTED_MAX else ''}{started:,} {'job was' if started == 1 else 'jobs were'}"
-    turn = age(timedelta(minutes=PACE_MINUTES * (ahead + 1) / started))
-    return f"{place} {pace} started in the last {PACE_MINUTES} minutes; at that pace its turn comes in about {turn}."
+    turn = pace.turn(ahead + 1, started)
+    said = pace.sentence(started)
+    return f"{place} {said}" + (f" At that pace its turn comes in about {age(turn)}." if turn else "")
 
 
 def _curl(url: str, action: str) -> str:

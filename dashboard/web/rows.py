@@ -20,7 +20,6 @@ def job_rows(
     runs: Mapping[int, LastRun],
     offered: Callable[..., list[str]],
     jobs_at: str,
-    fragments_at: str,
     now: datetime,
 ) -> Markup:
     """The rows of these jobs, with their last runs by seq, and the actions that they offer; see elements.row_context.
@@ -39,7 +38,7 @@ def job_rows(
             times.insert(0, left(job.run_at - now))
         if since := goes_on(job):
             times.append(lasted(now - since))
-        first, *rest = _row(job, run, offers, jobs_at, fragments_at)
+        first, *rest = _row(job, run, offers, jobs_at)
         parts.append(first)
         for time, part in zip(times, rest, strict=True):
             parts += time, part
@@ -47,7 +46,7 @@ def job_rows(
 
 
 @lru_cache(maxsize=2_000)
-def _row(job: JobLine, run: LastRun | None, actions: tuple[str, ...], jobs_at: str, fragments_at: str) -> list[str]:
+def _row(job: JobLine, run: LastRun | None, actions: tuple[str, ...], jobs_at: str) -> list[str]:
     """The parts of a row before, between and after the times that go on in it."""
-    row: str = get_template_attribute("jobs/_row.html", "row")(job, run, actions, jobs_at, fragments_at, GAP)
+    row: str = get_template_attribute("jobs/_row.html", "row")(job, run, actions, jobs_at, GAP)
     return f"{row}\n".split(GAP)

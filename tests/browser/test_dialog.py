@@ -130,7 +130,7 @@ def test_seven_letters_make_one_entry_in_the_history(open_page: OpenPage, server
 
 @pytest.mark.parametrize(
     ("path", "keys"),
-    [("/dashboard/", "/ncujk?"), ("/dashboard/queue", "c?"), ("/dashboard/jobs/new", "?")],
+    [("/dashboard/", "/ncujk?"), ("/dashboard/queue", "cjk?"), ("/dashboard/jobs/new", "?")],
 )
 def test_the_list_of_keys_has_those_that_work_on_this_page(
     open_page: OpenPage, server: Server, path: str, keys: str

@@ -95,7 +95,7 @@ def test_a_tap_hits_the_job_that_was_seen(open_page: OpenPage, full: Server) -> 
 
 def test_newer_jobs_are_announced_once_and_a_click_leads_to_them(page: Page, server: Server) -> None:
     page.locator("#board tbody tr").nth(5).hover()
-    spoken = page.locator("#board [role=status]")
+    spoken = page.locator("#board p[role=status]")
     expect(spoken).to_have_text("")
     for number in range(2):
         create(server, f"later-{number}")

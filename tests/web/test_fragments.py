@@ -34,7 +34,7 @@ def test_a_form_goes_into_the_dialog_and_posts_to_its_own_url(
     answer = client.get(url)
     assert (answer.headers["HX-Retarget"], answer.headers["HX-Reswap"]) == ("#ask", "innerHTML")
     assert f'data-hx-post="{url}"' in answer.text
-    assert re.search(rf'<h1 id="ask-title">{title}\b', answer.text)
+    assert re.search(rf'<h2 id="ask-title">{title}\b', answer.text)
     assert re.search(rf">{button}</button>", answer.text)
 
 

@@ -1,0 +1,179 @@
+"""How pages fit: nothing covers anything else at any width or on paper, and a row stays a row to a screen reader."""
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.support import http
+from tests.support.pages import OpenPage
+from tests.support.server import Server
+
+WIDTHS = [320, 390, 600, 601, 768, 870, 960, 961, 1100, 1440]
+
+# Texts and controls whose boxes cross: what is cut off does not count, for it is not painted.
+CROSSING = """() => {
+    const clipped = (element) => [...element.getClientRects()].map(({left, top, right, bottom}) => {
+        for (let at = element; at && at !== document.body; at = at.parentElement) {
+            if (getComputedStyle(at).overflowX === "visible") continue;
+            const box = at.getBoundingClientRect();
+            [left, top] = [Math.max(left, box.left), Math.max(top, box.top)];
+            [right, bottom] = [Math.min(right, box.right), Math.min(bottom, box.bottom)];
+        }
+        return {element, left, top, right, bottom};
+    });
+    const parts = "main :is(h1, .badge, b, .what code, .preview code, .note, time, label, button, input, select, "
+        + ".button, .bar > a, th a, td > span)";
+    const boxes = [...document.querySelectorAll(parts)].filter((each) => each.checkVisibility()).flatMap(clipped)
+        .filter(({left, top, right, bottom}) => right - left > 2 && bottom - top > 2);
+    const crossing = [];
+    for (const [place, a] of boxes.entries())
+        for (const b of boxes.slice(place + 1))
+            if (!a.element.contains(b.element) && !b.element.contains(a.element)
+                && Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+                && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3)
+                crossing.push([a.element.outerHTML.slice(0, 80), b.element.outerHTML.slice(0, 80)]);
+    return crossing;
+}"""
+
+
+@pytest.fixture
+def jobs(server: Server) -> Server:
+    """One of each status, with a long type, a long payload and the highest priority."""
+    with http.Client(base_url=server.url) as client:
+        for name in ("send_email", "w" * 60, "image_resize", "build_report", "purge_cache"):
+            body = {"type": name, "payload": {"to": "x" * 200}, "priority": 2_147_483_647}
+            client.post("/jobs", json=body)
+        client.post("/jobs", json={"type": "later", "run_at": 3_600})
+        for end in ("", "/complete", "/fail"):
+            job_id = client.post("/jobs/claim").json()["id"]
+            if end:
+                client.post(f"/jobs/{job_id}{end}")
+        client.post("/jobs/claim?lease=600&worker=mill-3")
+    return server
+
+
+@pytest.mark.parametrize("path", ["/dashboard/", "/dashboard/?q=x", "/dashboard/queue", "/dashboard/workers"])
+def test_nothing_covers_anything_else(open_page: OpenPage, jobs: Server, path: str) -> None:
+    page = open_page(path)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(CROSSING) == [], width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("path", ["/dashboard/", "/dashboard/queue", "/dashboard/workers"])
+def test_nothing_covers_anything_else_on_paper(open_page: OpenPage, jobs: Server, path: str) -> None:
+    page = open_page(path, viewport={"width": 718, "height": 1047})  # A4 less its margins
+    page.emulate_media(media="print")
+    assert page.evaluate(CROSSING) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 718
+    assert (
+        page.locator(".filter, .topbar, td.actions").evaluate_all("all => all.some((e) => e.checkVisibility())")
+        is False
+    )
+
+
+@pytest.mark.parametrize("query", ["", "?q=send"])
+def test_the_first_row_begins_at_180_pixels(open_page: OpenPage, jobs: Server, query: str) -> None:
+    page = open_page(f"/dashboard/{query}", viewport={"width": 1440, "height": 900})
+    box = page.locator("#board tbody tr").first.bounding_box()
+    assert box
+    assert (box["y"], 36 <= box["height"] <= 44) == (180, True)
+
+
+def test_what_stands_in_a_row_stands_on_one_baseline(open_page: OpenPage, jobs: Server) -> None:
+    page = open_page(viewport={"width": 1440, "height": 900})
+    baselines = page.locator("#board tbody tr:not(:has(.note))").first.evaluate(
+        """(row) => [...row.querySelectorAll("td.what b, td.what code, td.preview code, td.priority, td.age time")]
+            .map((element) => {
+                const mark = document.createElement("span");
+                mark.style.display = "inline-block";
+                element.prepend(mark);
+                const {bottom} = mark.getBoundingClientRect();
+                mark.remove();
+                return bottom;
+            })"""
+    )
+    assert len(baselines) == 5
+    assert max(baselines) - min(baselines) <= 1
+
+
+def test_a_row_has_two_lines_on_a_phone(open_page: OpenPage, jobs: Server) -> None:
+    for width in (320, 390):
+        page = open_page(viewport={"width": width, "height": 800})
+        heights = page.locator("#board tbody tr").evaluate_all("all => all.map((each) => each.offsetHeight)")
+        assert max(heights) <= 76
+
+
+def names(page: Page, role: str) -> list[str]:
+    """The names of all elements of this role in the tree that the browser gives to a screen reader."""
+    nodes = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    return [
+        node["name"]["value"]
+        for node in nodes
+        if not node["ignored"] and node.get("role", {}).get("value") == role and "name" in node
+    ]
+
+
+@pytest.mark.parametrize("width", [1440, 960, 768, 390, 320])
+def test_a_screen_reader_has_the_headers_and_the_cells_at_every_width(
+    open_page: OpenPage, jobs: Server, width: int
+) -> None:
+    page = open_page(viewport={"width": width, "height": 900})
+    headers = ["Status", "Type", "Payload", "Priority", "Age ↑", "Waited", "Ran", "Actions"]
+    assert names(page, "columnheader") == headers
+    rows = page.locator("#board tbody tr").count()
+    assert len(names(page, "row")) == rows + 1
+    page.goto("/dashboard/queue")
+    expected = ["Place", "Job", "Payload", "Priority", "Waited", "Turn in about"]
+    assert names(page, "columnheader")[: len(expected)] == expected
+    page.goto("/dashboard/workers")
+    assert names(page, "columnheader") == ["Job", "Progress", "Runs", "Last heard", "Lease holds"]
+
+
+def test_each_action_is_named_for_its_job_and_the_sorted_column_says_so(open_page: OpenPage, jobs: Server) -> None:
+    page = open_page()
+    actions = page.locator("td.actions :is(a, button)").evaluate_all("all => all.map((each) => each.ariaLabel)")
+    assert len(actions) == len(set(actions)) > 5
+    assert all(label.split()[0] in ("Start", "Fail", "Complete", "Run") for label in actions)
+    age = page.locator("#board th", has_text="Age")
+    assert age.get_attribute("aria-sort") == "ascending"
+    age.get_by_role("link").click()
+    page.wait_for_url("**/*sort=oldest*")
+    assert page.locator("#board th", has_text="Age").get_attribute("aria-sort") == "descending"
+
+
+def test_without_colours_what_is_current_can_be_told(open_page: OpenPage, jobs: Server) -> None:
+    page = open_page("/dashboard/?status=PENDING", forced_colors="active")
+    look = "(each) => getComputedStyle(each).backgroundColor"
+    for group in (".counters a", ".topbar nav a"):
+        current = page.locator(f"{group}[aria-current]").evaluate(look)
+        others = page.locator(f"{group}:not([aria-current])").evaluate_all(f"all => all.map({look})")
+        assert current not in others
+    dot = "getComputedStyle(document.getElementById('live'), '::before').backgroundColor"
+    assert page.evaluate(dot) != page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_placeholder_can_be_read(open_page: OpenPage, scheme: str) -> None:
+    page = open_page(color_scheme=scheme)
+    ratio = page.evaluate(
+        """() => {
+            const field = document.querySelector("input[type=search]");
+            const light = (colour) => {
+                const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255)
+                    .map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+                return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+            };
+            const pair = [getComputedStyle(field, "::placeholder").color, getComputedStyle(field).backgroundColor];
+            const [low, high] = pair.map(light).sort((a, b) => a - b);
+            return (high + 0.05) / (low + 0.05);
+        }"""
+    )
+    assert ratio >= 4.5
+
+
+def test_a_page_has_one_first_heading_also_under_a_dialog(open_page: OpenPage) -> None:
+    page = open_page()
+    page.locator("#new").click()
+    page.get_by_role("dialog").wait_for()
+    assert page.locator("h1").count() == 1
