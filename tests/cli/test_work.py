@@ -432,14 +432,18 @@ def test_on_a_narrow_terminal_a_running_job_is_one_line_with_its_bar(
     monkeypatch.setenv("COLUMNS", "80")
     made = jobs.create("image_resize_and_crop", max_attempts=1)
     terminal, end = pty.openpty()
-    shown = b""
+    shown = bytearray()
+
+    def is_shown() -> bool:
+        shown.extend(_read(terminal))
+        return b"42%" in shown
+
     script = f"echo progress 42 half of the pages are there >&3; while [ ! -e {tmp_path}/end ]; do sleep 0.1; done"
     try:
         command = ("work", "--once", "--", "sh", "-c", script)
         with started(*command, url=server.url, stderr=end) as process:
             os.set_blocking(terminal, False)
-            while b"42%" not in shown:
-                shown += eventually(lambda: _read(terminal), "it is shown")
+            eventually(is_shown, "it is shown")
             (tmp_path / "end").touch()
             assert process.wait(30) == 0
     finally:
