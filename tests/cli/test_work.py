@@ -17,7 +17,7 @@ import pytest
 
 from dashboard.client import Jobs
 from tests.support.commands import invoke, invoke_json, runs, started
-from tests.support.server import Server
+from tests.support.server import ROOT, Server
 from tests.support.waiting import eventually
 
 
@@ -270,6 +270,26 @@ def test_a_guard_that_was_killed_is_started_anew_and_costs_no_attempt(
         process.wait(30)
         all_gone(pids)
     assert jobs.get(made["id"])["status"] == "RUNNING"  # until its lease ends
+
+
+# A worker that is killed when its program is there, and the guard does not know its session yet.
+KILLED_AT_ONCE = """
+import os, signal
+from dashboard.cli.guard import Guard
+def start():
+    print(os.posix_spawnp("sleep", ["sleep", "1000"], {**os.environ, "JOB_ID": "a-job"}, setsid=True), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+with Guard() as guard:
+    guard.begin("JOB_ID=a-job", start)
+"""
+
+
+def test_a_worker_that_is_killed_while_it_starts_a_program_leaves_it_not_behind() -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AT_ONCE], cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=30, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    all_gone([int(killed.stdout)])
 
 
 def all_gone(pids: list[int]) -> None:
