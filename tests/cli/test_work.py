@@ -17,7 +17,7 @@ import pytest
 
 from dashboard.client import Jobs
 from tests.support.commands import invoke, invoke_json, runs, started
-from tests.support.server import Server
+from tests.support.server import ROOT, Server
 from tests.support.waiting import eventually
 
 
@@ -272,6 +272,26 @@ def test_a_guard_that_was_killed_is_started_anew_and_costs_no_attempt(
     assert jobs.get(made["id"])["status"] == "RUNNING"  # until its lease ends
 
 
+# A worker that is killed when its program is there, and the guard does not know its session yet.
+KILLED_AT_ONCE = """
+import os, signal
+from dashboard.cli.guard import Guard
+def start():
+    print(os.posix_spawnp("sleep", ["sleep", "1000"], {**os.environ, "JOB_ID": "a-job"}, setsid=True), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+with Guard() as guard:
+    guard.begin("JOB_ID=a-job", start)
+"""
+
+
+def test_a_worker_that_is_killed_while_it_starts_a_program_leaves_it_not_behind() -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AT_ONCE], cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=30, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    all_gone([int(killed.stdout)])
+
+
 def all_gone(pids: list[int]) -> None:
     eventually(lambda: not any(map(runs, pids)), "all processes of the program have ended")
 
@@ -432,14 +452,18 @@ def test_on_a_narrow_terminal_a_running_job_is_one_line_with_its_bar(
     monkeypatch.setenv("COLUMNS", "80")
     made = jobs.create("image_resize_and_crop", max_attempts=1)
     terminal, end = pty.openpty()
-    shown = b""
+    shown = bytearray()
+
+    def is_shown() -> bool:
+        shown.extend(_read(terminal))
+        return b"42%" in shown
+
     script = f"echo progress 42 half of the pages are there >&3; while [ ! -e {tmp_path}/end ]; do sleep 0.1; done"
     try:
         command = ("work", "--once", "--", "sh", "-c", script)
         with started(*command, url=server.url, stderr=end) as process:
             os.set_blocking(terminal, False)
-            while b"42%" not in shown:
-                shown += eventually(lambda: _read(terminal), "it is shown")
+            eventually(is_shown, "it is shown")
             (tmp_path / "end").touch()
             assert process.wait(30) == 0
     finally:
