@@ -195,9 +195,11 @@ def violations_in(page: Page, states: States, ids: dict[str, str]) -> dict[str, 
     return {state: nodes for state, nodes in found.items() if nodes}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(open_page: OpenPage, server: Server, scheme: str) -> None:
-    page = open_page(color_scheme=scheme)
+@pytest.mark.parametrize(
+    ("scheme", "width"), [("light", 1440), ("dark", 1440), ("light", 768), ("dark", 390), ("light", 320)]
+)
+def test_axe_finds_nothing(open_page: OpenPage, server: Server, scheme: str, width: int) -> None:
+    page = open_page(color_scheme=scheme, viewport={"width": width, "height": 900})
     assert violations_in(page, EMPTY_STATES, {}) == {}
     assert violations_in(page, STATES, make(server)) == {}
     assert violations_in(page, LEASED_STATES, lease(server)) == {}
