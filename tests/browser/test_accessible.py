@@ -66,6 +66,10 @@ def violations(page: Page) -> list[str]:
     return found
 
 
+def open_numbers(page: Page) -> None:
+    page.get_by_text("The numbers of the charts").click()
+
+
 def open_new(page: Page) -> None:
     page.locator("#new").click()
     page.get_by_role("button", name="Create job").click()
@@ -143,6 +147,10 @@ def sign_in_as_an_operator(page: Page) -> None:
 
 States = dict[str, tuple[str, Callable[[Page], None] | None]]
 EMPTY_STATES: States = {
+    "the overview": ("/dashboard/overview", None),
+    "the numbers of the overview's charts": ("/dashboard/overview?last=7d", open_numbers),
+    "running all again": ("/dashboard/bulk?action=retry&status=FAILED", None),
+    "changing the priority of all": ("/dashboard/bulk?action=priority&status=PENDING", None),
     "an empty database": ("/dashboard/", None),
     "an empty queue": ("/dashboard/queue", None),
     "no workers": ("/dashboard/workers", None),
@@ -202,8 +210,9 @@ def violations_in(page: Page, states: States, ids: dict[str, str]) -> dict[str, 
     return {state: nodes for state, nodes in found.items() if nodes}
 
 
-def test_axe_finds_nothing(open_page: OpenPage, server: Server) -> None:
-    page = open_page()
+@pytest.mark.parametrize("width", [1440, 768, 320])
+def test_axe_finds_nothing(open_page: OpenPage, server: Server, width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 900})
     assert violations_in(page, EMPTY_STATES, {}) == {}
     assert violations_in(page, STATES, make(server)) == {}
     assert violations_in(page, LEASED_STATES, lease(server)) == {}
