@@ -86,8 +86,10 @@ def test_a_job_walks_through_its_life(installed: Path, tmp_path: Path, jobqueue:
         assert f"/dashboard/jobs/{job_id}" in httpx.get(f"{url}/dashboard/").text
         assert answers(f"{url}/static/app.css")
         assert httpx.get(f"{url}/client.py").content == (ROOT / "dashboard" / "client.py").read_bytes()
-        jobqueue("demo")
-        assert len(jobqueue("list", "--limit", "1000", JOBS_URL=url).splitlines()) == 121
+        added = re.match(r"Added (\d+) jobs", jobqueue("demo"))
+        assert added
+        assert sum(httpx.get(f"{url}/jobs/summary").json().values()) == int(added[1]) + 1
+        assert len(jobqueue("list", "--limit", "1000", JOBS_URL=url).splitlines()) == 1_000
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(40) == 0
