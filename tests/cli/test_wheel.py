@@ -1,5 +1,6 @@
 """The wheel carries all that the service needs, and works in an environment of its own, away from the checkout."""
 
+import re
 import signal
 import subprocess
 import sys
