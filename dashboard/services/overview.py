@@ -164,21 +164,12 @@ def tag(tx: Connection) -> str:
     return f"{state.revision}.{state.version}.{minutes.minute_of(clock.now(tx))}"
 
 
-class Recent(NamedTuple):
-    """A verdict, the tag that it was found under, and when; the time is that of monotonic()."""
-
-    verdict: Verdict
-    tag: str
-    found_at: float
-
-
-def recent_verdict(tx: Connection) -> Recent:
+def recent_verdict(tx: Connection) -> Verdict:
     """The verdict alone, as this process found it in the last VERDICT_SECONDS: it stands on the page of the jobs."""
     memory: Memory = current_app.extensions["overview"]
-    recent = memory.recent
-    if recent is None or monotonic() - recent.found_at > VERDICT_SECONDS:
-        recent = memory.recent = Recent(_Look(tx).verdict(), tag(tx), monotonic())
-    return recent
+    if memory.recent is None or monotonic() - memory.recent[1] > VERDICT_SECONDS:
+        memory.recent = _Look(tx).verdict(), monotonic()
+    return memory.recent[0]
 
 
 def overview_of(tx: Connection, chosen: Range) -> Overview:
@@ -212,7 +203,7 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self.recent: Recent | None = None
+        self.recent: tuple[Verdict, float] | None = None  # and when it was found, by monotonic()
         self._content: object = None
         self._found: dict[Hashable, Any] = {}
 

@@ -22,7 +22,7 @@ from dashboard.web.board import BOARD
 from dashboard.web.elements import Context, Element
 from dashboard.web.forms import NewJobForm
 from dashboard.web.job import JOB
-from dashboard.web.overview import OVERVIEW, VERDICT
+from dashboard.web.overview import OVERVIEW
 from dashboard.web.queue import QUEUE
 from dashboard.web.workers import WORKERS
 
@@ -40,12 +40,6 @@ Fragment = Response | tuple[str, int]
 @viewers
 def overview() -> Fragment:
     return _refresh(OVERVIEW)
-
-
-@bp.get("/verdict")
-@viewers
-def verdict() -> Fragment:
-    return _refresh(VERDICT)
 
 
 @bp.get("/board")

@@ -66,17 +66,15 @@ def load(tx: Connection) -> Context:
     }
 
 
-def _load_verdict(tx: Connection) -> Context:
-    found = overview.recent_verdict(tx)
-    live = Live(url_for("fragments.verdict"), found.tag, EVERY)
-    return {"live": live, "line": Line(found.verdict, live)}
+def verdict_line(tx: Connection) -> "Line":
+    """For the page of the jobs, as it was in the last seconds."""
+    return Line(overview.recent_verdict(tx))
 
 
 class Line(NamedTuple):
-    """The verdict as a line; where it is an element of its own it has a `live`."""
+    """The verdict as a line."""
 
     verdict: Verdict
-    live: Live | None = None
 
     @property
     def rules(self) -> str:
@@ -131,5 +129,3 @@ def _sentences(found: Overview) -> dict[str, str]:
 _COUNTED = ("completed", "failed", "created")
 
 OVERVIEW = Element("overview/_overview.html", tag, load)
-
-VERDICT = Element("overview/_verdict.html", overview.tag, _load_verdict)  # a line of its own above the jobs

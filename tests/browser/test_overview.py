@@ -75,9 +75,9 @@ def test_what_failed_how_often_why_and_since_when(overview: Page, query: Callabl
     first = rows.first
     expect(first).to_contain_text("webhook_deliver")
     told = number(first.locator("td").nth(2).inner_text())
-    href = first.get_by_role("link").get_attribute("href")
+    href = first.get_by_role("link").first.get_attribute("href")
     assert href
-    first.get_by_role("link").click()
+    first.get_by_role("link").first.click()
     expect(overview.get_by_role("status").filter(has_text="match")).to_contain_text(f"{told} match")
     key = query(
         "SELECT reason_key, count(*) FROM jobs WHERE status = 'FAILED' AND type = 'webhook_deliver' "
@@ -95,13 +95,13 @@ def test_which_type_is_slow(overview: Page) -> None:
 def test_what_is_next_and_when(overview: Page) -> None:
     first = overview.get_by_role("region", name="Next").locator("tbody tr").first
     expect(first).to_contain_text("in about")
-    job = (first.get_by_role("link").get_attribute("href") or "").rpartition("/")[2]
+    job = (first.get_by_role("link").first.get_attribute("href") or "").rpartition("/")[2]
     server_url = overview.url.partition("/dashboard")[0]
     assert http.get(f"{server_url}/jobs/queue").json()[0]["job_id"] == job
 
 
 def test_run_one_that_failed_again(overview: Page) -> None:
-    overview.get_by_role("region", name="Failing").locator("tbody tr").first.get_by_role("link").click()
+    overview.get_by_role("region", name="Failing").locator("tbody tr").first.get_by_role("link").first.click()
     overview.locator("#board tbody tr").first.get_by_role("button", name="Run again").click()
     expect(overview.locator(".toast")).to_contain_text("Runs again as")
 

@@ -86,7 +86,6 @@ TABLE = {
     "POST /dashboard/jobs/<job_id>/<any(process, complete, fail, undo, retry):action>": (302, 403, 303, 403),
     "GET /dashboard/fragments/board": (401, 200, 200, 200),
     "GET /dashboard/fragments/overview": (401, 200, 200, 200),
-    "GET /dashboard/fragments/verdict": (401, 200, 200, 200),
     "GET /dashboard/fragments/queue": (401, 200, 200, 200),
     "GET /dashboard/fragments/workers": (401, 200, 200, 200),
     "GET /dashboard/fragments/jobs/<job_id>": (401, 200, 200, 200),

@@ -74,7 +74,8 @@ def test_a_read_only_file_is_read_and_written_again_when_it_may_be(
     sqlite_url: str, tmp_path: Path, start_server: StartServer
 ) -> None:
     (tmp_path / "jobs.db").chmod(0o444)
-    server = start_server(sqlite_url)
+    server = start_server(sqlite_url, "/healthz")
+    assert http.get(f"{server.url}/readyz").status_code == 503
     for _ in range(3):
         refused = http.post(f"{server.url}/jobs", json={"type": "a"})
         assert refused.status_code == 503
