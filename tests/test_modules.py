@@ -15,7 +15,7 @@ TESTED_BY = {
     "api/test_openapi.py": ("api/description", "api/shapes"),
     "api/test_schedules.py": ("api/bodies", "api/claims", "api/words", "core/times", "services/create"),
     "cli/test_backup.py": ("cli/flask_jobs", "database/backup"),
-    "cli/test_calls.py": ("cli/over_http", "cli/printable"),
+    "cli/test_calls.py": ("cli/over_http", "core/printable"),
     "cli/test_wheel.py": ("cli/safe_gunicorn", "cli/serve", "files"),
     "cli/test_work.py": ("cli/child", "cli/guard", "cli/program", "cli/screen"),
     "client/test_client.py": ("client",),

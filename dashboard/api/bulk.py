@@ -10,16 +10,17 @@ from dashboard.api.operation import operation
 from dashboard.api.schemas import Input, Priority
 from dashboard.api.words import JobFilter
 from dashboard.core.job import JobStatus
+from dashboard.http.answers import changed
 from dashboard.services import bulk
 from dashboard.services.bulk import Bulk, What
-from dashboard.services.search import Place
+from dashboard.services.search import PLACE, Place
 
 bp = Blueprint("bulk", __name__, url_prefix="/jobs")
 
 LIMIT_DEFAULT, LIMIT_MAX = 100, 1_000
 
 _Key = Annotated[str, Strict(), Field(pattern="^[!-~]{1,255}$", examples=["incident-2026-01-01"])]
-_Place = Annotated[str, Strict(), Field(pattern="^[0-9]{1,18}-[0-9]{1,18}$")]
+_Place = Annotated[str, Strict(), Field(pattern=f"^{PLACE}$")]
 
 
 class FinishedFilter(JobFilter, Input):
@@ -111,11 +112,12 @@ def change(body: BulkBody) -> dict[str, Any]:
             What(asked.action),
             asked.filter.selection(JobStatus(status) if status else None),
             asked.limit or LIMIT_DEFAULT,
-            Place(*map(int, asked.after.split("-"))) if asked.after else None,
+            Place.of_text(asked.after) if asked.after else None,
             asked.key or "",
             asked.priority if isinstance(asked, BulkPriority) else 0,
             asked.reason if isinstance(asked, BulkFail) else None,
             asked.dry_run or False,
         )
     )
-    return {**found._asdict(), "next": found.next and f"{found.next.after}-{found.next.last}"}
+    changed(found.done)
+    return {**found._asdict(), "next": found.next and found.next.text}

@@ -73,7 +73,7 @@ def operation(name: str, **declared: Any) -> Callable[[Callable[..., Any]], Call
             answer = function(**path, **read())
             if isinstance(answer, Response):
                 return answer
-            if request_ctx.request.method not in SAFE_METHODS:
+            if request_ctx.request.method not in SAFE_METHODS and not isinstance(answer, dict):
                 changed(answer)
             return json_response(answer, op.status)
 

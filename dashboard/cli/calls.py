@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from dashboard.cli.over_http import as_json, echo_json, over_http
-from dashboard.cli.printable import printable
 from dashboard.client import Jobs, json_bytes
+from dashboard.core.printable import printable
 
 STATUSES = ("PENDING", "RUNNING", "COMPLETED", "FAILED")
 

@@ -71,7 +71,7 @@ class Guard:
 
     def _tell(self, line: str) -> None:
         if self._pipe is not None:
-            with suppress(BrokenPipeError):  # it was killed; the next one is told of all sessions
+            with suppress(BrokenPipeError):  # the guard was killed; the next guard gets the list of all sessions
                 os.write(self._pipe, f"{line}\n".encode())
 
     def _watch(self) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from dashboard.cli.printable import printable
 from dashboard.client import Jobs, JobsError, Refused
+from dashboard.core.printable import printable
 
 PATIENCE = 10.0  # seconds that a call is repeated, while a person waits
 REFUSED = 77  # EX_NOPERM of sysexits.h

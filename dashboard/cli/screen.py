@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from dashboard.cli.printable import printable
 from dashboard.client import Job
+from dashboard.core.printable import printable
 
 LOGGER = "jobqueue"
 

@@ -12,7 +12,7 @@ from dashboard.core.run import FullJob, LeasedJob
 
 JSON = "application/json"
 
-CHANGED = "dashboard.changed"  # the key in the request's environ: the job or the jobs that it changed
+CHANGED = "dashboard.changed"  # the key in the request's environ: the job or the jobs that it changed, or how many
 
 Changed = TypeVar("Changed")
 

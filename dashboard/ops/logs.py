@@ -17,6 +17,7 @@ from werkzeug.wsgi import ClosingIterator
 
 from dashboard.config import LogFormat, Settings
 from dashboard.core.job import Job
+from dashboard.core.printable import printable
 from dashboard.core.run import FullJob, LeasedJob
 from dashboard.http.answers import CHANGED
 from dashboard.security import access
@@ -56,10 +57,10 @@ def _with_line(app: Wsgi) -> Wsgi:
     """Log each request when its response has been sent, or given up."""
 
     def with_line(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        began, told = perf_counter(), ["-"]
+        began, told = perf_counter(), [0]
 
         def start(status: str, headers: list[tuple[str, str]], exc: Any = None) -> Any:
-            told[0] = status[:3]
+            told[0] = int(status[:3])
             return start_response(status, headers, exc)
 
         def log() -> None:
@@ -78,15 +79,15 @@ def _remember_route() -> None:
 
 
 def _facts(environ: dict[str, Any]) -> dict[str, Any]:
-    """Who asked for what, and what that changed: of the client's own words only names that the settings have."""
+    """Who sent the request, its route, and what it changed. Nothing of it is the client's own text."""
     facts = {
         "method": environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in METHODS else "-",
         "route": environ.get(_ROUTE, "-"),
         "who": environ.get(access.USER) or environ.get(access.TOKEN) or "-",
     }
     changed = environ.get(CHANGED)
-    if isinstance(changed, list):
-        facts["jobs"] = len(changed)
+    if isinstance(changed, list | int):
+        facts["jobs"] = changed if isinstance(changed, int) else len(changed)
     elif isinstance(changed, Job | FullJob | LeasedJob):
         job = changed.job if isinstance(changed, LeasedJob) else changed
         facts |= {"job": job.id, "now": job.status}
@@ -98,7 +99,7 @@ def _request_id() -> str | None:
 
 
 class _TextLine(logging.Formatter):
-    """One line; what would end it, or move the cursor of a terminal, is shown as its escape."""
+    """One line, and an indented one for each of a traceback, so that none looks like a line of its own."""
 
     def __init__(self) -> None:
         super().__init__("[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s", "%Y-%m-%d %H:%M:%S %z")
@@ -106,8 +107,10 @@ class _TextLine(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         line = super().formatMessage(record)
         own = _request_id()
-        line = f"{line} request_id={own}" if own and not hasattr(record, "fields") else line
-        return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+        return printable(f"{line} request_id={own}" if own and not hasattr(record, "fields") else line)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        return "\n".join(f"  {printable(line)}" for line in super().formatException(ei).split("\n"))
 
 
 class _JsonLine(JsonFormatter):

@@ -42,7 +42,7 @@ STATUSES = {
 
 
 class Bulk(NamedTuple):
-    """One slice that is asked for; `key` is that of RETRY and UNDO, the same for all slices."""
+    """A request for one slice. RETRY and UNDO need a `key`, the same for all slices: ids of new jobs are made of it."""
 
     what: What
     selection: Selection

@@ -31,6 +31,18 @@ class Place(NamedTuple):
     after: int
     last: int
 
+    @property
+    def text(self) -> str:
+        """As a client is given it, and sends it back: PLACE is its form."""
+        return f"{self.after}-{self.last}"
+
+    @classmethod
+    def of_text(cls, text: str) -> "Place":
+        return cls(*map(int, text.split("-")))
+
+
+PLACE = "[0-9]{1,18}-[0-9]{1,18}"  # a regular expression
+
 
 class Found(NamedTuple):
     """The jobs of one slice, the oldest first, and where the next one begins; None when it was the last."""

@@ -12,6 +12,7 @@ from flask import request
 from werkzeug.exceptions import UnprocessableEntity
 
 from dashboard.core.job import JobStatus
+from dashboard.http.answers import changed
 from dashboard.services import bulk
 from dashboard.services.bulk import STATUSES, Bulk, What
 from dashboard.services.search import Place
@@ -66,7 +67,10 @@ def do_slice() -> str:
     form = _form(request.form)
     if _what(form) is What.PRIORITY and form.priority.data is None:
         raise UnprocessableEntity("Say which priority: a number from 0 on")
+    if _what(form) in (What.RETRY, What.UNDO) and not form.key.data:
+        raise UnprocessableEntity("The key is missing by which a slice that is sent twice makes nothing twice")
     found = bulk.run(_bulk(form, SLICE))
+    changed(found.done)
     given = {
         **_asked(form),
         "action": _what(form),
@@ -76,7 +80,7 @@ def do_slice() -> str:
         "of": form.of.data,
         "done": (form.done.data or 0) + found.done,
         "skipped": (form.skipped.data or 0) + found.skipped,
-        "after": f"{found.next.after}-{found.next.last}" if found.next else None,
+        "after": found.next and found.next.text,
         "is_done": None if found.next else "1",
     }
     left = urlencode({name: value for name, value in given.items() if value not in (None, "")})
@@ -110,7 +114,7 @@ def _bulk(form: BulkForm, limit: int, *, dry_run: bool = False) -> Bulk:
             JobStatus(asked["status"]), type_prefix=asked.get("type"), q=asked.get("q"), reason=asked.get("reason")
         ),
         limit,
-        Place(*map(int, form.after.data.split("-"))) if form.after.data else None,
+        Place.of_text(form.after.data) if form.after.data else None,
         form.key.data or "",
         form.priority.data or 0,
         form.why.data or None,

@@ -7,6 +7,7 @@ from wtforms.validators import AnyOf, InputRequired, Length, Optional, Regexp, V
 from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, JobStatus
 from dashboard.core.reason import KEY_MAX, REASON_MAX
 from dashboard.core.run import ATTEMPTS_MAX
+from dashboard.services.search import PLACE
 from dashboard.web.fields import JsonObjectField, TimeField, WholeNumberField, no_nul, whole_numbers
 
 SEQ_MAX = 2**63 - 1
@@ -127,7 +128,7 @@ class BulkForm(Form):
     priority = WholeNumberField("New priority", [Optional(), whole_numbers(0, PRIORITY_MAX)], description=PRIORITY_HINT)
     why = StringField("Reason", [Length(max=REASON_MAX), no_nul], description="May be left empty")
     key = StringField(validators=[Optional(strip_whitespace=False), Regexp(r"[0-9a-f-]{36}\Z")])
-    after = StringField(validators=[Optional(strip_whitespace=False), Regexp(r"[0-9]{1,18}-[0-9]{1,18}\Z")])
+    after = StringField(validators=[Optional(strip_whitespace=False), Regexp(rf"{PLACE}\Z")])
     of = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX)])
     done = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX)])
     skipped = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX)])

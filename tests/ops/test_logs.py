@@ -105,7 +105,7 @@ def test_json_lines_have_the_same_facts(make_app: MakeApp, sqlite_url: str, kept
     assert line.pop("ms") >= 0
     assert line == {
         **{"level": "INFO", "message": "request", "request_id": "mine-1", "method": "POST", "route": "/jobs"},
-        **{"who": "ci", "job": job, "now": "PENDING", "status": "201"},
+        **{"who": "ci", "job": job, "now": "PENDING", "status": 201},
     }
 
 
@@ -141,6 +141,31 @@ def test_a_line_is_one_line_whatever_is_in_it(make_app: MakeApp, sqlite_url: str
     [line] = kept.lines
     assert len(line.splitlines()) == 1
     assert "\x1b" not in line
+
+
+def test_no_line_of_a_traceback_looks_like_a_line_of_the_log(make_app: MakeApp, sqlite_url: str, kept: Kept) -> None:
+    app = made(make_app, sqlite_url, kept).application
+    try:
+        raise ValueError("first\n[2026-01-01 00:00:00 +0000] [1] [INFO] forged \x1b[2K")
+    except ValueError:
+        app.logger.exception("it failed")
+    [text] = kept.lines
+    _, *more = text.split("\n")
+    assert any("forged" in line for line in more)
+    assert all(line.startswith("  ") and line.isprintable() for line in more)
+
+
+@pytest.mark.parametrize("door", ["/jobs/bulk", "/dashboard/bulk"])
+def test_a_line_tells_how_many_jobs_one_slice_changed(
+    make_app: MakeApp, sqlite_url: str, kept: Kept, door: str
+) -> None:
+    client = made(make_app, sqlite_url, kept, ACCESS_LOG="1")
+    client.post("/jobs/batch", json=[{"type": "t"}] * 3, headers=AUTH)
+    if door == "/jobs/bulk":
+        client.post(door, json={"action": "priority", "filter": {}, "priority": 4}, headers=AUTH)
+    else:
+        client.post(door, data={"action": "priority", "priority": "4"}, headers=AUTH)
+    assert fields(kept.lines[-1])["jobs"] == "3"
 
 
 def test_nothing_secret_is_in_any_line(make_app: MakeApp, sqlite_url: str, kept: Kept) -> None:

@@ -47,5 +47,5 @@ def sent_to(rule: str, job: Job) -> dict[str, Any]:
     if rule in LEASED:
         return {"query_string": {"token": token}}
     if rule == "/dashboard/bulk":
-        return {"data": {"action": "retry"}}
+        return {"data": {"action": "retry", "key": "0" * 36}}
     return {} if rule.startswith("/jobs/") else {"data": {"type": "job"}}

@@ -68,6 +68,13 @@ def test_what_was_run_again_is_skipped_and_a_slice_that_is_sent_twice_makes_noth
     assert "3 jobs skipped" in again
 
 
+def test_a_slice_without_its_key_is_refused(client: FlaskClient) -> None:
+    make(client, 1)
+    for action in ("retry", "undo"):
+        assert client.post("/dashboard/bulk", data={"action": action}).status_code == 422
+    assert count(client, "pending") == 0
+
+
 def test_pending_ones_are_called_off_with_a_reason_or_get_another_priority(client: FlaskClient) -> None:
     make(client, 3, "PENDING")
     listed = page(client, "/dashboard/?status=PENDING")
