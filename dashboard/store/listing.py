@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job, JobStatus
+from dashboard.core.reason import reason_key
 from dashboard.core.run import FullJob
 from dashboard.database.deadline import at_most
 from dashboard.database.matching import begins, contains
@@ -151,7 +152,7 @@ class Sought(NamedTuple):
     status: JobStatus | None = None
     type: str | None = None
     text: str | None = None
-    reason: str | None = None  # the key that failures for the same reason share
+    reason: str | None = None  # a reason, or the key that failures for the same reason share
 
     @property
     def is_searched(self) -> bool:
@@ -255,7 +256,7 @@ def _window(tx: Connection, sought: Sought, side: str, place: Mapping[str, int |
     """The jobs that a search looks through, and the last of them where there are more."""
     all_of_them = _ordered(sought.status, side)
     if sought.reason:
-        all_of_them = all_of_them.where(has_status(JobStatus.FAILED), jobs.c.reason_key == sought.reason)
+        all_of_them = all_of_them.where(has_status(JobStatus.FAILED), jobs.c.reason_key == reason_key(sought.reason))
     last = all_of_them.with_only_columns(jobs.c.seq).offset(SEARCH_WINDOW - 1).limit(2)
     ends = tx.execute(last, place).scalars().all()
     return all_of_them.limit(SEARCH_WINDOW).subquery(), ends[0] if len(ends) == 2 else None

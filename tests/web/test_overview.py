@@ -126,3 +126,16 @@ def test_a_reason_keeps_its_lines_and_one_alone_is_like_no_other(client: FlaskCl
     html = page(client, f"/dashboard/jobs/{job.id}")
     assert "<bdi>first\nsecond &lt;b&gt;" in html
     assert "like this" not in html
+
+
+def test_failures_without_a_reason_lead_to_no_list_that_has_others_too(client: FlaskClient, night: None) -> None:
+    client.post(f"/jobs/{make_job(JobStatus.RUNNING, type='resize').id}/fail")
+    html = page(client, "/dashboard/overview")
+    row = html[html.index("No reason was given") :].partition("</tr>")[0]
+    assert "href" not in row
+
+
+def test_a_list_is_found_by_a_reason_as_by_its_key(client: FlaskClient, night: None) -> None:
+    for reason in ("status 503 from the receiver", "status # from the receiver"):
+        found = page(client, f"/dashboard/?status=FAILED&reason={reason.replace('#', '%23')}")
+        assert found.count('<tr id="job-') == 4
