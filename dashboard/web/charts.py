@@ -8,7 +8,8 @@ from itertools import groupby
 from math import ceil, log10
 from typing import NamedTuple
 
-SLOTS = 60  # of every chart
+from dashboard.services.overview import SLOTS
+
 WIDTH, HEIGHT = 600, 120  # of the plot, in the SVG's own units; CSS scales it
 GAP = 2  # between two bars
 

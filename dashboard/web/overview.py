@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 from dashboard.core.verdict import RULES as VERDICT_RULES
 from dashboard.core.verdict import Verdict, Word
 from dashboard.services import overview
-from dashboard.services.overview import Overview, Range, Slot
+from dashboard.services.overview import SLOTS, Overview, Range, Slot
 from dashboard.store.minutes import time_of
 from dashboard.web.assets import url_for
-from dashboard.web.charts import SLOTS, WIDTH, lines, stack
+from dashboard.web.charts import WIDTH, lines, stack
 from dashboard.web.elements import Context, Element, Live, role
 from dashboard.web.filters import age, lasted, visible
 from dashboard.web.job_filter import jobs_url
@@ -102,7 +102,7 @@ def _parts(verdict: Verdict) -> list[Part]:
     if verdict.growth is not None:
         parts.append(Part(f"the backlog grows by {verdict.growth:.0f} a minute", jobs_url({"status": "PENDING"})))
     if verdict.word is Word.HEALTHY:
-        parts.append(Part("nothing fails, waits or runs longer than usual", jobs_url({})))
+        parts.append(Part("nothing unusual", jobs_url({})))
     return parts
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dashboard.web.charts import HEIGHT, SLOTS, WIDTH, lines, stack
+from dashboard.services.overview import SLOTS
+from dashboard.web.charts import HEIGHT, WIDTH, lines, stack
 
 
 def test_bars_stand_on_each_other_and_keep_their_proportions() -> None:
