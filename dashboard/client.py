@@ -674,7 +674,7 @@ def _clean(text: str, most: int) -> str:
 
 
 class _Registered(NamedTuple):
-    """What worker() was told."""
+    """The settings of a worker, as they were given to worker()."""
 
     function: Callable[[Job], Any]
     types: tuple[str, ...]

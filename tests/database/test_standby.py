@@ -55,7 +55,7 @@ def waiting_commits(server: Postgres) -> list[int]:
 
 
 def first_refusal(client: FlaskClient, line: str, body: Any) -> TestResponse:
-    """The server begins to wait a moment after it was told to."""
+    """The first answer that is not 201: a new setting of the server takes effect with a delay."""
     while (answer := client.post(line, json=body)).status_code == 201:
         pass
     return answer
@@ -75,7 +75,7 @@ def test_a_commit_whose_wait_for_the_standby_is_cancelled_is_503(pair: Pair, mak
         answer = asked.result()
     assert answer.status_code == 503
     assert "Look whether it was done" in answer.get_json()["detail"]
-    with pair.primary.connect() as connection:  # so that the next commits wait for nobody
+    with pair.primary.connect() as connection:  # later commits no longer wait for a standby
         connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
         connection.execute("SELECT pg_reload_conf()")
     assert app.test_client().post("/jobs", json=EXAMPLE).status_code == 201

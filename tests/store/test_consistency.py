@@ -1,4 +1,4 @@
-"""What must hold between the tables is told when it does not hold; nothing is told when it does."""
+"""A rule between the tables that is broken is reported; where all rules hold, nothing is."""
 
 import pytest
 from flask import Flask
