@@ -10,8 +10,8 @@ from dashboard.core.job import JobStatus
 from dashboard.core.reason import failure
 from dashboard.database.transactions import write
 from dashboard.services import minutes
-from dashboard.store import claims, jobs
-from dashboard.store import minutes as minute_store
+from dashboard.store import claims
+from dashboard.store import past as past_store
 
 
 class PastJob(NamedTuple):
@@ -40,8 +40,8 @@ def bring_in(past: Sequence[PastJob]) -> None:
 
         def store(tx: Connection, rows: list[dict[str, Any]] = rows) -> None:
             before = claims.last_seq(tx)
-            jobs.insert_past(tx, rows)
-            minute_store.came_in(tx, before, claims.last_seq(tx))
+            past_store.insert_past(tx, rows)
+            past_store.came_in(tx, before, claims.last_seq(tx))
 
         write(store)
     while minutes.keep():

@@ -16,6 +16,7 @@ from dashboard.database import clock
 from dashboard.database.blocking import in_thread
 from dashboard.database.transactions import asking, reading, write
 from dashboard.store import claims, minutes, reasons
+from dashboard.store import past as past_store
 
 EVERY = timedelta(seconds=5)  # the newest minutes are counted, while jobs change
 KEPT = 8 * 24 * HOUR  # seconds that minutes are kept: then they are folded to hours
@@ -77,7 +78,7 @@ def _look(tx: Connection, since: int, until: int) -> Counts:
     last = claims.last_seq(tx)
     end = last + 1
     early = minutes.time_of(since) - SLACK
-    if (out_of_order := minutes.imports_since(tx, minutes.minute_of(early))) is not None:
+    if (out_of_order := past_store.imports_since(tx, minutes.minute_of(early))) is not None:
         end = min(end, out_of_order + 1)
     seqs = minutes.first_created(tx, early, end), last
     found: list[Counts] = []
@@ -100,13 +101,13 @@ def bring_along() -> bool:
 
     def work(tx: Connection) -> bool:
         state = minutes.lock(tx)
-        if (past := minutes.next_past(tx)) is None:
-            minutes.forget_past(tx, state.minute - 2 * int(SLACK.total_seconds()))
+        if (past := past_store.next_past(tx)) is None:
+            past_store.forget_past(tx, state.minute - 2 * int(SLACK.total_seconds()))
             return False
-        last = minutes.slice_end(tx, past, SLICE)
+        last = past_store.slice_end(tx, past, SLICE)
         minutes.add(tx, minutes.of_seqs(tx, past.after, last, past.before), state.folded_to)
         reasons.store(tx, [(seq, failure(why)) for seq, why in reasons.missing(tx, past.after, last)])
-        minutes.went_on(tx, past, last)
+        past_store.went_on(tx, past, last)
         return True
 
     return write(work)

@@ -29,7 +29,7 @@ from dashboard.core.verdict import (
 )
 from dashboard.database import clock
 from dashboard.services import claims as claim_service
-from dashboard.store import claims, counts, minutes, overview, reasons
+from dashboard.store import claims, counts, minute_sums, minutes, overview, reasons
 
 T = TypeVar("T")
 
@@ -231,7 +231,7 @@ class _Look:
         self._usual = self._counted(("usual", self.minute), self._usual_times)
         self.too_long = [found for job in self.running if (found := self._too_long(job))]
         start = self.minute - GROWING_MINUTES * MINUTE
-        last = self._counted(("last", self.minute), lambda: minutes.slots(tx, MINUTE, start, self.minute, MINUTE))
+        last = self._counted(("last", self.minute), lambda: minute_sums.slots(tx, MINUTE, start, self.minute, MINUTE))
         self._last_minutes = [last.get(at) for at in range(start, self.minute, MINUTE)]
 
     def _counted(self, name: Hashable, make: Callable[[], T]) -> T:
@@ -240,12 +240,12 @@ class _Look:
 
     def _usual_times(self) -> dict[str, float | None]:
         """The p95 of each type in the last 24 hours."""
-        day = minutes.by_type(self.tx, HOUR, self.minute - DAY, self.minute + MINUTE, TYPES_KNOWN)
+        day = minute_sums.by_type(self.tx, HOUR, self.minute - DAY, self.minute + MINUTE, TYPES_KNOWN)
         return {name: percentile(each.ran, 0.95) for name, each in day.items()}
 
     def slots(self, steps: _Steps, since: int) -> tuple[Slot, ...]:
         def make() -> tuple[Slot, ...]:
-            found = minutes.slots(self.tx, steps.span, since, self.minute + MINUTE, steps.slot)
+            found = minute_sums.slots(self.tx, steps.span, since, self.minute + MINUTE, steps.slot)
             return tuple(_slot(since + place * steps.slot, steps.slot, found) for place in range(SLOTS))
 
         return self._counted(("slots", steps, since, self.minute), make)
@@ -265,10 +265,10 @@ class _Look:
 
     def _failing_types(self) -> tuple[FailingType, ...]:
         start = self.minute - (FAILING_MINUTES - 1) * MINUTE
-        recent = minutes.by_type(self.tx, MINUTE, start, self.minute + MINUTE, TYPES_KNOWN)
+        recent = minute_sums.by_type(self.tx, MINUTE, start, self.minute + MINUTE, TYPES_KNOWN)
         failing = {name: each for name, each in recent.items() if is_failing(each.failed, each.ended)}
         ends: dict[str, dict[int, tuple[int, int]]] = {name: {} for name in failing}
-        for row in minutes.ends_of(self.tx, [*failing], self.minute - LOOK_BACK):
+        for row in minute_sums.ends_of(self.tx, [*failing], self.minute - LOOK_BACK):
             ends[row.type][row.at] = row.completed, row.failed
         found = [
             FailingType(name, each.failed, each.failed_share, failing_since(ends[name], self.minute))
@@ -306,7 +306,7 @@ class _Look:
 
         def sums(since: int, until: int, limit: int) -> dict[str, Sum]:
             name = "types", span, since, until, limit
-            return self._counted(name, lambda: minutes.by_type(self.tx, span, since, until, limit))
+            return self._counted(name, lambda: minute_sums.by_type(self.tx, span, since, until, limit))
 
         now = sums(start, end, TYPES_SHOWN)
         names = [*now, *overview.ready_types(self.tx, TYPES_SHOWN), *(job.type for job in self.running)]

@@ -298,10 +298,3 @@ _PRIORITISE = Many(
     ),
     seq=jobs.c.seq.type,
 )
-
-
-def insert_past(tx: Connection, rows: list[dict[str, Any]]) -> None:
-    """Store jobs that have a past; each row has every column but the preview, which is made here."""
-    for row in rows:
-        row["preview"] = row["payload"] and row["payload"][:PREVIEW]
-    tx.execute(jobs.insert(), rows)

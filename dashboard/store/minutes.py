@@ -4,7 +4,6 @@ The truth is jobs and runs. A minute's rows are counted anew and replaced while 
 past, by a migration or an import, is added to its minutes job by job.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -36,15 +35,12 @@ from sqlalchemy.sql.functions import FunctionElement
 from dashboard.core.histogram import BOUNDS, BUCKETS
 from dashboard.core.job import JobStatus
 from dashboard.core.minutes import (
-    ALL,
     COLUMNS,
     HOUR,
     MINUTE,
     TWELVE_MINUTES,
     Counts,
     Found,
-    Sum,
-    as_sum,
     counted,
     in_spans,
 )
@@ -336,132 +332,3 @@ def fold(tx: Connection, before: int) -> None:
     """Of all before this hour keep the hours alone."""
     tx.execute(delete(minutes).where(minutes.c.span.in_((MINUTE, TWELVE_MINUTES)), minutes.c.at < before))
     tx.execute(update(counting).values(folded_to=before))
-
-
-# ---- Jobs that came in with a past
-
-
-class Past(NamedTuple):
-    """Jobs of which nothing that happened before a minute is counted yet; those up to the seq `after` are done."""
-
-    id: int
-    after: int
-    until: int
-    before: int
-
-
-def next_past(tx: Connection) -> Past | None:
-    rows = _NEXT_PAST.rows(tx)
-    return Past._make(rows[0]) if rows else None
-
-
-_NEXT_PAST = Compiled(
-    select(*(uncounted.c[name] for name in Past._fields))
-    .where(uncounted.c.after < uncounted.c.until)
-    .order_by(uncounted.c.id)
-    .limit(literal_column("1"))
-)
-
-
-def slice_end(tx: Connection, past: Past, limit: int) -> int:
-    """The seq up to which the next slice goes, of so many jobs at the most."""
-    rows = _SLICE_END.rows(tx, after=past.after, until=past.until, place=limit - 1)
-    return int(rows[0][0]) if rows else past.until
-
-
-_SLICE_END = Compiled(
-    select(jobs.c.seq)
-    .where(jobs.c.seq > bindparam("after"), jobs.c.seq <= bindparam("until"))
-    .order_by(jobs.c.seq)
-    .limit(literal_column("1"))
-    .offset(bindparam("place"))
-)
-
-
-def went_on(tx: Connection, past: Past, after: int) -> None:
-    tx.execute(update(uncounted).where(uncounted.c.id == past.id).values(after=after))
-
-
-def came_in(tx: Connection, after: int, until: int) -> None:
-    """Have the past of the jobs of these seqs be counted, which this transaction inserts.
-
-    A look of another process that did not see them is void. From the minute before the newest one on all is counted
-    anew, these jobs too.
-    """
-    known = lock(tx)
-    tx.execute(update(counting).values(version=known.version + 1))
-    tx.execute(insert(uncounted).values(first=after, after=after, until=until, before=known.minute - MINUTE))
-
-
-def imports_since(tx: Connection, minute: int) -> int | None:
-    """The seq from which on, by what came in since this minute, seqs do not grow with the time of creation."""
-    return _FIRST_OUT_OF_ORDER.rows(tx, minute=minute)[0][0]  # type: ignore[no-any-return]
-
-
-_FIRST_OUT_OF_ORDER = Compiled(select(func.min(uncounted.c.first)).where(uncounted.c.before >= bindparam("minute")))
-
-
-def forget_past(tx: Connection, minute: int) -> None:
-    """Those that are counted, and came in before this minute."""
-    tx.execute(delete(uncounted).where(uncounted.c.after >= uncounted.c.until, uncounted.c.before < minute))
-
-
-# ---- To read
-
-
-def slots(tx: Connection, span: int, since: int, until: int, slot: int) -> dict[int, Sum]:
-    """All types together, in slots of so many seconds, from rows of a span that divides them; no empty ones."""
-    rows = _SLOTS.rows(tx, span=span, start=since, end=until, slot=slot)
-    return {row[0]: as_sum(dict(zip(COLUMNS, row[1:], strict=True))) for row in rows}
-
-
-_slot = minutes.c.at - minutes.c.at % bindparam("slot")
-_SUMS = [func.sum(minutes.c[name]) for name in COLUMNS]
-_IN_RANGE = (
-    minutes.c.span == bindparam("span"),
-    minutes.c.at >= bindparam("start"),
-    minutes.c.at < bindparam("end"),
-)
-_IS_ALL = minutes.c.type == literal_column(f"'{ALL}'")
-_SLOTS = Compiled(select(_slot, *_SUMS).where(*_IN_RANGE, _IS_ALL).group_by(_slot))
-
-
-def by_type(tx: Connection, span: int, since: int, until: int, limit: int) -> dict[str, Sum]:
-    """Each type by itself, those first that had most to do, up to a limit."""
-    rows = _BY_TYPE.rows(tx, span=span, start=since, end=until, limit=limit)
-    return {row[0]: as_sum(dict(zip(COLUMNS, row[1:], strict=True))) for row in rows}
-
-
-_BUSY = func.sum(minutes.c.created + minutes.c.started + minutes.c.completed + minutes.c.failed)
-_BY_TYPE = Compiled(
-    select(minutes.c.type, *_SUMS)
-    .where(*_IN_RANGE, ~_IS_ALL)
-    .group_by(minutes.c.type)
-    .order_by(_BUSY.desc(), minutes.c.type)
-    .limit(bindparam("limit"))
-)
-
-
-class TypeMinute(NamedTuple):
-    """What ended of one type in one minute."""
-
-    at: int
-    type: str
-    completed: int
-    failed: int
-
-
-def ends_of(tx: Connection, types: Sequence[str], since: int) -> list[TypeMinute]:
-    """Minute by minute, of these types."""
-    return [TypeMinute._make(row) for row in tx.execute(_ENDS_OF, {"types": types, "since": since})] if types else []
-
-
-_ENDS_OF = (
-    select(*(minutes.c[name] for name in TypeMinute._fields))
-    .where(
-        minutes.c.span == literal_column(str(MINUTE)),
-        minutes.c.at >= bindparam("since"),
-        minutes.c.type.in_(bindparam("types", expanding=True)),
-    )
-    .order_by(minutes.c.at)
-)

@@ -17,6 +17,7 @@ from dashboard.database.schema import counting, jobs, minutes, uncounted
 from dashboard.database.transactions import reading, writing
 from dashboard.services import minutes as service
 from dashboard.store import minutes as store
+from dashboard.store import past as past_store
 from dashboard.store.minutes import minute_of
 from tests.support.app import MakeApp
 from tests.support.counting import stored, wanted
@@ -88,7 +89,7 @@ def insert_past(count: int, most: timedelta, seed: int = 1, *, shuffled: bool = 
         rows = [past(rng, now, most) for _ in range(count)]
         tx.execute(jobs.insert(), rows if shuffled else sorted(rows, key=lambda row: str(row["created_at"])))
         after = tx.execute(select(jobs.c.seq).order_by(jobs.c.seq.desc()).limit(1)).scalar_one()
-        store.came_in(tx, before, after)
+        past_store.came_in(tx, before, after)
     return before, after
 
 

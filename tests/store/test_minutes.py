@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from dashboard.core.minutes import HOUR, MINUTE
 from dashboard.database.transactions import reading, writing
-from dashboard.store import minutes, reasons
+from dashboard.store import minute_sums, minutes, reasons
 from tests.support.statements import statements
 
 NOW = datetime(2026, 1, 1, 12)
@@ -23,8 +23,8 @@ READS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "a slice of jobs": (lambda tx: minutes.of_seqs(tx, 1, 500, SECOND), ""),
     "failures without a reason": (lambda tx: reasons.missing(tx, 1, 500), ""),
     "the newest failures": (lambda tx: reasons.groups(tx, NOW, NOW, 10), "jobs_failed_at"),
-    "a chart": (lambda tx: minutes.slots(tx, MINUTE, SECOND, SECOND + HOUR, MINUTE), ""),
-    "each type": (lambda tx: minutes.by_type(tx, HOUR, SECOND, SECOND + HOUR, 20), ""),
+    "a chart": (lambda tx: minute_sums.slots(tx, MINUTE, SECOND, SECOND + HOUR, MINUTE), ""),
+    "each type": (lambda tx: minute_sums.by_type(tx, HOUR, SECOND, SECOND + HOUR, 20), ""),
 }
 
 
