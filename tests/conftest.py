@@ -55,8 +55,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two processes more than there are cores, because many tests wait: for a lease, a restart, a browser."""
-    return (os.cpu_count() or 1) + 2
+    """One process more than there are cores, because many tests wait: for a lease, a restart, a browser."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -31,9 +31,11 @@ def busy(server: Server) -> Iterator[None]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    yield
-    stop.set()
-    thread.join()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def refreshes(page: Page, times: int = 2, element: str = "board") -> None:
