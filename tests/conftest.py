@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dashboard.app import create_app
 from dashboard.security import passwords
@@ -235,6 +235,8 @@ def lasting_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
 @pytest.fixture
 def server(lasting_server: Server) -> Server:
     """A real gunicorn on a SQLite file without jobs."""
+    if lasting_server.process is None:  # a test that had stopped it failed before it started it again
+        lasting_server.start()
     path = lasting_server.env["DATABASE_URL"].removeprefix("sqlite:///")
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM jobs")
@@ -250,6 +252,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         if path is None and not Path(playwright.chromium.executable_path).exists():
             pytest.fail("no Chromium: ./run test brings one, or: playwright install chromium")
+        expect.set_options(timeout=15_000)  # the label takes six seconds to tell that the server is away
         browser = playwright.chromium.launch(executable_path=path, args=flags.split())
         yield browser
         browser.close()
