@@ -42,7 +42,8 @@ def night(app: Flask) -> None:
 
 
 def timeless(html: str) -> str:
-    return re.sub(r"<time[^>]*>[^<]*</time>", "", still(html))
+    """Without what passes with the time alone: when it was, and how many times the usual a job runs."""
+    return re.sub(r"<time[^>]*>[^<]*</time>|[\d,.]+ \u00d7", "", still(html))
 
 
 def linked(html: str, words: str) -> str:
