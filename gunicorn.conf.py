@@ -3,20 +3,24 @@
 import ctypes
 import gc
 import json
+import mmap
 import os
 import runpy
 import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from gevent import Timeout, idle
+from gevent.server import StreamServer
 from gunicorn import util
 from gunicorn.app.wsgiapp import WSGIApplication
+from gunicorn.workers import ggevent
 
 # This file and wsgi.py stand beside the package; a wheel has them in it.
 HERE = Path(__file__).parent
@@ -41,6 +45,7 @@ try:
     settings = ours.Settings.from_environ(os.environ)
     port = ours.whole_number(os.environ, "PORT", 8080, least=1, most=65_535)
     workers = ours.worker_processes(os.environ)
+    drain_seconds = ours.whole_number(os.environ, "DRAIN_SECONDS", 0, least=0, most=3_600)
     is_json = ours.log_format(os.environ) is ours.LogFormat.JSON
 except ours.SettingsError as error:
     sys.exit(f"Cannot start: {error}")
@@ -99,8 +104,26 @@ def refuse(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None
 util.write_error = refuse
 
 
+class PatientServer(StreamServer):  # type: ignore[misc]
+    """Serves those who wait in the accept queue before it closes: else each of them gets a reset at every stop."""
+
+    def __init__(self, listener: socket.socket, handle: "partial[None]", **options: Any) -> None:
+        # gunicorn asks the listener for its name when it handles a connection, and by then it may be closed.
+        named = SimpleNamespace(getsockname=partial(lambda name: name, listener.getsockname()))
+        super().__init__(listener, handle=partial(handle.func, named), **options)
+
+    def close(self) -> None:
+        while not self.closed and not self.full() and (accepted := self.do_read()):
+            self.do_handle(*accepted)
+        super().close()
+
+
+ggevent.StreamServer = PatientServer  # type: ignore[attr-defined]
+
+
 def post_fork(server: "Arbiter", worker: "Worker") -> None:
     """End the worker when its master ends, by kill -9 too: it would keep the port."""
+    worker.about_to_stop = server.about_to_stop  # type: ignore[attr-defined]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     gc.disable()  # while it imports: what is made then stays, and to look for garbage in it takes a fifth of the time
@@ -114,6 +137,8 @@ def post_worker_init(worker: "Worker") -> None:
     gc.enable()
     gc.collect()
     gc.freeze()  # 5 to 10 % of a request: no collection looks through what was imported
+    flag: mmap.mmap = worker.about_to_stop  # type: ignore[attr-defined]
+    worker.wsgi.extensions["is_about_to_stop"] = lambda: flag[0] == 1  # type: ignore[attr-defined]
     _stop_at_once(worker)
 
 
@@ -166,6 +191,24 @@ def on_starting(server: "Arbiter") -> None:
             sys.exit(code)
 
 
+def _stop_later(is_about_to_stop: mmap.mmap) -> None:
+    """SIGTERM first tells load balancers by /readyz, and stops DRAIN_SECONDS later; a second one stops at once."""
+    stop: Any = signal.getsignal(signal.SIGTERM)
+
+    def drain(number: int, frame: Any) -> None:
+        if is_about_to_stop[0]:
+            stop(signal.SIGTERM, frame)
+        is_about_to_stop[0] = 1
+        signal.alarm(drain_seconds)
+
+    signal.signal(signal.SIGTERM, drain)
+    signal.signal(signal.SIGALRM, drain)
+
+
 def when_ready(server: "Arbiter") -> None:
+    flag = mmap.mmap(-1, 1)  # a byte that the workers share, those of a later reload, too
+    server.about_to_stop = flag  # type: ignore[attr-defined]
+    if drain_seconds:
+        _stop_later(flag)
     if server.log:
         server.log.info("The dashboard is at http://%s/dashboard/", server.cfg.bind[0])

@@ -44,6 +44,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.extensions["counter"] = Counter()
     app.extensions["overview"] = Memory()
     app.extensions["grace"] = Grace(settings.lease_grace)
+    app.extensions["is_about_to_stop"] = lambda: False  # a server that can tell puts its own here
     engine.init_app(app, settings.database_url, settings.durability)
     app.extensions["waiting"] = room = WaitingRoom(app)
     transactions.init_app(app, room.nudge)

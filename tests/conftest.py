@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dashboard.app import create_app
 from dashboard.security import passwords
-from tests.support import pgbouncer
+from tests.support import nginx, pgbouncer
 from tests.support.app import MakeApp, RememberedRule, dispose
 from tests.support.database import execute
 from tests.support.postgres import Postgres
@@ -30,6 +30,8 @@ PARTS = {
     "postgres": {"postgres"},
 }
 
+# Programs that only the system's packages have; a fixture of the same name starts each.
+MISSING = {name for name, binary in (("pgbouncer", pgbouncer.BINARY), ("nginx", nginx.BINARY)) if not binary}
 
 SMALL = 128 * 1024  # bytes of a table, with its deleted rows
 
@@ -47,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for part, fixtures in PARTS.items():
             if used & fixtures:
                 item.add_marker(part)
-    items[:] = [item for item in items if pgbouncer.BINARY or "pgbouncer" not in getattr(item, "fixturenames", ())]
+    items[:] = [item for item in items if not MISSING & set(getattr(item, "fixturenames", ()))]
     is_one_of_several = "PYTEST_XDIST_WORKER" in os.environ
     items.sort(
         key=lambda item: [item.get_closest_marker(part) is not None for part in PARTS], reverse=is_one_of_several
@@ -60,8 +62,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not pgbouncer.BINARY:
-        terminalreporter.write_line("Left out: the tests of pgbouncer, because it is not installed.")
+    for program in sorted(MISSING):
+        terminalreporter.write_line(f"Left out: the tests of {program}, because it is not installed.")
 
 
 @pytest.fixture(scope="session")

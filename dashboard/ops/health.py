@@ -1,6 +1,6 @@
 """Health: what a load balancer asks for."""
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 
 from dashboard.database import migrate, writes
 from dashboard.http.answers import json_response
@@ -25,7 +25,12 @@ def healthz() -> Response:
 @any_host
 @public
 def readyz() -> Response:
-    """The process can serve: the database answers, has the schema of this version, and takes writes."""
+    """The process can serve: the database answers, has the schema of this version, and takes writes.
+
+    A server that is about to stop still answers everything, but is to be sent nothing more.
+    """
+    if current_app.extensions["is_about_to_stop"]():
+        return json_response({"detail": "The server is about to stop"}, 503)
     if not migrate.is_current():
         return json_response({"detail": "The database's schema is not the one that this version needs"}, 503)
     if detail := writes.what_prevents_them():
