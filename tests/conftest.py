@@ -17,10 +17,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dashboard.app import create_app
 from dashboard.security import passwords
-from tests.support import nginx, pgbouncer
 from tests.support.app import MakeApp, RememberedRule, dispose
 from tests.support.database import execute
 from tests.support.postgres import Postgres
+from tests.support.programs import PROGRAMS
 from tests.support.server import ROOT, RunProgram, Server, StartServer, environment, free_port
 
 # The slow parts, the slowest first, and the fixtures that start them: tests get the part as a marker.
@@ -30,8 +30,7 @@ PARTS = {
     "postgres": {"postgres"},
 }
 
-# Programs that only the system's packages have; a fixture of the same name starts each.
-MISSING = {name for name, binary in (("pgbouncer", pgbouncer.BINARY), ("nginx", nginx.BINARY)) if not binary}
+MISSING = {name for name, path in PROGRAMS.items() if path is None}
 
 SMALL = 128 * 1024  # bytes of a table, with its deleted rows
 
@@ -63,7 +62,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for program in sorted(MISSING):
-        terminalreporter.write_line(f"Left out: the tests of {program}, because it is not installed.")
+        terminalreporter.write_line(f"Left out: the tests of {program.replace('_', '-')}, because it is not installed.")
 
 
 @pytest.fixture(scope="session")

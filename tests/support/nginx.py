@@ -1,7 +1,5 @@
-"""A real nginx with the file of deploy/, where the system has one: `./run test` installs Debian's where it may."""
+"""A real nginx with the file of deploy/."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +7,9 @@ from pathlib import Path
 import httpx
 
 from tests.support import http
+from tests.support.programs import certificate, program
 from tests.support.server import ROOT, free_port
 from tests.support.waiting import eventually
-
-BINARY = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
 class Nginx:
@@ -22,16 +19,16 @@ class Nginx:
         self._folder = folder
         self._port = free_port()
         self.url = f"https://127.0.0.1:{self._port}"
-        self.certificate = folder / "certificate.pem"
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir()
+        self.certificate, key = certificate(folder)
         site = (ROOT / "deploy/nginx.conf").read_text()
         changes = {
             "127.0.0.1:8081": f"127.0.0.1:{instances[0]}",
             "127.0.0.1:8082": f"127.0.0.1:{instances[1]}",
             "listen 443": f"listen 127.0.0.1:{self._port}",
             "/etc/ssl/certs/jobs.example.com.pem": str(self.certificate),
-            "/etc/ssl/private/jobs.example.com.key": f"{folder}/key.pem",
+            "/etc/ssl/private/jobs.example.com.key": str(key),
         }
         for old, new in changes.items():
             assert old in site, old
@@ -46,14 +43,13 @@ class Nginx:
         )
 
     def start(self) -> "Nginx":
-        assert BINARY
         make = (
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -keyout key.pem -subj /CN=localhost"
         )
         name = ["-out", str(self.certificate), "-addext", "subjectAltName=IP:127.0.0.1"]
         subprocess.run(["openssl", *make.split(), *name], cwd=self._folder, check=True, capture_output=True)
         with (self._folder / "log").open("wb") as log:
-            command = [BINARY, "-p", str(self._folder), "-c", str(self._folder / "nginx.conf")]
+            command = [program("nginx"), "-p", str(self._folder), "-c", str(self._folder / "nginx.conf")]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         eventually(self._answers, f"nginx answers; the log is in {self._folder}")
         return self

@@ -1,6 +1,5 @@
-"""A real pgbouncer for the tests, where the system has one: `./run test` installs Debian's where it may."""
+"""A real pgbouncer for the tests."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,9 +7,9 @@ from pathlib import Path
 import psycopg
 
 from tests.support.postgres import Postgres
+from tests.support.programs import program
 from tests.support.waiting import eventually
 
-BINARY = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 PORT = 6432  # of a Unix socket: it names the file
 
 
@@ -39,9 +38,8 @@ class Pgbouncer:
         (folder / "pgbouncer.ini").write_text("\n".join(lines) + "\n")
 
     def start(self) -> "Pgbouncer":
-        assert BINARY
         with (self._folder / "log").open("wb") as log:
-            command = [BINARY, str(self._folder / "pgbouncer.ini")]
+            command = [program("pgbouncer"), str(self._folder / "pgbouncer.ini")]
             self._process = subprocess.Popen(command, stdout=log, stderr=log, user=self._postgres.user)
         eventually(self._answers, "pgbouncer answers")
         return self
