@@ -38,7 +38,7 @@ TESTED_BY = {
     "store/test_minutes.py": ("store/minute_sums", "store/reasons"),
     "web/test_job.py": ("web/pace",),
     "store/test_plans.py": ("store/due",),
-    "store/test_search.py": ("database/deadline", "database/matching", "store/listing"),
+    "store/test_search.py": ("database/deadline", "database/matching", "store/listing", "store/types"),
     "store/test_store.py": ("database/schema", "store/claims", "store/counts", "store/jobs"),
     "system/test_concurrency.py": ("database/file_lock",),
     "system/test_faults.py": ("database/errors", "ops/health"),

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ColumnElement,
     DateTime,
     Dialect,
     ForeignKey,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Text,
     TextClause,
     TypeDecorator,
+    literal_column,
     text,
 )
 
@@ -88,8 +90,8 @@ jobs = db.Table(
 # third of the rows, and of `seq > 0 AND seq > ?` SQLite takes the first for the range. The plus makes it an
 # expression: PostgreSQL 17 drops the condition where a column is NOT NULL. The statements join tables that have a
 # column of the same name, so each is qualified.
-IN_CLAIM_ORDER, BY_TYPE, BY_AGE, BY_END = (
-    text(f"{each} IS NOT NULL") for each in ("+jobs.priority", "-jobs.priority", "+jobs.seq", "-jobs.seq")
+IN_CLAIM_ORDER, BY_TYPE, BY_AGE, BY_END, OF_TYPE = (
+    text(f"{each} IS NOT NULL") for each in ("+jobs.priority", "-jobs.priority", "+jobs.seq", "-jobs.seq", "~jobs.seq")
 )
 # Of runs; the latter is never stated.
 BY_EXPIRY, UNIQUE_ONLY = text("+runs.lease IS NOT NULL"), text("+runs.attempt IS NOT NULL")
@@ -110,6 +112,12 @@ _partial("jobs_expiring", jobs.c.expires_at, where=f"{_IS_PENDING} AND expires_a
 _partial("jobs_retry_of", jobs.c.retry_of, jobs.c.seq, where="retry_of IS NOT NULL")
 for _status in JobStatus:
     _partial(f"jobs_{_status.lower()}", jobs.c.seq, where=f"status = '{_status}'", purpose=BY_AGE)
+
+# Jobs of any status by type and age, and the types that there are. In SQLite too it is for these statements alone: a
+# claim of some types would take it, and read all jobs of the type. By an expression that is the seq, because
+# PostgreSQL would walk the primary key for a type that many jobs have, and all of it where none of them is new.
+AGE: ColumnElement[int] = literal_column("jobs.seq + 0", BigInteger)
+Index("jobs_by_type", jobs.c.type, text("(seq + 0)"), sqlite_where=OF_TYPE, postgresql_where=OF_TYPE)
 
 Index("jobs_started", jobs.c.started_at)  # the pace of the last minutes
 _partial("jobs_completed_at", jobs.c.completed_at, where=f"status = '{JobStatus.COMPLETED}'", purpose=BY_END)

@@ -4,7 +4,7 @@ A list is a page by key, never by offset, and reads no payload; what counts, cou
 same whether there are a thousand jobs or a million.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,30 +12,25 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    FromClause,
     Select,
-    Subquery,
     Text,
     and_,
-    asc,
     bindparam,
-    desc,
     func,
     literal_column,
-    or_,
     select,
 )
 
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job, JobStatus
-from dashboard.core.reason import reason_key
 from dashboard.core.run import FullJob
 from dashboard.database.deadline import at_most
-from dashboard.database.matching import begins, contains
 from dashboard.database.schema import BY_AGE, jobs
 from dashboard.database.statement import Compiled
-from dashboard.store import full_jobs
+from dashboard.store import full_jobs, selection
 from dashboard.store.jobs import get, has_status, in_claim_order
+from dashboard.store.selection import Selection
+from dashboard.store.types import Span
 
 
 def seq_of(tx: Connection, job_id: str) -> int:
@@ -144,22 +139,6 @@ class JobLine(NamedTuple):
     reason: str | None = None  # why it failed; only of failed ones
 
 
-class Sought(NamedTuple):
-    """What a list is narrowed to, in either case: `type` begins the types, and `text` is looked for in types, ids,
-    payloads and results, which have the reasons too.
-    """
-
-    status: JobStatus | None = None
-    type: str | None = None
-    text: str | None = None
-    reason: str | None = None  # a reason, or the key that failures for the same reason share
-
-    @property
-    def is_searched(self) -> bool:
-        """Whether jobs have to be looked through for it."""
-        return bool(self.type or self.text or self.reason)
-
-
 class Matches(NamedTuple):
     """How many jobs match, up to MATCHES_MAX, and where the window ended in which they were counted, if it did."""
 
@@ -176,16 +155,12 @@ class Lines(NamedTuple):
     cut: str | None = None  # the side, newer or older, where the window ended before the page was full
 
 
-SEARCH_WINDOW = 10_000  # jobs that one page of a search looks through
-
 MATCHES_MAX = 1_000  # jobs that match are counted up to this
-
-SEARCH_SECONDS = 2.0  # that it may take: on SQLite the process does nothing else meanwhile
 
 
 def lines(
     tx: Connection,
-    sought: Sought,
+    sought: Selection,
     limit: int,
     before: int | None = None,
     after: int | None = None,
@@ -194,8 +169,8 @@ def lines(
 ) -> Lines:
     """Up to `limit` lines before or after a seq: keyset paging, both exclusive.
 
-    A type and a text are looked for in a window of SEARCH_WINDOW jobs, so that a search costs the same however many
-    jobs there are. Where the window ends the page ends, full or not, and the next one goes on.
+    What no index knows is looked for in a window of jobs, so that a search costs the same however many jobs there are:
+    see selection. Where the window ends the page ends, full or not, and the next one goes on.
     """
     is_first = before is None and after is None
     if is_first and oldest_first:
@@ -215,64 +190,33 @@ def lines(
     return Lines(found, newer=None if is_first else max(seqs, default=(before or 0) - 1), older=last, cut=cut)
 
 
-def count_after(tx: Connection, sought: Sought, after: int, limit: int) -> int:
+def count_after(tx: Connection, sought: Selection, after: int, limit: int) -> int:
     """How many jobs came after this seq, up to a limit."""
     return len(_seek(tx, sought, limit, None, after)[0])
 
 
 def _seek(
-    tx: Connection, sought: Sought, limit: int, before: int | None, after: int | None
+    tx: Connection, sought: Selection, limit: int, before: int | None, after: int | None
 ) -> tuple[list[JobLine], int | None]:
     """The nearest lines downwards from `before` or upwards from `after`, and where the window ended, if it did."""
     side = "after" if after is not None else "newest" if before is None else "before"
-    place = {} if side == "newest" else {"place": before if after is None else after}
     if not sought.is_searched:
-        rows = _LINES[sought.status, side].rows(tx, **place, limit=limit)
-        return [JobLine._make(row) for row in rows], None
-    with at_most(tx, SEARCH_SECONDS):
-        return _search(tx, sought, limit, side, place)
+        place = {} if side == "newest" else {"place": before if after is None else after}
+        return [JobLine._make(row) for row in _LINES[sought.status, side].rows(tx, **place, limit=limit)], None
+    with at_most(tx, selection.SECONDS):
+        rows, end = selection.found(tx, sought, JobLine._fields, limit, Span(after, before), descending=side != "after")
+    return [JobLine._make(row) for row in rows], end
 
 
-def matches(tx: Connection, sought: Sought, *, oldest_first: bool = False) -> Matches:
-    """How many match a type or a text in the first window of the list: a count of all would read every job."""
-    side, place = ("after", {"place": 0}) if oldest_first else ("newest", {})
-    with at_most(tx, SEARCH_SECONDS):
-        window, end = _window(tx, sought, side, place)
-        found = select(window.c.seq).where(*_narrowed(window, sought, tx.dialect.name)).limit(MATCHES_MAX).subquery()
-        return Matches(tx.execute(select(func.count()).select_from(found), place).scalar_one(), end)
-
-
-def _search(
-    tx: Connection, sought: Sought, limit: int, side: str, place: dict[str, int | None]
-) -> tuple[list[JobLine], int | None]:
-    window, end = _window(tx, sought, side, place)
-    query = select(*(window.c[name] for name in JobLine._fields)).where(*_narrowed(window, sought, tx.dialect.name))
-    order = asc if side == "after" else desc
-    found = tx.execute(query.order_by(order(window.c.seq)).limit(limit), place)
-    return [JobLine._make(row) for row in found], end
-
-
-def _window(tx: Connection, sought: Sought, side: str, place: Mapping[str, int | None]) -> tuple[Subquery, int | None]:
-    """The jobs that a search looks through, and the last of them where there are more."""
-    all_of_them = _ordered(sought.status, side)
-    if sought.reason:
-        all_of_them = all_of_them.where(has_status(JobStatus.FAILED), jobs.c.reason_key == reason_key(sought.reason))
-    last = all_of_them.with_only_columns(jobs.c.seq).offset(SEARCH_WINDOW - 1).limit(2)
-    ends = tx.execute(last, place).scalars().all()
-    return all_of_them.limit(SEARCH_WINDOW).subquery(), ends[0] if len(ends) == 2 else None
+def matches(tx: Connection, sought: Selection, *, oldest_first: bool = False) -> Matches:
+    """How many match in what the list looks through from its first page on: a count of all would read every job."""
+    with at_most(tx, selection.SECONDS):
+        look = selection.look_through(tx, sought, ["seq"], MATCHES_MAX, Span(), descending=not oldest_first)
+        found = select(look.source.c.seq).where(*look.rules).limit(MATCHES_MAX).subquery()
+        return Matches(tx.execute(select(func.count()).select_from(found)).scalar_one(), look.end)
 
 
 _LINES = _paged([jobs.c[name] for name in JobLine._fields])
-
-
-def _narrowed(source: FromClause, sought: Sought, dialect: str) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if sought.type:
-        conditions.append(begins(source.c.type, sought.type, dialect))
-    if sought.text:
-        places = (source.c.type, source.c.id, source.c.payload, source.c.result)
-        conditions.append(or_(*(contains(place, sought.text, dialect) for place in places)))
-    return conditions
 
 
 def lines_of(tx: Connection, seqs: list[int]) -> list[JobLine]:

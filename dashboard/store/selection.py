@@ -1,19 +1,27 @@
-"""Jobs that a filter selects, window by window: each look reads a bounded number of jobs, however many there are."""
+"""Jobs that a filter selects, by one index or window by window.
 
+Each look reads a bounded number of jobs, however many there are: as many as are asked for where an index knows what is
+sought, else a window of them.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, FromClause, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, func, or_, select
 
 from dashboard.core.job import JobStatus
 from dashboard.core.reason import reason_key
 from dashboard.database.deadline import at_most
 from dashboard.database.matching import begins, contains
 from dashboard.database.schema import BY_AGE, jobs
+from dashboard.store import types
 from dashboard.store.jobs import has_status
+from dashboard.store.types import Span
 
 WINDOW = 10_000  # jobs that one look goes through
-SECONDS = 2.0  # that it may take
+
+SECONDS = 2.0  # that it may take: on SQLite the process does nothing else meanwhile
 
 
 class Selection(NamedTuple):
@@ -26,6 +34,11 @@ class Selection(NamedTuple):
     reason: str | None = None  # a reason, or the key of one: those that failed for the same
     since: datetime | None = None  # when the job came into its status: from then on
     until: datetime | None = None  # and before then
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether more than a status is asked for."""
+        return self._replace(status=None) != Selection()
 
 
 class Picked(NamedTuple):
@@ -43,49 +56,123 @@ class Window(NamedTuple):
     end: int | None
 
 
+class Look(NamedTuple):
+    """The jobs that are looked through, the rules for those that are selected, and the last one if there are more."""
+
+    source: Subquery
+    rules: list[ColumnElement[bool]]
+    end: int | None
+
+
 def newest(tx: Connection, selection: Selection, limit: int, before: int | None) -> Window:
     """The newest jobs first; of those before a seq."""
-    return _look(tx, selection, limit, [] if before is None else [jobs.c.seq < before], descending=True)
+    return _pick(tx, selection, limit, Span(below=before), descending=True)
 
 
 def oldest(tx: Connection, selection: Selection, limit: int, after: int, last: int) -> Window:
     """The oldest first, of those after a seq up to another one."""
-    return _look(tx, selection, limit, [jobs.c.seq > after, jobs.c.seq <= last], descending=False)
+    return _pick(tx, selection, limit, Span(after, last + 1), descending=False)
 
 
-def _look(
-    tx: Connection, selection: Selection, limit: int, place: list[ColumnElement[bool]], *, descending: bool
-) -> Window:
-    def order(seq: ColumnElement[int]) -> ColumnElement[int]:
-        return seq.desc() if descending else seq.asc()
+def _pick(tx: Connection, selection: Selection, limit: int, span: Span, *, descending: bool) -> Window:
+    with at_most(tx, SECONDS):
+        rows, end = found(tx, selection, Picked._fields, limit, span, descending=descending)
+    picked = [Picked._make(row) for row in rows]
+    return Window(picked, picked[-1].seq if len(picked) == limit else end)
 
-    ordered = select(jobs).where(*place).order_by(order(jobs.c.seq))
+
+def found(
+    tx: Connection,
+    selection: Selection,
+    columns: Sequence[str],
+    limit: int,
+    span: Span,
+    *,
+    descending: bool,
+) -> tuple[Sequence[Any], int | None]:
+    """These columns of the selected jobs in a span, in order, and where the window ended, if it did."""
+    look = look_through(tx, selection, columns, limit, span, descending=descending)
+    seq = look.source.c.seq
+    query = select(*(look.source.c[name] for name in columns)).where(*look.rules)
+    return tx.execute(query.order_by(seq.desc() if descending else seq.asc()).limit(limit)).all(), look.end
+
+
+def look_through(
+    tx: Connection,
+    selection: Selection,
+    columns: Sequence[str],
+    limit: int,
+    span: Span,
+    *,
+    descending: bool,
+) -> Look:
+    """All jobs of some types where no more is asked for; else a window of the jobs that one index finds, in order."""
+    names_of_columns = dict.fromkeys((*columns, *_RULED, *(_SEARCHED if selection.q else ())))
+    looked_at = [jobs.c[name] for name in names_of_columns if name != "seq"]
+    names = _types(tx, selection)
+    if names is None:
+        ordered = _ordered(selection, span, descending=descending)
+        source = ordered.with_only_columns(jobs.c.seq, *looked_at).limit(WINDOW).subquery()
+        seqs = ordered.with_only_columns(jobs.c.seq)
+    else:
+        selection = selection._replace(**({"type_prefix": None} if selection.type is None else {"type": None}))
+        most = WINDOW if selection != Selection() else limit
+        source = types.jobs_of(tx, names, looked_at, span, most, descending=descending).subquery()
+        if selection == Selection():
+            return Look(source, [], None)
+        seqs = types.jobs_of(tx, names, [], span, WINDOW + 1, descending=descending)
+    ends = tx.execute(seqs.offset(WINDOW - 1).limit(2)).scalars().all()
+    return Look(source, _rules(source, selection, tx.dialect.name), ends[0] if len(ends) == 2 else None)
+
+
+# What the rules look at: what every job has of it is short.
+_RULED = ("type", "status", "created_at", "started_at", "completed_at")
+
+_SEARCHED = ("type", "id", "payload", "result", "reason")
+
+
+def _types(tx: Connection, selection: Selection) -> tuple[str, ...] | None:
+    """The types whose index is to be gone along; None where another index, or none, finds the jobs sooner.
+
+    Of a type and a status the type goes first if one window has all its jobs: then it finds all that there are. Else
+    the status does, which most often has fewer.
+    """
+    if selection.reason is not None:
+        return None
+    if selection.type is not None:
+        names: tuple[str, ...] | None = (selection.type,)
+    elif selection.type_prefix:
+        names = types.beginning_with(tx, selection.type_prefix)
+    else:
+        return None
+    if names and selection.status and types.have_more_than(tx, names, WINDOW):
+        return None
+    return names
+
+
+def _ordered(selection: Selection, span: Span, *, descending: bool) -> Select[Any]:
+    """The jobs for the same reason, or of a status, or all."""
+    ordered = (
+        select(jobs).where(*span.rules(jobs.c.seq)).order_by(jobs.c.seq.desc() if descending else jobs.c.seq.asc())
+    )
     if selection.reason is not None:
         key = reason_key(selection.reason)
         ordered = ordered.where(has_status(JobStatus.FAILED), jobs.c.reason_key == key)
     if selection.status:
         ordered = ordered.where(has_status(selection.status), BY_AGE)
-    window = ordered.limit(WINDOW).subquery()
-    wanted = (
-        select(*(window.c[name] for name in Picked._fields))
-        .where(*_rules(window, selection, tx.dialect.name))
-        .order_by(order(window.c.seq))
-        .limit(limit)
-    )
-    with at_most(tx, SECONDS):
-        end = tx.execute(ordered.with_only_columns(jobs.c.seq).offset(WINDOW - 1).limit(1)).scalar()
-        picked = [Picked._make(row) for row in tx.execute(wanted)]
-    return Window(picked, picked[-1].seq if len(picked) == limit else end)
+    return ordered
 
 
-def _rules(source: FromClause, selection: Selection, dialect: str) -> list[Any]:
-    rules: list[Any] = []
+def _rules(source: Subquery, selection: Selection, dialect: str) -> list[ColumnElement[bool]]:
+    rules: list[ColumnElement[bool]] = []
+    if selection.status:
+        rules.append(source.c.status == selection.status)
     if selection.type is not None:
         rules.append(source.c.type == selection.type)
     if selection.type_prefix:
         rules.append(begins(source.c.type, selection.type_prefix, dialect))
     if selection.q:
-        places = (source.c[name] for name in ("type", "id", "payload", "result", "reason"))
+        places = (source.c[name] for name in _SEARCHED)
         rules.append(or_(*(contains(place, selection.q, dialect) for place in places)))
     came = func.coalesce(source.c.completed_at, source.c.started_at, source.c.created_at)
     if selection.since is not None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from dashboard.core.job import JobStatus
 from dashboard.security import access
-from dashboard.store import claims, counts, full_jobs, listing
+from dashboard.store import claims, counts, full_jobs, listing, selection
 from dashboard.web import bulk
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context, Element, Live, revision, row_context
@@ -38,7 +38,7 @@ def load(tx: Connection) -> Context:
     query, place = asked.query, asked.place
     since = claims.last_seq(tx) if asked.since is None else asked.since
     tally = counts.counts(tx)
-    total = getattr(tally, query["status"].lower()) if "status" in query else sum(tally[:4])
+    total = None if "type" in query else getattr(tally, query.get("status", "").lower(), sum(tally[:4]))
     page = _page(tx, asked)
     return {
         "live": Live(url_for("fragments.board", **query, **place), _tag(tx, asked)),
@@ -54,7 +54,7 @@ def load(tx: Connection) -> Context:
         "total": sum(tally[:4]),
         "rows": job_rows(page.lines, full_jobs.last_of(tx, _tried(page.lines)), **row_context()),
         "searched": _searched(tx, asked, page, total),
-        "window": listing.SEARCH_WINDOW,
+        "window": selection.WINDOW,
         "bulk": bulk.offers(query) if access.may_act() else [],
         "has_same_json": not place and set(query) <= {"status"},
         **_links(query, page),
@@ -62,14 +62,17 @@ def load(tx: Connection) -> Context:
 
 
 class Searched(NamedTuple):
-    """What a search says of itself: how many match, and where its window left jobs out, how to go on."""
+    """What a search says of itself: how many match, and where its window left jobs out, how to go on.
+
+    `total` is the number of jobs from which the window was taken; of those of some types nobody knows it.
+    """
 
     matches: str
-    total: int
+    total: int | None
     onward: str | None
 
 
-def _searched(tx: Connection, asked: Filter, page: listing.Lines, total: int) -> Searched | None:
+def _searched(tx: Connection, asked: Filter, page: listing.Lines, total: int | None) -> Searched | None:
     """None where nothing is searched for. What matches is counted on the first page: a later one begins within it."""
     query = asked.query
     if not asked.sought.is_searched:

@@ -11,6 +11,7 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from dashboard.core.job import JobStatus
 from dashboard.store import listing
+from dashboard.store.selection import Selection
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context
 from dashboard.web.forms import FilterForm
@@ -32,9 +33,10 @@ class Filter(NamedTuple):
     since: int | None = None
 
     @property
-    def sought(self) -> listing.Sought:
+    def sought(self) -> Selection:
         status = JobStatus(self.query["status"]) if "status" in self.query else None
-        return listing.Sought(status, self.query.get("type"), self.query.get("q"), self.query.get("reason"))
+        get = self.query.get
+        return Selection(status, type_prefix=get("type"), q=get("q"), reason=get("reason"))
 
     @property
     def oldest_first(self) -> bool:

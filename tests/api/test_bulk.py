@@ -157,7 +157,7 @@ def test_a_slice_ends_by_itself_where_little_matches(client: FlaskClient, monkey
         failed(client, 1, kind="rare" if number == 11 else "a")
     monkeypatch.setattr(selection, "WINDOW", 5)
     monkeypatch.setattr(search, "SLICE_SECONDS", 0)
-    answers = slices(client, RETRY | {"filter": {"type": "rare"}})
+    answers = slices(client, RETRY | {"filter": {"q": "rare"}})
     assert [each["done"] for each in answers] == [0, 0, 1]
 
 

@@ -83,7 +83,7 @@ def test_a_search_that_takes_too_long_is_stopped_and_says_so(
     make_many(50)
     monkeypatch.setattr(selection, "WINDOW", 7)
     monkeypatch.setattr(selection, "SECONDS", 0.001)
-    assert "took too long" in refused(client, "GET /jobs?type=rare", 503)
+    assert "took too long" in refused(client, "GET /jobs?q=rare", 503)
 
 
 @pytest.mark.parametrize(

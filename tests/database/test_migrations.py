@@ -23,6 +23,7 @@ LANDED = {
     "0005_sessions": "900c2ab0c16712246a97bc51539f62f05f599530636d41f0216c81b4911828ef",
     "0006_runs": "78a927440b76f4e216825e8edeb43dd2c618adfff98c547e8f2c953152d88355",
     "0007_minutes_and_reasons": "ff8b1829da00d7346e003120480f355ce9557403e151fad44a8fb8e2cda506bb",
+    "0008_types": "21487a7cac1923b2212c714f00cda60aa38b2eb1caa189c8a242aeb0ffcb81c7",
 }
 
 
@@ -136,7 +137,7 @@ EARLIER = (
 )
 
 
-@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004", "0005", "0006"])
+@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004", "0005", "0006", "0007"])
 def test_a_database_of_any_earlier_version_becomes_like_a_new_one_and_can_lease(
     version: str, empty_url: str, new_url: str, make_app: MakeApp
 ) -> None:

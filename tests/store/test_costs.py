@@ -24,6 +24,7 @@ COSTS = {
     "GET /jobs/queue": 2,  # what is new, and the jobs that the entries point at
     "GET /dashboard/": 6,
     "GET /dashboard/?q=needle": 10,  # on PostgreSQL two of them say how long the searches may take; on SQLite 8
+    "GET /dashboard/?type=resize": 11,  # twice the types, and their jobs; on SQLite 9
     "GET /dashboard/jobs/{id}": 5,
     "GET /dashboard/queue": 6,
     "GET /dashboard/workers": 1,

@@ -14,7 +14,19 @@ from dashboard.core.job import JobStatus
 from dashboard.core.reason import Success, failure
 from dashboard.core.transitions import Action
 from dashboard.database.transactions import writing
-from dashboard.store import claims, due, full_jobs, jobs, listing, minutes, overview, reasons, runs, workers
+from dashboard.store import (
+    claims,
+    due,
+    full_jobs,
+    jobs,
+    listing,
+    minutes,
+    overview,
+    reasons,
+    runs,
+    types,
+    workers,
+)
 from tests.support.app import dispose
 from tests.support.postgres import Postgres
 from tests.support.statements import Statement, statements
@@ -109,6 +121,11 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "the queue": (lambda tx: claims.next_pending(tx, 10), "jobs_next"),
     "a list of a status": (lambda tx: listing.newest(tx, JobStatus.RUNNING, 10), "jobs_running"),
     "a page of a status": (lambda tx: listing.newest(tx, JobStatus.PENDING, 10, 60_000), "jobs_pending"),
+    "the types": (lambda tx: types.beginning_with(tx, "t"), "jobs_by_type"),
+    "the jobs of a type": (
+        lambda tx: tx.execute(types.jobs_of(tx, ["z"], [], types.Span(below=60_000), 10, descending=True)),
+        "jobs_by_type",
+    ),
     "wake": (lambda tx: by_indexes(tx, due.wake), "jobs_later jobs_pkey"),
     "expire": (lambda tx: by_indexes(tx, due.expired), "jobs_expiring"),
     "sweep": (lambda tx: by_indexes(tx, due.overdue), "jobs_pkey runs_due"),

@@ -2,17 +2,21 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from html import unescape
 from unittest.mock import patch
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
-from dashboard.core.job import json_text
-from dashboard.database.transactions import writing
+from dashboard.core.job import JobStatus, json_text
+from dashboard.database.schema import jobs as table
+from dashboard.database.transactions import reading, writing
 from dashboard.services import jobs
-from dashboard.store import listing
+from dashboard.store import selection, types
+from dashboard.store.selection import Selection
+from dashboard.store.types import Span
 from tests.support.calls import call
 from tests.support.factory import make_many
 
@@ -68,7 +72,7 @@ def slow_search(client: FlaskClient) -> Iterator[None]:
     make_many(2_000)
     with writing() as tx:
         tx.execute(text("UPDATE jobs SET payload = :payload"), {"payload": json.dumps({"text": "x" * 5_000})})
-    with patch.object(listing, "SEARCH_SECONDS", 0.001):
+    with patch.object(selection, "SECONDS", 0.001):
         yield
 
 
@@ -87,7 +91,7 @@ def test_a_search_that_takes_too_long_is_given_up_and_says_so(client: FlaskClien
 def test_what_comes_after_a_search_that_was_given_up_may_take_its_time(client: FlaskClient) -> None:
     assert client.get("/dashboard/?q=needle").status_code == 503
     assert len(call(client, "GET /jobs?limit=1000", 200)) == 1_000
-    with patch.object(listing, "SEARCH_SECONDS", 60):
+    with patch.object(selection, "SECONDS", 60):
         assert found(client, "needle") == 0
 
 
@@ -120,3 +124,70 @@ def test_a_type_is_found_by_its_beginning_in_either_case(client: FlaskClient, so
         jobs.create(name, None, 0)
     answer = client.get("/dashboard/", query_string={"type": sought})
     assert answer.text.count("<tr id=") == number
+
+
+def add(count: int, *names: str) -> None:
+    """So many jobs, of these types in turn: three COMPLETED ones, then a FAILED one."""
+    row = {"priority": 0, "created_at": datetime(2026, 1, 1)}
+    with writing() as tx:
+        first = tx.execute(select(func.count()).select_from(table)).scalar_one()
+        made = [
+            row | {"id": f"{first + n}", "type": names[n % len(names)], "status": "COMPLETED" if n % 4 else "FAILED"}
+            for n in range(count)
+        ]
+        tx.execute(table.insert(), made)
+
+
+def beginning(prefix: str) -> tuple[str, ...] | None:
+    with reading() as tx:
+        return types.beginning_with(tx, prefix)
+
+
+@pytest.mark.usefixtures("app")
+def test_a_beginning_stands_for_the_types_that_begin_so_in_either_case() -> None:
+    assert beginning("send") == ()
+    add(40, "send_email", "Send_SMS", "resend", "Ärger", "s%nd")
+    assert set(beginning("SEND") or ()) == {"send_email", "Send_SMS"}
+    assert beginning("ä") == ("Ärger",)
+    assert beginning("s%") == ("s%nd",)
+
+
+@pytest.mark.usefixtures("app")
+def test_a_beginning_of_more_types_than_are_merged_or_looked_at_stands_for_none_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add(50, *(f"t{number:02}" for number in range(50)))
+    assert len(beginning("t") or ()) == 50
+    add(1, "t")
+    assert beginning("t") is None
+    assert beginning("t0") is not None
+    monkeypatch.setattr(types, "LOOKED_AT", 51)
+    assert beginning("t0") is None
+
+
+SPANS = [Span(), Span(below=25), Span(above=10), Span(10, 50)]
+
+
+@pytest.mark.parametrize("status", [None, JobStatus.COMPLETED, JobStatus.FAILED])
+@pytest.mark.parametrize("window", [10_000, 40])  # all jobs of a type are in the first; the second has fewer
+@pytest.mark.usefixtures("app")
+def test_the_jobs_of_some_types_are_those_that_a_look_at_each_job_finds(
+    status: JobStatus | None, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "WINDOW", window)
+    add(60, "a", "b1", "c", "B2", "d")
+    with reading() as tx:
+        stored = tx.execute(select(table.c.seq, table.c.type, table.c.status).order_by(table.c.seq)).all()
+        for sought, names in (
+            (Selection(status, type_prefix="b"), ("b1", "B2")),
+            (Selection(status, type="B2"), ("B2",)),
+            (Selection(status, type="B2", type_prefix="b1"), ()),
+            (Selection(status, type_prefix="x"), ()),
+        ):
+            wanted = [seq for seq, name, is_in in stored if name in names and status in (None, is_in)]
+            for span in SPANS:
+                low, high = span.above or 0, span.below or 999
+                there = [seq for seq in wanted if low < seq < high]
+                for descending in (True, False):
+                    found, _ = selection.found(tx, sought, ["seq", "type"], 10, span, descending=descending)
+                    assert [seq for seq, _ in found] == (there[::-1] if descending else there)[:10]

@@ -19,8 +19,9 @@ from dashboard.database.schema import jobs
 from dashboard.database.transactions import reading, writing
 from dashboard.services import claims as claim_service
 from dashboard.services import jobs as job_service
-from dashboard.store import claims, counts, due, full_jobs, listing, runs
+from dashboard.store import claims, counts, due, full_jobs, listing, runs, selection, types
 from dashboard.store import jobs as job_store
+from dashboard.store.selection import Selection
 from tests.support.statements import Statement, statements
 
 NOW = datetime(2026, 1, 1, 12)
@@ -39,6 +40,8 @@ def plan(tx: Connection, statement: Statement) -> str:
     return "\n".join(line[-1] for line in tx.exec_driver_sql(f"{explain} {statement[0]}", statement[1]))
 
 
+# SQLAlchemy reads no index on an expression from SQLite; that there is this one, the plans show.
+@pytest.mark.filterwarnings("ignore:.*expression-based index '?jobs_by_type")
 def test_the_migrations_make_what_the_models_say(app: Flask) -> None:
     with reading() as tx:
         assert compare_metadata(MigrationContext.configure(tx), db.metadata) == []
@@ -110,8 +113,15 @@ PLANS: dict[str, tuple[Callable[..., object], tuple[object, ...], str]] = {
     "the jobs under a key": (runs.under, ("x",), "runs_token"),
     "the runs of a job": (full_jobs.history, ("id-7",), "runs_pkey|sqlite_autoindex_runs_1"),
     "the newest of a status": (listing.newest, (JobStatus.FAILED, 10), "jobs_failed"),
-    "a page of a status": (listing.lines, (listing.Sought(JobStatus.RUNNING), 50, 90), "jobs_running"),
-    "a search": (listing.lines, (listing.Sought(JobStatus.RUNNING, "t", "x"), 50, 90), "jobs_running"),
+    "a page of a status": (listing.lines, (Selection(JobStatus.RUNNING), 50, 90), "jobs_running"),
+    "a search": (listing.lines, (Selection(JobStatus.RUNNING, q="x"), 50, 90), "jobs_running"),
+    "the types that begin so": (types.beginning_with, ("t",), "jobs_by_type"),
+    "the jobs of a type": (listing.lines, (Selection(type="t"), 50, 90), "jobs_by_type"),
+    "the jobs of some types": (listing.lines, (Selection(type_prefix="T"), 50, None, 90), "jobs_by_type"),
+    "a search in some types": (listing.lines, (Selection(type_prefix="T", q="x"), 50, 90), "jobs_by_type"),
+    "a status of some types": (listing.lines, (Selection(JobStatus.RUNNING, type_prefix="T"), 50), "jobs_by_type"),
+    "what matches of some types": (listing.matches, (Selection(type_prefix="T"),), "jobs_by_type"),
+    "a walk through some types": (selection.oldest, (Selection(type_prefix="T"), 50, 90, 900), "jobs_by_type"),
     "those ahead": (listing.ahead_of, (JOB, 9), "jobs_(next|pending|id_key)|sqlite_autoindex_jobs_1"),
     "the pace": (listing.started_since, (NOW, 9), "jobs_started"),
     "the newest": (listing.newest, (None, 10), "(jobs_pkey|SCAN jobs)"),
@@ -131,7 +141,8 @@ RUNS = (
 def test_each_read_goes_by_its_index_and_sorts_nothing(app: Flask, name: str) -> None:
     function, arguments, index = PLANS[name]
     with writing() as tx:
-        tx.execute(jobs.insert(), [row(seq, list(JobStatus)[seq % 4], seq % 5) for seq in range(2_000)])
+        rows = [row(seq, list(JobStatus)[seq % 4], seq % 5) for seq in range(2_000)]
+        tx.execute(jobs.insert(), [each | {"type": ("t", "T2", "u")[place % 3]} for place, each in enumerate(rows)])
         tx.execute(text(RUNS))
         if tx.dialect.name == "postgresql":
             tx.execute(text("ANALYZE"))  # which its autovacuum does by itself; nobody does it in SQLite
@@ -142,14 +153,14 @@ def test_each_read_goes_by_its_index_and_sorts_nothing(app: Flask, name: str) ->
                 continue
             found = plan(tx, statement)
             assert re.search(index, found), found
-            assert not re.search("sort|temp b-tree", found, re.IGNORECASE), found
+            assert not re.search(r"sort\b(?! key)|temp b-tree", found, re.IGNORECASE), found
 
 
 def test_a_list_of_jobs_reads_a_preview_and_not_the_payload(app: Flask) -> None:
     job_service.create("t", '{"long":"' + "x" * 1_000_000 + '"}', 0)
     with reading() as tx:
-        (statement,) = statements(partial(listing.lines, tx, listing.Sought(), 50))
-        (line,) = listing.lines(tx, listing.Sought(), 50).lines
+        (statement,) = statements(partial(listing.lines, tx, Selection(), 50))
+        (line,) = listing.lines(tx, Selection(), 50).lines
     assert "jobs.payload" not in statement[0]
     assert line.preview is not None
     assert len(line.preview) == 80

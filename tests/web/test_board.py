@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from dashboard.core.job import JobStatus
-from dashboard.store import listing
+from dashboard.store import listing, selection, types
 from tests.support.factory import make_job
 from tests.support.html import counters, create, page, rows, walk
 
@@ -58,7 +58,7 @@ def test_older_and_newer_lead_through_all_jobs_once_and_back(client: FlaskClient
 
 
 def test_a_search_whose_window_ended_says_how_to_go_on(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "SEARCH_WINDOW", 20)
+    monkeypatch.setattr(selection, "WINDOW", 20)
     jobs = [create(client, type="needle"), *(create(client) for _ in range(50)), create(client, type="needle")]
     for query, wanted in (("sort=oldest", [jobs[0], jobs[-1]]), ("", [jobs[-1], jobs[0]])):
         found, url = [], f"/dashboard/?q=needle&{query}"
@@ -110,7 +110,7 @@ def test_matches_are_counted_up_to_a_limit(client: FlaskClient, monkeypatch: pyt
 def test_a_window_is_mentioned_only_where_it_left_jobs_out(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, jobs: int, is_cut: bool
 ) -> None:
-    monkeypatch.setattr(listing, "SEARCH_WINDOW", 20)
+    monkeypatch.setattr(selection, "WINDOW", 20)
     first = create(client, type="needle")
     for _ in range(jobs - 1):
         create(client)
@@ -122,6 +122,36 @@ def test_a_window_is_mentioned_only_where_it_left_jobs_out(
     assert bool(link) == is_cut
     if link:
         assert list(rows(page(client, unescape(link[1])))) == [first]
+
+
+def test_the_jobs_of_a_type_are_found_among_all_jobs_and_no_window_is_mentioned(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "WINDOW", 20)
+    needles = [create(client, type=name) for name in ("needle", "Needle_2")]
+    for number in range(42):
+        create(client, type=f"hay{number % 2}")
+    client.post(f"/jobs/{needles[0]}/process")
+    for query in ("?type=NEED", "?type=need&sort=oldest"):
+        assert set(rows(page(client, f"/dashboard/{query}"))) == set(needles)
+        assert searched(client, query) == "2 match"
+    assert list(rows(page(client, "/dashboard/?type=need&status=PENDING"))) == [needles[1]]
+    assert searched(client, "?type=need&status=PENDING") == "1 matches"
+    assert searched(client, "?type=needle&q=needle") == "2 match"
+    assert searched(client, "?type=hay") == "42 match"
+    assert searched(client, "?type=hay&q=hay").endswith("Searched the newest 20 jobs · search older")
+    assert searched(client, "?type=hay&status=PENDING").endswith("Searched the newest 20 jobs · search older")
+
+
+def test_a_beginning_of_more_types_than_are_merged_is_looked_for_in_a_window(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(types, "MERGED_MAX", 2)
+    monkeypatch.setattr(selection, "WINDOW", 3)
+    for name in ("t1", "t2", "t3", "other", "t4"):
+        create(client, type=name)
+    assert searched(client, "?type=t") == "2 match · Searched the newest 3 jobs · search older"
+    assert searched(client, "?type=t1") == "1 matches"
 
 
 def test_counters_of_all_jobs_say_so_while_the_list_is_narrowed(client: FlaskClient) -> None:
