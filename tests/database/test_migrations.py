@@ -23,6 +23,7 @@ LANDED = {
     "0005_sessions": "900c2ab0c16712246a97bc51539f62f05f599530636d41f0216c81b4911828ef",
     "0006_runs": "78a927440b76f4e216825e8edeb43dd2c618adfff98c547e8f2c953152d88355",
     "0007_minutes_and_reasons": "ff8b1829da00d7346e003120480f355ce9557403e151fad44a8fb8e2cda506bb",
+    "0009_who": "ac0d9ee01f50ea2145e06d33d82bd1d210b80644b5a9e90c8efd37a3cea804a9",
 }
 
 
@@ -92,6 +93,7 @@ def schema(url: str) -> list[str]:
     return sorted(text for (text,) in found)
 
 
+WHO = ["created_by", "started_by", "ended_by"]
 PAYLOAD = '{"long":"' + "x" * 200 + '"}'
 ROWS = "SELECT seq, id, status, substr(preview, 1, 80), payload, result FROM jobs ORDER BY seq"
 TIMES = "SELECT type, priority, created_at, started_at, completed_at FROM jobs ORDER BY seq"
@@ -192,7 +194,7 @@ def test_a_database_with_runs_keeps_them_and_gets_the_columns_before_the_payload
     if empty_url.startswith("sqlite"):
         assert query(empty_url, "PRAGMA foreign_key_check") == []
         names = [name for _, name, *_ in query(empty_url, "PRAGMA table_info(jobs)")]
-        assert names[-4:] == ["reason", "reason_key", "payload", "result"]
+        assert names[-7:] == ["reason", "reason_key", *WHO, "payload", "result"]
 
 
 LOSSES = {
