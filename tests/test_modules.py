@@ -21,6 +21,7 @@ TESTED_BY = {
     "client/test_client.py": ("client",),
     "cli/test_demo.py": ("services/history",),
     "core/test_transitions.py": ("core/errors", "core/job"),
+    "api/test_who.py": ("core/who",),
     "database/test_greenlets.py": ("database/blocking", "database/own_commit"),
     "database/test_migrations.py": ("database/migrate",),
     "database/test_pgbouncer.py": ("database/postgresql",),

@@ -37,9 +37,12 @@ def claim(query: words.ClaimQuery) -> Any:
     """Claim the next job. It is the one of the highest priority, and of those the oldest, and is RUNNING then."""
     limit = query.limit or 1
     lease, is_key = _lease(query)
+    who = access.who()
 
     def attempt() -> Any:
-        return claims.lease(limit, query.type, lease, is_key=is_key) if lease else claims.claim_many(limit, query.type)
+        if lease:
+            return claims.lease(limit, query.type, lease, is_key=is_key, who=who)
+        return claims.claim_many(limit, query.type, who)
 
     found = waiting.room().wait_for_job(attempt, query.type, query.wait, lambda: is_there(request.environ))
     if query.limit is not None:
@@ -61,8 +64,8 @@ def process(job_id: str, query: words.ProcessQuery) -> Job | LeasedJob:
     """Start this PENDING job. It is RUNNING then."""
     lease, is_key = _lease(query)
     if lease is None:
-        return job_service.process(job_id)
-    return claims.process(job_id, lease, is_key=is_key)
+        return job_service.process(job_id, access.who())
+    return claims.process(job_id, lease, is_key=is_key, who=access.who())
 
 
 def _lease(query: words.ProcessQuery) -> tuple[Lease | None, bool]:

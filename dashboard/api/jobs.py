@@ -51,9 +51,9 @@ def create(body: bodies.JobCreate) -> Response | Job | FullJob:
     """Create a job. It starts PENDING."""
     key = idempotency_key(KEY)
     if key is None and not body.is_full:
-        return job_service.create(body.type, body.payload, body.priority or 0)
+        return job_service.create(body.type, body.payload, body.priority or 0, access.who())
     if key is None:
-        return creation.create_full(_new(body))
+        return creation.create_full(_new(body), access.who())
     job, is_new = creation.create_once(_new(body), key, access.caller() or "")
     return json_response(changed(job if body.is_full else _nine(job)), 201 if is_new else 200)
 
@@ -72,7 +72,7 @@ def batch(body: bodies.Batch) -> Response:
     key = idempotency_key(KEY)
     new, is_new = [_new(item) for item in body.root], True
     if key is None:
-        jobs = creation.create_many(new)
+        jobs = creation.create_many(new, access.who())
     else:
         jobs, is_new = creation.create_many_once(new, key, access.caller() or "")
     shown = [job if item.is_full else _nine(job) for job, item in zip(jobs, body.root, strict=True)]
@@ -178,4 +178,4 @@ def job(job_id: str, query: words.JobQuery) -> Job | dict[str, Any]:
 @operation("retry_job", answer=shapes.FullJob, status=201, refuses=(400, 404))
 def retry(job_id: str) -> FullJob:
     """Run this finished job again. The answer is a new job with its type, payload and priority."""
-    return job_service.retry(job_id)
+    return job_service.retry(job_id, access.who())

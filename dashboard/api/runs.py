@@ -11,6 +11,7 @@ from dashboard.core.job import Job
 from dashboard.core.run import FullJob
 from dashboard.core.transitions import Action
 from dashboard.database.transactions import asking
+from dashboard.security import access
 from dashboard.security.access import viewers
 from dashboard.services import jobs as job_service
 from dashboard.services import runs
@@ -39,8 +40,8 @@ def heartbeat(job_id: str, query: words.HeartbeatQuery, body: bodies.Heartbeat) 
 def complete(job_id: str, query: words.CompleteQuery, body: schemas.JobComplete) -> Job | FullJob:
     """Complete this RUNNING job. The body may be left out."""
     if query.token is None:
-        return job_service.complete(job_id, body.result)
-    return runs.end(End(job_id, query.token, Action.COMPLETE, result=body.result))
+        return job_service.complete(job_id, body.result, access.who())
+    return runs.end(End(job_id, query.token, Action.COMPLETE, result=body.result), access.who())
 
 
 @bp.post("/<job_id>/fail")
@@ -48,8 +49,10 @@ def complete(job_id: str, query: words.CompleteQuery, body: schemas.JobComplete)
 def fail(job_id: str, query: words.FailTokenQuery) -> Job | FullJob:
     """Fail this RUNNING job, or call this PENDING one off. The reason becomes its result."""
     if query.token is None:
-        return job_service.fail(job_id, query.reason)
-    return runs.end(End(job_id, query.token, Action.FAIL, reason=query.reason, delay=_delay(query.retry_in)))
+        return job_service.fail(job_id, query.reason, access.who())
+    return runs.end(
+        End(job_id, query.token, Action.FAIL, reason=query.reason, delay=_delay(query.retry_in)), access.who()
+    )
 
 
 @bp.post("/<job_id>/release")
@@ -70,7 +73,7 @@ def release_all(query: words.ReleaseQuery) -> list[FullJob]:
 @operation("report_runs", answer=list[shapes.ReportAnswer], body=bodies.Report)
 def report(body: bodies.Report) -> list[dict[str, Any]]:
     """What became of up to 1,000 runs. Each item is judged alone, and all that hold are committed at once."""
-    refusals = runs.report([_call(item) for item in body.root])
+    refusals = runs.report([_call(item) for item in body.root], access.who())
     return [
         {"id": item.id, "status": 200}
         if refusal is None

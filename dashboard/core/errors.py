@@ -20,12 +20,14 @@ class NoPendingJobsError(JobError):
 
 
 class ActionRefusedError(JobError):
-    """The job's status forbids the action; the sentence says which status it is in, and since when."""
+    """The job's status forbids the action; the sentence says which status it is in, since when, and by whom."""
 
-    def __init__(self, action: Action, status: str, since: datetime) -> None:
+    def __init__(self, action: Action, status: str, since: datetime, by: str | None = None) -> None:
         needed = " or ".join(TRANSITIONS[action].sources)
-        came = ARRIVED[status].lower()
-        super().__init__(f"Cannot {action} the job: it is {status}, not {needed} ({came} {words(since)})")
+        self.action, self.since, self.by = action, since, by
+        self.came = ARRIVED[status].lower()
+        told = f"{self.came} {words(since)}{f' by {by}' if by else ''}"
+        super().__init__(f"Cannot {action} the job: it is {status}, not {needed} ({told})")
 
 
 class NotFinishedError(JobError):

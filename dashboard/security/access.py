@@ -13,9 +13,11 @@ from hmac import compare_digest
 from typing import Any, NamedTuple, TypeVar
 
 from flask import Flask, Request, current_app, request
+from flask.globals import request_ctx
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from dashboard.config import Credential, Role, Settings
+from dashboard.core.who import Via, Who
 from dashboard.security import sessions
 from dashboard.security.cross_site import SAFE_METHODS
 
@@ -97,6 +99,13 @@ def token_name() -> str | None:
 def caller() -> str | None:
     """The name of the person or of the token; None where no credential is needed."""
     return signed_in_as() or token_name()
+
+
+def who(via: Via = Via.API) -> Who:
+    """The client of this request, who came by this door."""
+    environ = request_ctx.request.environ  # itself: see checks.py
+    role = None if credentials().is_open else environ.get(ROLE)
+    return Who(environ.get(USER) or environ.get(TOKEN), role, via)
 
 
 def needs_database(view: Callable[..., Any] | None) -> bool:

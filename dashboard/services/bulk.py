@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from dashboard.core.job import JobStatus, utc_now
 from dashboard.core.reason import failure
 from dashboard.core.transitions import Action
+from dashboard.core.who import NOBODY, Who
 from dashboard.database import clock
 from dashboard.database.transactions import reading, write
 from dashboard.services.create import NAMESPACE
@@ -64,7 +65,7 @@ class Slice(NamedTuple):
     next: Place | None  # where the next slice begins; None when this was the last
 
 
-def run(bulk: Bulk) -> Slice:
+def run(bulk: Bulk, who: Who = NOBODY) -> Slice:
     """Do one slice, or say what it would do."""
     statuses = STATUSES[bulk.what]
     status = bulk.selection.status or statuses[0]
@@ -77,7 +78,7 @@ def run(bulk: Bulk) -> Slice:
         with reading() as tx:
             done = _may(tx, bulk, found.picked)
     else:
-        done = write(lambda tx: _DO[bulk.what](tx, bulk, status, found.picked))
+        done = write(lambda tx: _DO[bulk.what](tx, bulk, status, found.picked, who))
     return Slice(
         len(found.picked),
         0 if bulk.dry_run else len(done),
@@ -99,18 +100,18 @@ def _may(tx: Connection, bulk: Bulk, picked: Sequence[Picked]) -> set[int]:
     return {job.seq for job in picked} - jobs.run_again(tx, [job.seq for job in picked])
 
 
-def _retry(tx: Connection, bulk: Bulk, _status: JobStatus, picked: Sequence[Picked]) -> set[int]:
+def _retry(tx: Connection, bulk: Bulk, _status: JobStatus, picked: Sequence[Picked], who: Who) -> set[int]:
     ids = {retry_id(bulk.key, job.id): job.seq for job in picked}
     runs.lock(tx, [job.id for job in picked])  # two slices at once: the second one sees what the first one made
     before = {ids[made] for made in runs.find(tx, ids)}
     again = jobs.run_again(tx, list(ids.values()))
     new = [{"seq": seq, "new_id": new_id} for new_id, seq in ids.items() if seq not in again]
     if new:
-        jobs.insert_again(tx, new, utc_now())
+        jobs.insert_again(tx, new, utc_now(), who.name)
     return before | {row["seq"] for row in new}  # type: ignore[misc]
 
 
-def _fail(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[Picked]) -> set[int]:
+def _fail(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[Picked], who: Who) -> set[int]:
     locked = runs.lock(tx, [job.id for job in picked])
     seqs = sorted(job.seq for job in locked.values() if job.status == status)
     rows = [{"seq": seq, **failure(bulk.reason)._asdict()} for seq in seqs]
@@ -118,14 +119,14 @@ def _fail(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[Picked
     if not rows:
         return set()
     if status is JobStatus.PENDING:
-        due.fail(tx, rows, now)
+        due.fail(tx, rows, now, who.name)
     else:
         runs.take_away(tx, seqs, bulk.reason)
-        runs.finish(tx, Action.FAIL, rows, now)
+        runs.finish(tx, Action.FAIL, rows, now, who.name)
     return set(seqs)
 
 
-def _prioritise(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[Picked]) -> set[int]:
+def _prioritise(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[Picked], who: Who) -> set[int]:
     locked = runs.lock(tx, [job.id for job in picked])
     seqs = sorted(job.seq for job in locked.values() if job.status == status)
     if seqs:
@@ -133,13 +134,13 @@ def _prioritise(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[
     return set(seqs)
 
 
-def _undo(tx: Connection, bulk: Bulk, _status: JobStatus, picked: Sequence[Picked]) -> set[int]:
+def _undo(tx: Connection, bulk: Bulk, _status: JobStatus, picked: Sequence[Picked], who: Who) -> set[int]:
     sources = {retry_id(bulk.key, job.id): job.seq for job in picked}
     pending = {job_id: job for job_id, job in runs.lock(tx, sources).items() if job.status == JobStatus.PENDING}
     why = failure(bulk.reason or "called off: it was run again by mistake")
     rows = [{"seq": seq, **why._asdict()} for seq in sorted(job.seq for job in pending.values())]
     if rows:
-        due.fail(tx, rows, clock.now(tx))
+        due.fail(tx, rows, clock.now(tx), who.name)
     return {sources[job_id] for job_id in pending}
 
 

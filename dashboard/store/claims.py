@@ -100,6 +100,7 @@ def take_next(
     types: Sequence[str],
     limit: int,
     attempts: int | None,
+    who: str | None = None,
     *,
     now: datetime,
     settled: bool,
@@ -122,6 +123,7 @@ def take_next(
             attempts=attempts,
             settled=settled,
             sweeps=sweeps,
+            who=who,
             **values,
             **({"ahead": ahead} if types else {}),
         )
@@ -135,9 +137,9 @@ AHEAD = 20  # candidates beyond those wanted: others may have locked as many
 AHEAD_MAX = 10_000
 
 
-def claim_next(tx: Connection, now: datetime, *, settled: bool, sweeps: bool) -> Job | None:
+def claim_next(tx: Connection, now: datetime, *, settled: bool, sweeps: bool, who: str | None = None) -> Job | None:
     """The same for one job of any type, as a client of the nine keys sees it."""
-    rows = _CLAIM_NEXT.rows(tx, limit=1, now=now, attempts=None, settled=settled, sweeps=sweeps)
+    rows = _CLAIM_NEXT.rows(tx, limit=1, now=now, attempts=None, settled=settled, sweeps=sweeps, who=who)
     return changed(tx, Job._make(rows[0]) if rows else None, JobStatus.RUNNING)
 
 

@@ -85,7 +85,7 @@ def create() -> Fragment:
 
 @bp.post("/claim")
 def claim() -> Fragment:
-    return _done(TRANSITIONS[Action.CLAIM].done, claims.claim())
+    return _done(TRANSITIONS[Action.CLAIM].done, claims.claim(who=actions.person()))
 
 
 @bp.get(f"/jobs/<job_id>/{ASK}")

@@ -95,7 +95,7 @@ def bulk_slice() -> Page:
 
 @bp.post("/dashboard/claim")
 def claim() -> Page:
-    return redirect(url_for("pages.job", job_id=changed(claims.claim()).id), 303)
+    return redirect(url_for("pages.job", job_id=changed(claims.claim(who=actions.person())).id), 303)
 
 
 @bp.get(f"/dashboard/jobs/<job_id>/{ASK}")
