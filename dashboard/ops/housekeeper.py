@@ -1,4 +1,4 @@
-"""Once a second in each process: settles what has become due, also while no client claims, and counts the minutes."""
+"""Once a second in each process: settles what has become due, counts the minutes, deletes what is kept no longer."""
 
 from collections.abc import Callable
 from random import random
@@ -12,6 +12,7 @@ from dashboard.database import clock
 from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.transactions import asking, write
 from dashboard.services import minutes
+from dashboard.services.activity import keeper
 from dashboard.services.claims import this_grace
 from dashboard.services.settle import settle
 from dashboard.store import due
@@ -32,6 +33,7 @@ def run(app: Flask, is_stopped: Callable[[], bool] = lambda: False) -> None:
         with app.app_context():
             keep(app)
             count(app)
+            forget(app)
 
 
 def keep(app: Flask) -> int:
@@ -51,6 +53,15 @@ def keep(app: Flask) -> int:
         app.logger.exception("The housekeeper could not reach the database; it tries again")
         grace.begin()
         return total
+
+
+def forget(app: Flask) -> None:
+    """Delete the activity that is kept no longer. A round that fails is tried again with the next one."""
+    try:
+        while keeper().forget():
+            sleep(PAUSE)
+    except (SQLAlchemyError, DatabaseBusyError):
+        app.logger.exception("The housekeeper could not delete old activity; it tries again")
 
 
 def count(app: Flask) -> None:

@@ -20,6 +20,7 @@ from dashboard.config import Credential, Role, Settings
 from dashboard.core.who import Via, Who
 from dashboard.security import sessions
 from dashboard.security.cross_site import SAFE_METHODS
+from dashboard.services import activity
 
 EVERYONE = frozenset({None, *Role})  # None is a client without a credential
 
@@ -120,6 +121,9 @@ def check(app: Flask, request: Request, view: Callable[..., Any] | None) -> None
         return
     if role is None:
         raise Unauthorized("Sign in, or send a token: Authorization: Bearer …")
+    # Of an address that there is not the client chose the text.
+    what = f"{request.method} {request.url_rule.rule}" if request.url_rule else "no such address"
+    activity.refused(who(Via.API if request.environ.get(TOKEN) else Via.DASHBOARD), what)
     raise Forbidden("A viewer may look at the jobs, and change nothing")
 
 

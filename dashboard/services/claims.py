@@ -12,6 +12,7 @@ from typing import NamedTuple
 from flask import current_app
 from sqlalchemy import Connection
 
+from dashboard.core.activity import Did
 from dashboard.core.claim_queue import WINDOW, ClaimQueue, Entry
 from dashboard.core.errors import KeyUsedError, NoPendingJobsError
 from dashboard.core.job import Job, JobStatus, utc_now
@@ -20,6 +21,7 @@ from dashboard.core.transitions import Action
 from dashboard.core.who import NOBODY, Who
 from dashboard.database import clock
 from dashboard.database.transactions import asking, write
+from dashboard.services.activity import of_person
 from dashboard.services.grace import Grace
 from dashboard.services.jobs import check
 from dashboard.services.settle import settle
@@ -47,12 +49,19 @@ def claim(types: Sequence[str] = (), who: Who = NOBODY) -> Job:
 def claim_many(limit: int, types: Sequence[str] = (), who: Who = NOBODY) -> list[Job]:
     """The same for as many as there are, up to a limit."""
     queue, grace = claim_queue(), this_grace()
-    if queue is None and limit == 1 and not types:
+    if queue is None and limit == 1 and not types and not who.is_person:
         job = _claim_next(grace, who)
         return [job] if job else []
     wish = _Wish(types, limit, None, who.name)
+
+    def work(tx: Connection) -> list[jobs.Row]:
+        rows = _take(tx, queue, wish, grace)
+        for row in rows:
+            of_person(tx, who, Did.CLAIM, row.id)
+        return rows
+
     rows = write(
-        lambda tx: _take(tx, queue, wish, grace),
+        work,
         undone=_nothing if queue is None else queue.forget,  # what was popped is still PENDING then
     )
     return [row.as_job() for row in rows]

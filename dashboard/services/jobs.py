@@ -9,6 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 from uuid_utils import uuid7
 
+from dashboard.core.activity import Did
 from dashboard.core.errors import ActionRefusedError, ExpiredError, LeasedError, NotFinishedError
 from dashboard.core.job import Job, JobStatus, NewJob, utc_now
 from dashboard.core.reason import Failure, Success, failure
@@ -16,8 +17,9 @@ from dashboard.core.run import FullJob
 from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.core.who import NOBODY, Who
 from dashboard.database.transactions import asking, write
+from dashboard.services.activity import of_person
 from dashboard.services.create import add
-from dashboard.store import jobs, runs
+from dashboard.store import activity, jobs, runs
 
 
 def create(type: str, payload: str | None, priority: int, who: Who = NOBODY) -> Job:  # noqa: A002
@@ -44,10 +46,14 @@ def fail(job_id: str, reason: str | None, who: Who = NOBODY) -> Job:
     """End a RUNNING job badly, or call a PENDING one off; a reason becomes its result. A lease is taken away."""
 
     def work(tx: Connection) -> Job | None:
+        is_routine = True  # of a script: to end what it started itself
         for job in runs.lock(tx, [job_id]).values():
-            if job.status == JobStatus.RUNNING:
-                runs.take_away(tx, [job.seq], reason)
-        return jobs.act(tx, Action.FAIL, job_id, utc_now(), failure(reason), who.name)
+            is_leased = job.status == JobStatus.RUNNING and runs.take_away(tx, [job.seq], reason)
+            is_routine = job.status == JobStatus.RUNNING and not is_leased
+        failed = jobs.act(tx, Action.FAIL, job_id, utc_now(), failure(reason), who.name)
+        if failed and who.is_known and (who.is_person or not is_routine):
+            activity.append(tx, who, Did.FAIL, job_id=job_id)
+        return failed
 
     return _move(Action.FAIL, job_id, work, one_statement=False)
 
@@ -64,18 +70,24 @@ def retry(job_id: str, who: Who = NOBODY) -> FullJob:
         job = jobs.get(tx, job_id)
         if job.completed_at is None:
             raise NotFinishedError(job.status)
-        return add(tx, NewJob(job.type, job.payload, job.priority, retry_of=job.id), who.name)
+        again = add(tx, NewJob(job.type, job.payload, job.priority, retry_of=job.id), who.name)
+        if who.is_known:
+            activity.append(tx, who, Did.RETRY, job_id=job.id, detail=f"as {again.id}")
+        return again
 
     return write(work)
 
 
 def _act(action: Action, job_id: str, who: Who, end: Success | Failure | None = None) -> Job:
-    return _move(action, job_id, lambda tx: jobs.act(tx, action, job_id, utc_now(), end, who.name))
+    def work(tx: Connection) -> Job | None:
+        if job := jobs.act(tx, action, job_id, utc_now(), end, who.name):
+            of_person(tx, who, Did(action), job_id)
+        return job
+
+    return _move(action, job_id, work, one_statement=not who.is_person)
 
 
-def _move(
-    action: Action, job_id: str, guarded: Callable[[Connection], Job | None], *, one_statement: bool = True
-) -> Job:
+def _move(action: Action, job_id: str, guarded: Callable[[Connection], Job | None], *, one_statement: bool) -> Job:
     """Run the action; where its WHERE clause held for no row, say why."""
     while (moved := write(guarded, one_statement=one_statement)) is None:
         with asking() as tx:

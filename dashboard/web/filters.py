@@ -11,6 +11,7 @@ from flask import Blueprint
 from flask.blueprints import BlueprintSetupState
 from markupsafe import Markup, escape
 
+from dashboard.core.activity import DID
 from dashboard.core.job import JobStatus, utc_now
 from dashboard.core.run import ENDED, Outcome
 from dashboard.core.transitions import ARRIVED, FINAL, RULES, TRANSITIONS
@@ -58,7 +59,9 @@ class Ended(Protocol):
 
 @bp.record_once
 def _add_state_machine(state: BlueprintSetupState) -> None:
-    state.app.jinja_env.globals.update(TRANSITIONS=TRANSITIONS, RULES=RULES, ARRIVED=ARRIVED, FINAL=FINAL, ENDED=ENDED)
+    state.app.jinja_env.globals.update(
+        TRANSITIONS=TRANSITIONS, RULES=RULES, ARRIVED=ARRIVED, FINAL=FINAL, ENDED=ENDED, DID=DID
+    )
 
 
 @bp.app_template_filter()

@@ -12,6 +12,7 @@ from dashboard.security import bodies
 from dashboard.security.access import operators, viewers
 from dashboard.services import claims
 from dashboard.web import actions, job_filter
+from dashboard.web import activity as activity_page
 from dashboard.web import bulk as bulk_page
 from dashboard.web.actions import ACT, ASK, POSTS
 from dashboard.web.board import BOARD
@@ -66,6 +67,13 @@ def queue() -> Page:
 def workers() -> Page:
     with reading() as tx:
         return render_template("workers/page.html", **WORKERS.load(tx))
+
+
+@bp.get("/dashboard/activity")
+@viewers
+def activity() -> Page:
+    with reading() as tx:
+        return render_template("activity/page.html", **activity_page.load(tx))
 
 
 @bp.get("/dashboard/jobs/new")

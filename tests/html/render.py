@@ -39,6 +39,7 @@ def pages(client: FlaskClient) -> dict[str, str]:
         "complete_leased": client.get(f"/dashboard/jobs/{leased}/complete").text,
         "queue": client.get("/dashboard/queue").text,
         "workers": client.get("/dashboard/workers").text,
+        "activity": client.get("/dashboard/activity").text,
         "new": client.get("/dashboard/jobs/new").text,
         "new_with_errors": client.post("/dashboard/jobs/new", data={"payload": HOSTILE}).text,
         "complete": client.get(f"/dashboard/jobs/{ids[2]}/complete").text,
@@ -85,6 +86,7 @@ def main(folder: Path) -> None:
         app, guarded = create_app(environ), create_app({**environ, "USERS": f"vera:viewer:{PASSWORD}"})
         client = app.test_client()
         empty = {"empty": "/dashboard/", "empty_queue": "/dashboard/queue", "empty_workers": "/dashboard/workers"}
+        empty["empty_activity"] = "/dashboard/activity"
         found = {name: client.get(path).text for name, path in empty.items()}
         found |= pages(client)
         found |= pages_with_users(guarded.test_client())

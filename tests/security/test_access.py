@@ -72,6 +72,8 @@ TABLE = {
     "POST /jobs/batch": (401, 403, 201, 403),
     "POST /jobs/bulk": (401, 403, 200, 403),
     "GET /workers": (401, 200, 200, 200),
+    "GET /activity": (401, 200, 200, 200),
+    "GET /dashboard/activity": (302, 200, 200, 200),
     "GET /dashboard/": (302, 200, 200, 200),
     "GET /dashboard/overview": (302, 200, 200, 200),
     "GET /dashboard/queue": (302, 200, 200, 200),
@@ -165,7 +167,7 @@ def test_each_role_may_do_what_the_table_says(app: Flask, line: str, way: Callab
         assert (state(app) != before) == (acts and answer.status_code in (200, 201, 303))
         if line.startswith("GET"):
             assert ask(client, line.replace("GET", "HEAD", 1), job).status_code == answer.status_code
-        if answer.status_code in (401, 403) and line.split()[1].startswith(("/jobs", "/workers")):
+        if answer.status_code in (401, 403) and line.split()[1].startswith(("/jobs", "/workers", "/activity")):
             assert [type(detail) for detail in answer.get_json().values()] == [str]
             assert answer.headers.get("WWW-Authenticate") == ("Bearer" if client is nobody else None)
         elif answer.status_code in (302, 401) and client is nobody:
