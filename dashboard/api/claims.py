@@ -7,7 +7,7 @@ from flask import Blueprint, request
 
 from dashboard.api import schemas, shapes, words
 from dashboard.api.operation import Key, idempotency_key, operation
-from dashboard.core.errors import NoPendingJobsError
+from dashboard.core.errors import ClaimsPausedError, NoPendingJobsError
 from dashboard.core.job import Job
 from dashboard.core.run import TOKEN, WORKER_MAX, Lease, LeasedJob
 from dashboard.http.client import is_there
@@ -39,7 +39,18 @@ def claim(query: words.ClaimQuery) -> Any:
     lease, is_key = _lease(query)
     who = access.who()
 
+    paused: ClaimsPausedError | None = None
+
     def attempt() -> Any:
+        nonlocal paused
+        paused = None
+        try:
+            return take()
+        except ClaimsPausedError as error:  # it waits on, until claims go on
+            paused = error
+            return None
+
+    def take() -> Any:
         if lease:
             return claims.lease(limit, query.type, lease, is_key=is_key, who=who)
         return claims.claim_many(limit, query.type, who)
@@ -48,7 +59,7 @@ def claim(query: words.ClaimQuery) -> Any:
     if query.limit is not None:
         return found or []
     if not found:
-        raise NoPendingJobsError
+        raise paused or NoPendingJobsError
     return found[0]
 
 

@@ -23,6 +23,7 @@ TAGS = {
     "claims": {"name": "claims", "description": "Take a job: without a lease until somebody ends it, or with one"},
     "runs": {"name": "runs", "description": "Say how a job goes, and end it"},
     "workers": {"name": "workers", "description": "Who holds jobs"},
+    "pause": {"name": "pause", "description": "Stop all claims, and start them again"},
     "activity": {"name": "activity", "description": "Who did what"},
 }
 

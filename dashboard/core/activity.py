@@ -19,6 +19,8 @@ class Did(StrEnum):
     BULK_FAIL = "bulk_fail"
     BULK_PRIORITY = "bulk_priority"
     BULK_UNDO = "bulk_undo"
+    PAUSE = "pause"
+    RESUME = "resume"
     SIGN_IN = "sign_in"
     SIGN_IN_REFUSED = "sign_in_refused"
     SIGN_OUT = "sign_out"
@@ -38,6 +40,8 @@ DID = {
     Did.BULK_FAIL: "Failed all",
     Did.BULK_PRIORITY: "Changed the priority of all",
     Did.BULK_UNDO: "Undid all",
+    Did.PAUSE: "Paused claims",
+    Did.RESUME: "Let claims go on",
     Did.SIGN_IN: "Signed in",
     Did.SIGN_IN_REFUSED: "Could not sign in",
     Did.SIGN_OUT: "Signed out",

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from dashboard.core.pause import Pause
 from dashboard.core.transitions import ARRIVED, TRANSITIONS, Action
 
 
@@ -17,6 +18,20 @@ class JobNotFoundError(JobError):
 class NoPendingJobsError(JobError):
     def __init__(self) -> None:
         super().__init__("No pending jobs")
+
+
+class ClaimsPausedError(NoPendingJobsError):
+    """An operator has paused all claims."""
+
+    def __init__(self, pause: Pause) -> None:
+        JobError.__init__(self, told(pause))
+
+
+class StartPausedError(JobError):
+    """The same for a job that is named."""
+
+    def __init__(self, pause: Pause) -> None:
+        super().__init__(f"Cannot process the job: {told(pause)}")
 
 
 class ActionRefusedError(JobError):
@@ -63,6 +78,12 @@ class LeasedError(JobError):
 
 class KeyUsedError(JobError):
     """An Idempotency-Key that belongs to something else."""
+
+
+def told(pause: Pause) -> str:
+    """Who has paused claims, since when, and why."""
+    by = f" by {pause.who}" if pause.who else ""
+    return f"Claims are paused{by} since {words(pause.since)}{f': {pause.reason}' if pause.reason else ''}"
 
 
 def words(time: datetime) -> str:

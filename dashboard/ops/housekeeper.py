@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.database import clock
 from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.transactions import asking, write
-from dashboard.services import minutes
+from dashboard.services import minutes, pause
 from dashboard.services.activity import keeper
 from dashboard.services.claims import this_grace
 from dashboard.services.settle import settle
@@ -32,6 +32,7 @@ def run(app: Flask, is_stopped: Callable[[], bool] = lambda: False) -> None:
         sleep(INTERVAL * (0.75 + random() / 2))  # noqa: S311
         with app.app_context():
             keep(app)
+            look(app)
             count(app)
             forget(app)
 
@@ -53,6 +54,14 @@ def keep(app: Flask) -> int:
         app.logger.exception("The housekeeper could not reach the database; it tries again")
         grace.begin()
         return total
+
+
+def look(app: Flask) -> None:
+    """Learn whether claims are paused, for the pages. A round that fails is tried again with the next one."""
+    try:
+        pause.look()
+    except (SQLAlchemyError, DatabaseBusyError):
+        app.logger.exception("The housekeeper could not see whether claims are paused; it tries again")
 
 
 def forget(app: Flask) -> None:

@@ -80,6 +80,10 @@ def may_act() -> bool:
     return request.environ.get(ROLE) is Role.OPERATOR
 
 
+def may_see() -> bool:
+    return request.environ.get(ROLE) in VIEWERS
+
+
 def asks_for_token() -> bool:
     """Whether a script has to send one."""
     return not credentials().is_open

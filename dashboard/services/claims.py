@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from dashboard.core.activity import Did
 from dashboard.core.claim_queue import WINDOW, ClaimQueue, Entry
-from dashboard.core.errors import KeyUsedError, NoPendingJobsError
+from dashboard.core.errors import ClaimsPausedError, KeyUsedError, NoPendingJobsError
 from dashboard.core.job import Job, JobStatus, utc_now
 from dashboard.core.run import FullJob, Lease, LeasedJob
 from dashboard.core.transitions import Action
@@ -25,7 +25,7 @@ from dashboard.services.activity import of_person
 from dashboard.services.grace import Grace
 from dashboard.services.jobs import check
 from dashboard.services.settle import settle
-from dashboard.store import claims, counts, due, full_jobs, jobs, runs
+from dashboard.store import claims, counts, full_jobs, jobs, runs
 
 STALE_MAX = 20  # stale entries that a claim passes over one by one; a refill is then cheaper than going on
 
@@ -40,14 +40,17 @@ class _Wish(NamedTuple):
 
 
 def claim(types: Sequence[str] = (), who: Who = NOBODY) -> Job:
-    """Take the next job of these types (none: of any), now RUNNING: the highest priority first, then the oldest."""
+    """Take the next job of these types (none: of any), now RUNNING: the highest priority first, then the oldest.
+
+    Raises NoPendingJobsError, or ClaimsPausedError, which is one.
+    """
     if not (found := claim_many(1, types, who)):
         raise NoPendingJobsError
     return found[0]
 
 
 def claim_many(limit: int, types: Sequence[str] = (), who: Who = NOBODY) -> list[Job]:
-    """The same for as many as there are, up to a limit."""
+    """The same for as many as there are, up to a limit. Raises ClaimsPausedError."""
     queue, grace = claim_queue(), this_grace()
     if queue is None and limit == 1 and not types and not who.is_person:
         job = _claim_next(grace, who)
@@ -187,7 +190,7 @@ def _take(tx: Connection, queue: ClaimQueue | None, wish: _Wish, grace: Grace) -
 
 def _take_of_types(tx: Connection, wish: _Wish, grace: Grace) -> list[jobs.Row]:
     """From the heads of the types' own indexes; the queue finds these entries stale later."""
-    if due.is_due(tx, sweeps=grace.is_over()):
+    if claims.is_due(tx, sweeps=grace.is_over()):
         settle(tx, grace)
     seqs = [seq for seq, _ in claims.heads(tx, wish.types, wish.limit)]
     return jobs.take_each(tx, seqs, utc_now(), wish.attempts, wish.who)
@@ -226,6 +229,8 @@ def _catch_up(tx: Connection, queue: ClaimQueue, grace: Grace) -> None:
     """
     cursor, sweeps = queue.cursor, grace.is_over()
     look = claims.look(tx, cursor or 0, sweeps=sweeps)
+    if look.paused:
+        raise ClaimsPausedError(look.paused)
     if look.is_due:
         settle(tx, grace)
         look = claims.look(tx, cursor or 0, sweeps=sweeps)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 from dashboard.core.activity import Did
-from dashboard.core.errors import ActionRefusedError, ExpiredError, LeasedError, NotFinishedError
+from dashboard.core.errors import ActionRefusedError, ExpiredError, LeasedError, NotFinishedError, StartPausedError
 from dashboard.core.job import Job, JobStatus, NewJob, utc_now
 from dashboard.core.reason import Failure, Success, failure
 from dashboard.core.run import FullJob
@@ -19,7 +19,7 @@ from dashboard.core.who import NOBODY, Who
 from dashboard.database.transactions import asking, write
 from dashboard.services.activity import of_person
 from dashboard.services.create import add
-from dashboard.store import activity, jobs, runs
+from dashboard.store import activity, jobs, pause, runs
 
 
 def create(type: str, payload: str | None, priority: int, who: Who = NOBODY) -> Job:  # noqa: A002
@@ -104,6 +104,8 @@ def check(tx: Connection, action: Action, job_id: str) -> Job:
         raise ActionRefusedError(action, job.status, since, hands.of(job))
     if action is Action.PROCESS and jobs.is_expired(tx, job_id):
         raise ExpiredError
+    if action is Action.PROCESS and (paused := pause.get(tx)):
+        raise StartPausedError(paused)
     if action is Action.COMPLETE and (run := runs.open_run(tx, job_id)):
         raise LeasedError(run.worker, run.expires_at)
     return job

@@ -28,6 +28,7 @@ from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.core.who import Hands
 from dashboard.database.schema import IN_CLAIM_ORDER, PREVIEW, jobs, runs
 from dashboard.database.statement import Compiled, Each, Many, Now
+from dashboard.store.pause import IS_PAUSED
 
 _NAME = jobs.c.created_by.type
 _JOB = [jobs.c[name] for name in Job._fields]
@@ -125,7 +126,7 @@ def _rule(action: Action) -> ColumnElement[bool]:
     if action is Action.CLAIM:
         return and_(status, jobs.c.run_at.is_(None), is_not_expired())
     if action is Action.PROCESS:
-        return and_(status, is_not_expired())
+        return and_(status, is_not_expired(), ~IS_PAUSED)
     if action is Action.COMPLETE:  # what a lease holds is completed by its token alone: see runs.py
         return and_(status, ~exists().where(runs.c.seq == jobs.c.seq, runs.c.ended_at.is_(None)))
     return status

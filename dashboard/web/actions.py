@@ -15,7 +15,7 @@ from dashboard.services import jobs
 from dashboard.services.create import create_full
 from dashboard.store import listing, runs
 from dashboard.web.elements import Context
-from dashboard.web.forms import CompleteForm, FailForm, NewJobForm
+from dashboard.web.forms import CompleteForm, FailForm, NewJobForm, PauseForm
 
 
 def person() -> Who:
@@ -80,6 +80,18 @@ def ask_new(form: NewJobForm | None = None) -> Context:
         "types": types,
         "form": form or NewJobForm(),
         "endpoint": "create",
+        "values": {},
+    }
+
+
+def ask_pause(form: PauseForm | None = None) -> Context:
+    """What the form shows that asks before all claims are paused."""
+    return {
+        "title": "Pause claims",
+        "button": "Pause claims",
+        "hint": "No job is started until somebody lets claims go on. Jobs that run go on, and claims that wait wait.",
+        "form": form or PauseForm(),
+        "endpoint": "pause_claims",
         "values": {},
     }
 

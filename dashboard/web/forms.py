@@ -6,6 +6,7 @@ from wtforms.validators import AnyOf, InputRequired, Length, Optional, Regexp, V
 
 from dashboard.core.activity import DID
 from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, JobStatus
+from dashboard.core.pause import REASON_MAX as PAUSE_REASON_MAX
 from dashboard.core.reason import KEY_MAX, REASON_MAX
 from dashboard.core.run import ATTEMPTS_MAX
 from dashboard.services.search import PLACE
@@ -62,6 +63,15 @@ class FailForm(Form):
     reason = StringField(
         "Reason",
         description="What went wrong, for those who look at it later; may be left empty",
+        render_kw={"autocomplete": "off", "autofocus": True},
+    )
+
+
+class PauseForm(Form):
+    reason = StringField(
+        "Reason",
+        [Length(max=PAUSE_REASON_MAX), no_nul],
+        description="Everybody reads it; may be left empty",
         render_kw={"autocomplete": "off", "autofocus": True},
     )
 

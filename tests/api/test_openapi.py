@@ -59,6 +59,8 @@ OPERATIONS = {
         ],
     ),
     "GET /workers": Call(200, LEASED),
+    "POST /queue/pause": Call(200, JobStatus.PENDING, {"reason": "the mail server is down"}),
+    "POST /queue/resume": Call(200, JobStatus.PENDING),
     "GET /activity": Call(200, JobStatus.PENDING, query="action=create&since=2026-01-01T00:00:00"),
 }
 # The calls whose answers have more than the nine keys.

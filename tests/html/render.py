@@ -47,7 +47,17 @@ def pages(client: FlaskClient) -> dict[str, str]:
         "fail": client.get(f"/dashboard/jobs/{ids[3]}/fail").text,
         "refused": client.post(f"/dashboard/jobs/{ids[0]}/fail").text,
         "docs": client.get("/docs").text,
+        "pause": client.get("/dashboard/pause").text,
+        **paused(client),
     }
+
+
+def paused(client: FlaskClient) -> dict[str, str]:
+    client.post("/queue/pause", json={"reason": HOSTILE})
+    paths = {"paused_jobs": "/dashboard/", "paused_queue": "/dashboard/queue", "paused_form": "/dashboard/jobs/new"}
+    found = {name: client.get(path).text for name, path in paths.items()}
+    client.post("/queue/resume")
+    return found
 
 
 def leases(client: FlaskClient) -> list[str]:

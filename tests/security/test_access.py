@@ -26,7 +26,7 @@ from dashboard.database.transactions import reading, writing
 from dashboard.security import passwords
 from dashboard.security.sessions import LASTS
 from dashboard.security.throttle import FORGET_AFTER, FREE, KNOWN_FOR, WAIT_MAX
-from dashboard.store import counts
+from dashboard.store import counts, pause
 from tests.support.app import MakeApp
 from tests.support.factory import UNKNOWN, make_job
 from tests.support.routes import job_for, path_of, sent_to
@@ -72,6 +72,11 @@ TABLE = {
     "POST /jobs/batch": (401, 403, 201, 403),
     "POST /jobs/bulk": (401, 403, 200, 403),
     "GET /workers": (401, 200, 200, 200),
+    "POST /queue/pause": (401, 403, 200, 403),
+    "POST /queue/resume": (401, 403, 200, 403),
+    "GET /dashboard/pause": (302, 403, 200, 200),
+    "POST /dashboard/pause": (302, 403, 303, 403),
+    "POST /dashboard/resume": (302, 403, 303, 403),
     "GET /activity": (401, 200, 200, 200),
     "GET /dashboard/activity": (302, 200, 200, 200),
     "GET /dashboard/": (302, 200, 200, 200),
@@ -97,6 +102,9 @@ TABLE = {
     "GET /dashboard/fragments/jobs/<job_id>/<any(complete, fail):action>": (401, 403, 200, 200),
     "POST /dashboard/fragments/jobs/<job_id>/<any(process, complete, fail, undo, retry):action>": (401, 403, 200, 403),
 }
+
+
+JSON = ("/jobs", "/workers", "/activity", "/queue")  # what answers refusals as JSON
 
 
 @pytest.fixture
@@ -139,9 +147,9 @@ def ask(client: FlaskClient, line: str, job: Job, **sent: Any) -> TestResponse:
 
 
 def state(app: Flask) -> object:
-    """Of the jobs and their runs; equal where nothing has changed."""
+    """Of the jobs, their runs, and whether claims are paused; equal where nothing has changed."""
     with app.app_context(), reading() as tx:
-        return counts.counts(tx), tx.execute(select(runs)).all()
+        return counts.counts(tx), tx.execute(select(runs)).all(), pause.get(tx)
 
 
 # ---- Every route, method and role
@@ -167,7 +175,9 @@ def test_each_role_may_do_what_the_table_says(app: Flask, line: str, way: Callab
         assert (state(app) != before) == (acts and answer.status_code in (200, 201, 303))
         if line.startswith("GET"):
             assert ask(client, line.replace("GET", "HEAD", 1), job).status_code == answer.status_code
-        if answer.status_code in (401, 403) and line.split()[1].startswith(("/jobs", "/workers", "/activity")):
+        if answer.status_code in (401, 403) and line.split()[1].startswith(
+            ("/jobs", "/workers", "/activity", "/queue")
+        ):
             assert [type(detail) for detail in answer.get_json().values()] == [str]
             assert answer.headers.get("WWW-Authenticate") == ("Bearer" if client is nobody else None)
         elif answer.status_code in (302, 401) and client is nobody:

@@ -39,6 +39,7 @@ def sent_to(rule: str, job: Job) -> dict[str, Any]:
     bodies: dict[str, Any] = {
         "/jobs": {"type": "job"},
         "/jobs/bulk": {"action": "retry", "filter": {}, "key": "a-key"},
+        "/queue/pause": {"reason": "a reason"},
         "/jobs/batch": [{"type": "job"}, {"type": "job"}],
         "/jobs/report": [{"id": job.id, "token": token, "action": "complete"}],
     }
