@@ -35,6 +35,7 @@ class Role(StrEnum):
 
     VIEWER = "viewer"  # reads
     OPERATOR = "operator"  # acts, too
+    WORKER = "worker"  # creates, reads, takes and ends jobs by the API
 
 
 class Credential(NamedTuple):

@@ -12,6 +12,7 @@ from dashboard.core.job import Job
 from dashboard.core.run import TOKEN, WORKER_MAX, Lease, LeasedJob
 from dashboard.http.client import is_there
 from dashboard.security import access
+from dashboard.security.access import workers
 from dashboard.services import claims, waiting
 from dashboard.services import jobs as job_service
 
@@ -26,6 +27,7 @@ KEY = Key(
 
 
 @bp.post("/claim")
+@workers
 @operation(
     "claim_job",
     answer=shapes.LeasedJob | schemas.Job | list[shapes.LeasedJob | schemas.Job],
@@ -64,6 +66,7 @@ def claim(query: words.ClaimQuery) -> Any:
 
 
 @bp.post("/<job_id>/process")
+@workers
 @operation(
     "process_job",
     answer=shapes.LeasedJob | schemas.Job,

@@ -13,7 +13,7 @@ from dashboard.core.run import FullJob
 from dashboard.database.transactions import asking, reading
 from dashboard.http.answers import changed, job_keys, json_bytes, json_response, json_stream
 from dashboard.security import access
-from dashboard.security.access import viewers
+from dashboard.security.access import readers, workers
 from dashboard.services import claims, search, waiting
 from dashboard.services import create as creation
 from dashboard.services import jobs as job_service
@@ -44,6 +44,7 @@ KEY = Key(
 
 
 @bp.post("", strict_slashes=False)
+@workers
 @operation(
     "create_job", answer=shapes.FullJob | schemas.Job, status=201, body=bodies.JobCreate, refuses=(409,), key=KEY
 )
@@ -59,6 +60,7 @@ def create(body: bodies.JobCreate) -> Response | Job | FullJob:
 
 
 @bp.post("/batch")
+@workers
 @operation(
     "create_jobs",
     answer=list[shapes.FullJob | schemas.Job],
@@ -88,7 +90,7 @@ def _nine(job: FullJob) -> Job:
 
 
 @bp.get("", strict_slashes=False)
-@viewers
+@readers
 @operation(
     "list_jobs",
     answer=list[shapes.FullJob | schemas.Job],
@@ -134,7 +136,7 @@ def _in_slices(app: Flask, found: Sequence[Job | FullJob], long: set[str]) -> It
 
 
 @bp.get("/queue")
-@viewers
+@readers
 @operation(
     "list_queue",
     answer=list[schemas.QueueEntry],
@@ -151,7 +153,7 @@ def queue(query: schemas.QueueQuery) -> Response:
 
 
 @bp.get("/summary")
-@viewers
+@readers
 @operation("count_jobs", answer=schemas.Summary)
 def summary() -> dict[str, int]:
     """How many jobs there are of each status. It is as fast with ten million jobs as with ten."""
@@ -161,7 +163,7 @@ def summary() -> dict[str, int]:
 
 
 @bp.get("/<job_id:job_id>")
-@viewers
+@readers
 @operation("get_job", answer=shapes.JobWithAttempts | schemas.Job, query=words.JobQuery, refuses=(404,))
 def job(job_id: str, query: words.JobQuery) -> Job | dict[str, Any]:
     """One job. With `wait` the answer comes when it is finished or the time is up; it is 200 either way."""

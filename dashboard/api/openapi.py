@@ -14,7 +14,7 @@ from dashboard.api.description import REFS, describe
 from dashboard.api.docs import context
 from dashboard.http.answers import json_response
 from dashboard.security import access
-from dashboard.security.access import viewers
+from dashboard.security.access import readers, viewers
 
 # The operations of each blueprint are one group, in this order.
 TAGS = {
@@ -31,7 +31,7 @@ bp = Blueprint("openapi", __name__)
 
 
 @bp.get("/openapi.json")
-@viewers
+@readers
 def openapi() -> Response:
     return json_response(_document())
 

@@ -26,7 +26,16 @@ EVERYONE = frozenset({None, *Role})  # None is a client without a credential
 
 VIEWERS = frozenset({Role.VIEWER, Role.OPERATOR})
 
+READERS = frozenset({Role.VIEWER, Role.OPERATOR, Role.WORKER})
+
+WORKERS = frozenset({Role.OPERATOR, Role.WORKER})
+
 OPERATORS = frozenset({Role.OPERATOR})
+
+NOT_ALLOWED = {
+    Role.VIEWER: "A viewer may look at the jobs, and change nothing",
+    Role.WORKER: "A worker may create, read, claim, report, release and end jobs by the API, and nothing else",
+}
 
 ROLE, USER, TOKEN = "dashboard.role", "dashboard.user", "dashboard.token"  # keys of the request's environ
 
@@ -47,6 +56,16 @@ def public_without_database(view: View) -> View:
 def viewers(view: View) -> View:
     """Open this view to viewers and operators."""
     return _open(view, VIEWERS)
+
+
+def readers(view: View) -> View:
+    """Open this view to viewers, operators and workers: what a worker reads."""
+    return _open(view, READERS)
+
+
+def workers(view: View) -> View:
+    """Open this view to operators and workers: what a worker does all day."""
+    return _open(view, WORKERS)
 
 
 def operators(view: View) -> View:
@@ -121,14 +140,16 @@ def check(app: Flask, request: Request, view: Callable[..., Any] | None) -> None
     """Look up the client's role, and reject the request where the view is not open to it."""
     request.environ[ROLE] = role = _role(app.extensions["credentials"], request)
     default = VIEWERS if request.method in SAFE_METHODS else OPERATORS
-    if role in getattr(view, "roles", default):
+    # It names the methods of an address, of which each has its own view.
+    others = READERS if request.method == "OPTIONS" else frozenset()
+    if role in getattr(view, "roles", default) | others:
         return
     if role is None:
         raise Unauthorized("Sign in, or send a token: Authorization: Bearer …")
     # Of an address that there is not the client chose the text.
     what = f"{request.method} {request.url_rule.rule}" if request.url_rule else "no such address"
     activity.refused(who(Via.API if request.environ.get(TOKEN) else Via.DASHBOARD), what)
-    raise Forbidden("A viewer may look at the jobs, and change nothing")
+    raise Forbidden(NOT_ALLOWED[role])
 
 
 def _role(credentials: Credentials, request: Request) -> Role | None:
