@@ -7,7 +7,7 @@ from functools import lru_cache
 from flask import Flask
 
 from dashboard import files
-from dashboard.api import bulk, claims, client_file, jobs, openapi, runs
+from dashboard.api import activity, bulk, claims, client_file, jobs, openapi, pause, runs
 from dashboard.api import refusals as api_refusals
 from dashboard.cli import flask_jobs
 from dashboard.config import Settings
@@ -17,15 +17,28 @@ from dashboard.database.group_commit import GROUP_MAX
 from dashboard.http import compression, refusals
 from dashboard.ops import health, logs
 from dashboard.security import access, checks, headers
+from dashboard.services.activity import Keeper
 from dashboard.services.grace import Grace
 from dashboard.services.minutes import Counter
 from dashboard.services.overview import Memory
+from dashboard.services.pause import Known
 from dashboard.services.waiting import WaitingRoom
 from dashboard.web import assets, filters, fragments, pages, sign_in
 from dashboard.web import refusals as web_refusals
 
 BLUEPRINTS = (
-    *(jobs.bp, bulk.bp, claims.bp, runs.bp, runs.workers_bp, openapi.bp, client_file.bp, health.bp),
+    *(
+        jobs.bp,
+        bulk.bp,
+        claims.bp,
+        runs.bp,
+        runs.workers_bp,
+        activity.bp,
+        pause.bp,
+        openapi.bp,
+        client_file.bp,
+        health.bp,
+    ),
     *(sign_in.bp, pages.bp, fragments.bp, filters.bp, assets.bp, flask_jobs.bp),
 )
 
@@ -43,6 +56,8 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     )
     app.extensions["counter"] = Counter()
     app.extensions["overview"] = Memory()
+    app.extensions["keeper"] = Keeper(settings.keep_activity)
+    app.extensions["pause"] = Known()
     app.extensions["grace"] = Grace(settings.lease_grace)
     app.extensions["is_about_to_stop"] = lambda: False  # a server that can tell puts its own here
     engine.init_app(app, settings.database_url, settings.durability)

@@ -35,6 +35,7 @@ class Role(StrEnum):
 
     VIEWER = "viewer"  # reads
     OPERATOR = "operator"  # acts, too
+    WORKER = "worker"  # creates, reads, takes and ends jobs by the API
 
 
 class Credential(NamedTuple):
@@ -60,6 +61,7 @@ class Settings:
     trusted_proxies: int
     tls: bool
     lease_grace: int  # seconds
+    keep_activity: int  # days
     access_log: bool
     log_format: LogFormat
 
@@ -81,6 +83,7 @@ class Settings:
             trusted_proxies=whole_number(environ, "TRUSTED_PROXIES", 0, least=0),
             tls=_switch(environ, "TLS"),
             lease_grace=whole_number(environ, "LEASE_GRACE", 60, least=0, most=86_400),
+            keep_activity=whole_number(environ, "KEEP_ACTIVITY_DAYS", 365, least=1, most=36_500),
             access_log=_switch(environ, "ACCESS_LOG"),
             log_format=log_format(environ),
         )

@@ -101,7 +101,7 @@ def postgres_url(postgres: Postgres) -> str:
             connection.execute("DELETE FROM jobs; ALTER SEQUENCE jobs_seq_seq RESTART")
         else:
             connection.execute("TRUNCATE jobs RESTART IDENTITY CASCADE")
-        connection.execute("DELETE FROM minutes; DELETE FROM uncounted")
+        connection.execute("DELETE FROM minutes; DELETE FROM uncounted; DELETE FROM activity; DELETE FROM pause")
     return postgres.url("migrated")
 
 

@@ -10,7 +10,8 @@ SECRET = "hush-hush-hush-hush"
 TOKENS = f"ci:operator:{SECRET}"
 NAMES = (
     "DATABASE_URL DURABILITY MAX_BODY_BYTES USERS TOKENS SECRET_KEY DASHBOARD_OPEN ALLOWED_HOSTS LEASE_GRACE "
-    "TRUSTED_PROXIES TLS ACCESS_LOG LOG_FORMAT DATABASE_URL_FILE USERS_FILE TOKENS_FILE SECRET_KEY_FILE HOST"
+    "KEEP_ACTIVITY_DAYS TRUSTED_PROXIES TLS ACCESS_LOG LOG_FORMAT DATABASE_URL_FILE USERS_FILE TOKENS_FILE "
+    "SECRET_KEY_FILE HOST"
 )
 
 
@@ -19,6 +20,7 @@ def test_without_any_setting_it_keeps_a_durable_sqlite_file_in_the_instance_fold
     assert settings == Settings(
         database_url="sqlite:///jobs.db",
         lease_grace=60,
+        keep_activity=365,
         durability=Durability.FULL,
         max_body_bytes=1_000_000,
         users=(),

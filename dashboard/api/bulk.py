@@ -11,6 +11,7 @@ from dashboard.api.schemas import Input, Priority
 from dashboard.api.words import JobFilter
 from dashboard.core.job import JobStatus
 from dashboard.http.answers import changed
+from dashboard.security import access
 from dashboard.services import bulk
 from dashboard.services.bulk import Bulk, What
 from dashboard.services.search import PLACE, Place
@@ -117,7 +118,8 @@ def change(body: BulkBody) -> dict[str, Any]:
             asked.priority if isinstance(asked, BulkPriority) else 0,
             asked.reason if isinstance(asked, BulkFail) else None,
             asked.dry_run or False,
-        )
+        ),
+        access.who(),
     )
     changed(found.done)
     return {**found._asdict(), "next": found.next and found.next.text}

@@ -7,11 +7,12 @@ from flask import Blueprint, request
 
 from dashboard.api import schemas, shapes, words
 from dashboard.api.operation import Key, idempotency_key, operation
-from dashboard.core.errors import NoPendingJobsError
+from dashboard.core.errors import ClaimsPausedError, NoPendingJobsError
 from dashboard.core.job import Job
 from dashboard.core.run import TOKEN, WORKER_MAX, Lease, LeasedJob
 from dashboard.http.client import is_there
 from dashboard.security import access
+from dashboard.security.access import workers
 from dashboard.services import claims, waiting
 from dashboard.services import jobs as job_service
 
@@ -26,6 +27,7 @@ KEY = Key(
 
 
 @bp.post("/claim")
+@workers
 @operation(
     "claim_job",
     answer=shapes.LeasedJob | schemas.Job | list[shapes.LeasedJob | schemas.Job],
@@ -37,19 +39,34 @@ def claim(query: words.ClaimQuery) -> Any:
     """Claim the next job. It is the one of the highest priority, and of those the oldest, and is RUNNING then."""
     limit = query.limit or 1
     lease, is_key = _lease(query)
+    who = access.who()
+
+    paused: ClaimsPausedError | None = None
 
     def attempt() -> Any:
-        return claims.lease(limit, query.type, lease, is_key=is_key) if lease else claims.claim_many(limit, query.type)
+        nonlocal paused
+        paused = None
+        try:
+            return take()
+        except ClaimsPausedError as error:  # it waits on, until claims go on
+            paused = error
+            return None
+
+    def take() -> Any:
+        if lease:
+            return claims.lease(limit, query.type, lease, is_key=is_key, who=who)
+        return claims.claim_many(limit, query.type, who)
 
     found = waiting.room().wait_for_job(attempt, query.type, query.wait, lambda: is_there(request.environ))
     if query.limit is not None:
         return found or []
     if not found:
-        raise NoPendingJobsError
+        raise paused or NoPendingJobsError
     return found[0]
 
 
 @bp.post("/<job_id>/process")
+@workers
 @operation(
     "process_job",
     answer=shapes.LeasedJob | schemas.Job,
@@ -61,8 +78,8 @@ def process(job_id: str, query: words.ProcessQuery) -> Job | LeasedJob:
     """Start this PENDING job. It is RUNNING then."""
     lease, is_key = _lease(query)
     if lease is None:
-        return job_service.process(job_id)
-    return claims.process(job_id, lease, is_key=is_key)
+        return job_service.process(job_id, access.who())
+    return claims.process(job_id, lease, is_key=is_key, who=access.who())
 
 
 def _lease(query: words.ProcessQuery) -> tuple[Lease | None, bool]:

@@ -6,7 +6,7 @@ from flask import Blueprint
 
 from dashboard import client
 from dashboard.http.answers import Answer
-from dashboard.security.access import viewers
+from dashboard.security.access import readers
 
 bp = Blueprint("client_file", __name__)
 
@@ -14,6 +14,6 @@ TEXT = Path(client.__file__).read_bytes()
 
 
 @bp.get("/client.py")
-@viewers
+@readers
 def client_file() -> Answer:
     return Answer(TEXT, content_type="text/x-python; charset=utf-8")

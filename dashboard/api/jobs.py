@@ -13,7 +13,7 @@ from dashboard.core.run import FullJob
 from dashboard.database.transactions import asking, reading
 from dashboard.http.answers import changed, job_keys, json_bytes, json_response, json_stream
 from dashboard.security import access
-from dashboard.security.access import viewers
+from dashboard.security.access import readers, workers
 from dashboard.services import claims, search, waiting
 from dashboard.services import create as creation
 from dashboard.services import jobs as job_service
@@ -44,6 +44,7 @@ KEY = Key(
 
 
 @bp.post("", strict_slashes=False)
+@workers
 @operation(
     "create_job", answer=shapes.FullJob | schemas.Job, status=201, body=bodies.JobCreate, refuses=(409,), key=KEY
 )
@@ -51,14 +52,15 @@ def create(body: bodies.JobCreate) -> Response | Job | FullJob:
     """Create a job. It starts PENDING."""
     key = idempotency_key(KEY)
     if key is None and not body.is_full:
-        return job_service.create(body.type, body.payload, body.priority or 0)
+        return job_service.create(body.type, body.payload, body.priority or 0, access.who())
     if key is None:
-        return creation.create_full(_new(body))
+        return creation.create_full(_new(body), access.who())
     job, is_new = creation.create_once(_new(body), key, access.caller() or "")
     return json_response(changed(job if body.is_full else _nine(job)), 201 if is_new else 200)
 
 
 @bp.post("/batch")
+@workers
 @operation(
     "create_jobs",
     answer=list[shapes.FullJob | schemas.Job],
@@ -72,7 +74,7 @@ def batch(body: bodies.Batch) -> Response:
     key = idempotency_key(KEY)
     new, is_new = [_new(item) for item in body.root], True
     if key is None:
-        jobs = creation.create_many(new)
+        jobs = creation.create_many(new, access.who())
     else:
         jobs, is_new = creation.create_many_once(new, key, access.caller() or "")
     shown = [job if item.is_full else _nine(job) for job, item in zip(jobs, body.root, strict=True)]
@@ -88,7 +90,7 @@ def _nine(job: FullJob) -> Job:
 
 
 @bp.get("", strict_slashes=False)
-@viewers
+@readers
 @operation(
     "list_jobs",
     answer=list[shapes.FullJob | schemas.Job],
@@ -134,7 +136,7 @@ def _in_slices(app: Flask, found: Sequence[Job | FullJob], long: set[str]) -> It
 
 
 @bp.get("/queue")
-@viewers
+@readers
 @operation(
     "list_queue",
     answer=list[schemas.QueueEntry],
@@ -151,7 +153,7 @@ def queue(query: schemas.QueueQuery) -> Response:
 
 
 @bp.get("/summary")
-@viewers
+@readers
 @operation("count_jobs", answer=schemas.Summary)
 def summary() -> dict[str, int]:
     """How many jobs there are of each status. It is as fast with ten million jobs as with ten."""
@@ -161,7 +163,7 @@ def summary() -> dict[str, int]:
 
 
 @bp.get("/<job_id:job_id>")
-@viewers
+@readers
 @operation("get_job", answer=shapes.JobWithAttempts | schemas.Job, query=words.JobQuery, refuses=(404,))
 def job(job_id: str, query: words.JobQuery) -> Job | dict[str, Any]:
     """One job. With `wait` the answer comes when it is finished or the time is up; it is 200 either way."""
@@ -178,4 +180,4 @@ def job(job_id: str, query: words.JobQuery) -> Job | dict[str, Any]:
 @operation("retry_job", answer=shapes.FullJob, status=201, refuses=(400, 404))
 def retry(job_id: str) -> FullJob:
     """Run this finished job again. The answer is a new job with its type, payload and priority."""
-    return job_service.retry(job_id)
+    return job_service.retry(job_id, access.who())

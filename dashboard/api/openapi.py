@@ -14,7 +14,7 @@ from dashboard.api.description import REFS, describe
 from dashboard.api.docs import context
 from dashboard.http.answers import json_response
 from dashboard.security import access
-from dashboard.security.access import viewers
+from dashboard.security.access import readers, viewers
 
 # The operations of each blueprint are one group, in this order.
 TAGS = {
@@ -23,13 +23,15 @@ TAGS = {
     "claims": {"name": "claims", "description": "Take a job: without a lease until somebody ends it, or with one"},
     "runs": {"name": "runs", "description": "Say how a job goes, and end it"},
     "workers": {"name": "workers", "description": "Who holds jobs"},
+    "pause": {"name": "pause", "description": "Stop all claims, and start them again"},
+    "activity": {"name": "activity", "description": "Who did what"},
 }
 
 bp = Blueprint("openapi", __name__)
 
 
 @bp.get("/openapi.json")
-@viewers
+@readers
 def openapi() -> Response:
     return json_response(_document())
 

@@ -2,4 +2,4 @@
 
 from dashboard.http.refusals import Door, as_json
 
-DOOR = Door(paths=("/jobs", "/workers", "/openapi.json", "/client.py"), render=as_json)
+DOOR = Door(paths=("/jobs", "/workers", "/activity", "/queue", "/openapi.json", "/client.py"), render=as_json)

@@ -11,7 +11,9 @@ from dashboard.core.job import Job
 from dashboard.core.run import FullJob
 from dashboard.core.transitions import Action
 from dashboard.database.transactions import asking
+from dashboard.security import access
 from dashboard.security.access import viewers
+from dashboard.security.access import workers as open_to_workers
 from dashboard.services import jobs as job_service
 from dashboard.services import runs
 from dashboard.services.runs import Beat, End
@@ -22,6 +24,7 @@ workers_bp = Blueprint("workers", __name__)
 
 
 @bp.post("/<job_id>/heartbeat")
+@open_to_workers
 @operation("send_heartbeat", answer=shapes.Heard, query=words.HeartbeatQuery, body=bodies.Heartbeat, refuses=(404, 409))
 def heartbeat(job_id: str, query: words.HeartbeatQuery, body: bodies.Heartbeat) -> dict[str, Any]:
     """Prolong the lease of this job. The body may be left out."""
@@ -29,6 +32,7 @@ def heartbeat(job_id: str, query: words.HeartbeatQuery, body: bodies.Heartbeat) 
 
 
 @bp.post("/<job_id>/complete")
+@open_to_workers
 @operation(
     "complete_job",
     answer=shapes.FullJob | schemas.Job,
@@ -39,20 +43,24 @@ def heartbeat(job_id: str, query: words.HeartbeatQuery, body: bodies.Heartbeat) 
 def complete(job_id: str, query: words.CompleteQuery, body: schemas.JobComplete) -> Job | FullJob:
     """Complete this RUNNING job. The body may be left out."""
     if query.token is None:
-        return job_service.complete(job_id, body.result)
-    return runs.end(End(job_id, query.token, Action.COMPLETE, result=body.result))
+        return job_service.complete(job_id, body.result, access.who())
+    return runs.end(End(job_id, query.token, Action.COMPLETE, result=body.result), access.who())
 
 
 @bp.post("/<job_id>/fail")
+@open_to_workers
 @operation("fail_job", answer=shapes.FullJob | schemas.Job, query=words.FailTokenQuery, refuses=(400, 404, 409))
 def fail(job_id: str, query: words.FailTokenQuery) -> Job | FullJob:
     """Fail this RUNNING job, or call this PENDING one off. The reason becomes its result."""
     if query.token is None:
-        return job_service.fail(job_id, query.reason)
-    return runs.end(End(job_id, query.token, Action.FAIL, reason=query.reason, delay=_delay(query.retry_in)))
+        return job_service.fail(job_id, query.reason, access.who())
+    return runs.end(
+        End(job_id, query.token, Action.FAIL, reason=query.reason, delay=_delay(query.retry_in)), access.who()
+    )
 
 
 @bp.post("/<job_id>/release")
+@open_to_workers
 @operation("release_job", answer=shapes.FullJob, query=words.ReleaseQuery, refuses=(404, 409))
 def release(job_id: str, query: words.ReleaseQuery) -> FullJob:
     """Give this job back. It is PENDING again, and that is no failure."""
@@ -60,6 +68,7 @@ def release(job_id: str, query: words.ReleaseQuery) -> FullJob:
 
 
 @bp.post("/release")
+@open_to_workers
 @operation("release_jobs", answer=list[shapes.FullJob], query=words.ReleaseQuery)
 def release_all(query: words.ReleaseQuery) -> list[FullJob]:
     """Give back every job that is held under this token. The answer has them; none is an empty array."""
@@ -67,10 +76,11 @@ def release_all(query: words.ReleaseQuery) -> list[FullJob]:
 
 
 @bp.post("/report")
+@open_to_workers
 @operation("report_runs", answer=list[shapes.ReportAnswer], body=bodies.Report)
 def report(body: bodies.Report) -> list[dict[str, Any]]:
     """What became of up to 1,000 runs. Each item is judged alone, and all that hold are committed at once."""
-    refusals = runs.report([_call(item) for item in body.root])
+    refusals = runs.report([_call(item) for item in body.root], access.who())
     return [
         {"id": item.id, "status": 200}
         if refusal is None

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from dashboard.core.pause import Pause
 from dashboard.core.transitions import ARRIVED, TRANSITIONS, Action
 
 
@@ -19,13 +20,29 @@ class NoPendingJobsError(JobError):
         super().__init__("No pending jobs")
 
 
-class ActionRefusedError(JobError):
-    """The job's status forbids the action; the sentence says which status it is in, and since when."""
+class ClaimsPausedError(NoPendingJobsError):
+    """An operator has paused all claims."""
 
-    def __init__(self, action: Action, status: str, since: datetime) -> None:
+    def __init__(self, pause: Pause) -> None:
+        JobError.__init__(self, told(pause))
+
+
+class StartPausedError(JobError):
+    """The same for a job that is named."""
+
+    def __init__(self, pause: Pause) -> None:
+        super().__init__(f"Cannot process the job: {told(pause)}")
+
+
+class ActionRefusedError(JobError):
+    """The job's status forbids the action; the sentence says which status it is in, since when, and by whom."""
+
+    def __init__(self, action: Action, status: str, since: datetime, by: str | None = None) -> None:
         needed = " or ".join(TRANSITIONS[action].sources)
-        came = ARRIVED[status].lower()
-        super().__init__(f"Cannot {action} the job: it is {status}, not {needed} ({came} {words(since)})")
+        self.action, self.since, self.by = action, since, by
+        self.came = ARRIVED[status].lower()
+        told = f"{self.came} {words(since)}{f' by {by}' if by else ''}"
+        super().__init__(f"Cannot {action} the job: it is {status}, not {needed} ({told})")
 
 
 class NotFinishedError(JobError):
@@ -61,6 +78,12 @@ class LeasedError(JobError):
 
 class KeyUsedError(JobError):
     """An Idempotency-Key that belongs to something else."""
+
+
+def told(pause: Pause) -> str:
+    """Who has paused claims, since when, and why."""
+    by = f" by {pause.who}" if pause.who else ""
+    return f"Claims are paused{by} since {words(pause.since)}{f': {pause.reason}' if pause.reason else ''}"
 
 
 def words(time: datetime) -> str:

@@ -74,6 +74,8 @@ jobs = db.Table(
     # before there were these columns has not been brought along yet.
     Column("reason", PlainText),
     Column("reason_key", ReasonKey),
+    # The names of the people or API tokens; null where nobody has to sign in, and for what time does by itself.
+    *(Column(name, PlainText) for name in ("created_by", "started_by", "ended_by")),
     # JSON as text, so that it reads back as it was sent in any database; last, so that lists need not read past it.
     Column("payload", Text),
     Column("result", Text),
@@ -222,4 +224,35 @@ sessions = db.Table(
     "sessions",
     Column("id", String(22), primary_key=True),
     Column("ends_at", DateTime, nullable=False),
+)
+
+# What people and named tokens did that is not a worker's routine. Rows are added, and deleted when they are old.
+activity = db.Table(
+    "activity",
+    Column("id", jobs.c.seq.type, primary_key=True),
+    Column("at", DateTime, nullable=False),
+    Column("who", PlainText),
+    Column("role", String(8)),
+    Column("action", String(20), nullable=False),
+    Column("job_id", JobId),
+    Column("count", Integer),
+    Column("via", String(9), nullable=False),
+    Column("detail", PlainText),
+    # What the slices of one bulk action have in common, and refusals of a minute: they are one row, whose count grows.
+    Column("together", String(36)),
+    sqlite_autoincrement=True,
+)
+Index("activity_at", activity.c.at, activity.c.id)
+Index("activity_who", activity.c.who, activity.c.at, activity.c.id)
+Index("activity_action", activity.c.action, activity.c.at, activity.c.id)
+_partial("activity_job", activity.c.job_id, activity.c.at, activity.c.id, where="job_id IS NOT NULL")
+_partial("activity_together", activity.c.together, where="together IS NOT NULL", unique=True)
+
+# One row while claims are paused, else none.
+pause = db.Table(
+    "pause",
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("who", PlainText),
+    Column("since", DateTime, nullable=False),
+    Column("reason", PlainText),
 )

@@ -18,6 +18,7 @@ from dashboard.core.errors import (
     LeasedError,
     LeaseLostError,
     NotFinishedError,
+    StartPausedError,
 )
 from dashboard.database.errors import UNAVAILABLE, TookTooLongError, UnusableDatabaseError
 from dashboard.http.answers import JSON, json_answer
@@ -110,7 +111,9 @@ def _bug(error: Exception) -> Refusal:
 
 # Flask takes the row of the class that is nearest to the exception's own.
 TABLE: dict[type[Exception], Callable[[Any], Refusal]] = {
-    **dict.fromkeys((ActionRefusedError, ExpiredError, NotFinishedError), lambda error: Refusal(400, str(error))),
+    **dict.fromkeys(
+        (ActionRefusedError, ExpiredError, NotFinishedError, StartPausedError), lambda error: Refusal(400, str(error))
+    ),
     **dict.fromkeys((LeaseLostError, LeasedError, KeyUsedError), lambda error: Refusal(409, str(error))),
     JobError: lambda error: Refusal(404, str(error)),
     InvalidRequestError: lambda error: Refusal(422, error.problems),

@@ -1,4 +1,4 @@
-"""Once a second in each process: settles what has become due, also while no client claims, and counts the minutes."""
+"""Once a second in each process: settles what has become due, counts the minutes, deletes what is kept no longer."""
 
 from collections.abc import Callable
 from random import random
@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.database import clock
 from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.transactions import asking, write
-from dashboard.services import minutes
+from dashboard.services import minutes, pause
+from dashboard.services.activity import keeper
 from dashboard.services.claims import this_grace
 from dashboard.services.settle import settle
 from dashboard.store import due
@@ -31,7 +32,9 @@ def run(app: Flask, is_stopped: Callable[[], bool] = lambda: False) -> None:
         sleep(INTERVAL * (0.75 + random() / 2))  # noqa: S311
         with app.app_context():
             keep(app)
+            look(app)
             count(app)
+            forget(app)
 
 
 def keep(app: Flask) -> int:
@@ -51,6 +54,23 @@ def keep(app: Flask) -> int:
         app.logger.exception("The housekeeper could not reach the database; it tries again")
         grace.begin()
         return total
+
+
+def look(app: Flask) -> None:
+    """Learn whether claims are paused, for the pages. A round that fails is tried again with the next one."""
+    try:
+        pause.look()
+    except (SQLAlchemyError, DatabaseBusyError):
+        app.logger.exception("The housekeeper could not see whether claims are paused; it tries again")
+
+
+def forget(app: Flask) -> None:
+    """Delete the activity that is kept no longer. A round that fails is tried again with the next one."""
+    try:
+        while keeper().forget():
+            sleep(PAUSE)
+    except (SQLAlchemyError, DatabaseBusyError):
+        app.logger.exception("The housekeeper could not delete old activity; it tries again")
 
 
 def count(app: Flask) -> None:

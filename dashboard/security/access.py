@@ -13,17 +13,29 @@ from hmac import compare_digest
 from typing import Any, NamedTuple, TypeVar
 
 from flask import Flask, Request, current_app, request
+from flask.globals import request_ctx
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from dashboard.config import Credential, Role, Settings
+from dashboard.core.who import Via, Who
 from dashboard.security import sessions
 from dashboard.security.cross_site import SAFE_METHODS
+from dashboard.services import activity
 
 EVERYONE = frozenset({None, *Role})  # None is a client without a credential
 
 VIEWERS = frozenset({Role.VIEWER, Role.OPERATOR})
 
+READERS = frozenset({Role.VIEWER, Role.OPERATOR, Role.WORKER})
+
+WORKERS = frozenset({Role.OPERATOR, Role.WORKER})
+
 OPERATORS = frozenset({Role.OPERATOR})
+
+NOT_ALLOWED = {
+    Role.VIEWER: "A viewer may look at the jobs, and change nothing",
+    Role.WORKER: "A worker may create, read, claim, report, release and end jobs by the API, and nothing else",
+}
 
 ROLE, USER, TOKEN = "dashboard.role", "dashboard.user", "dashboard.token"  # keys of the request's environ
 
@@ -44,6 +56,16 @@ def public_without_database(view: View) -> View:
 def viewers(view: View) -> View:
     """Open this view to viewers and operators."""
     return _open(view, VIEWERS)
+
+
+def readers(view: View) -> View:
+    """Open this view to viewers, operators and workers: what a worker reads."""
+    return _open(view, READERS)
+
+
+def workers(view: View) -> View:
+    """Open this view to operators and workers: what a worker does all day."""
+    return _open(view, WORKERS)
 
 
 def operators(view: View) -> View:
@@ -77,6 +99,10 @@ def may_act() -> bool:
     return request.environ.get(ROLE) is Role.OPERATOR
 
 
+def may_see() -> bool:
+    return request.environ.get(ROLE) in VIEWERS
+
+
 def asks_for_token() -> bool:
     """Whether a script has to send one."""
     return not credentials().is_open
@@ -99,6 +125,13 @@ def caller() -> str | None:
     return signed_in_as() or token_name()
 
 
+def who(via: Via = Via.API) -> Who:
+    """The client of this request, who came by this door."""
+    environ = request_ctx.request.environ  # itself: see checks.py
+    role = None if credentials().is_open else environ.get(ROLE)
+    return Who(environ.get(USER) or environ.get(TOKEN), role, via)
+
+
 def needs_database(view: Callable[..., Any] | None) -> bool:
     return getattr(view, "needs_database", True)
 
@@ -107,11 +140,16 @@ def check(app: Flask, request: Request, view: Callable[..., Any] | None) -> None
     """Look up the client's role, and reject the request where the view is not open to it."""
     request.environ[ROLE] = role = _role(app.extensions["credentials"], request)
     default = VIEWERS if request.method in SAFE_METHODS else OPERATORS
-    if role in getattr(view, "roles", default):
+    # It names the methods of an address, of which each has its own view.
+    others = READERS if request.method == "OPTIONS" else frozenset()
+    if role in getattr(view, "roles", default) | others:
         return
     if role is None:
         raise Unauthorized("Sign in, or send a token: Authorization: Bearer …")
-    raise Forbidden("A viewer may look at the jobs, and change nothing")
+    # Of an address that there is not the client chose the text.
+    what = f"{request.method} {request.url_rule.rule}" if request.url_rule else "no such address"
+    activity.refused(who(Via.API if request.environ.get(TOKEN) else Via.DASHBOARD), what)
+    raise Forbidden(NOT_ALLOWED[role])
 
 
 def _role(credentials: Credentials, request: Request) -> Role | None:

@@ -11,10 +11,13 @@ from flask import Flask, current_app, session
 from sqlalchemy import bindparam, delete, or_, select
 
 from dashboard.config import Credential, Settings
+from dashboard.core.activity import Did
 from dashboard.core.job import utc_now
+from dashboard.core.who import Via, Who
 from dashboard.database.schema import sessions
 from dashboard.database.statement import Compiled
 from dashboard.database.transactions import asking, writing
+from dashboard.store import activity
 
 LASTS = timedelta(hours=12)
 
@@ -44,13 +47,16 @@ def begin(user: Credential) -> None:
     with writing() as tx:
         tx.execute(_END, {"ended": replaced, "now": now})
         tx.execute(sessions.insert(), {"id": session["id"], "ends_at": now + LASTS})
+        activity.append(tx, Who(user.name, user.role, Via.DASHBOARD), Did.SIGN_IN)
 
 
-def end() -> None:
-    """Sign out."""
+def end(who: Who) -> None:
+    """Sign out; `who` has a name where the session had not ended."""
     if ended := session.get("id"):
         with writing() as tx:
             tx.execute(_END, {"ended": ended, "now": utc_now()})
+            if who.name:
+                activity.append(tx, who, Did.SIGN_OUT)
     session.clear()
 
 

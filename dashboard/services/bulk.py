@@ -12,15 +12,20 @@ from uuid import uuid5
 
 from sqlalchemy import Connection
 
+from dashboard.core.activity import Did
 from dashboard.core.job import JobStatus, utc_now
 from dashboard.core.reason import failure
 from dashboard.core.transitions import Action
+from dashboard.core.who import NOBODY, Who
 from dashboard.database import clock
 from dashboard.database.transactions import reading, write
+from dashboard.services.activity import together
 from dashboard.services.create import NAMESPACE
 from dashboard.services.search import Place, walk
-from dashboard.store import due, jobs, runs
+from dashboard.store import activity, due, jobs, runs
 from dashboard.store.selection import Picked, Selection
+
+Done = tuple[set[int], set[int]]  # the seqs of those done now, and of those done by the same slice before
 
 
 class What(StrEnum):
@@ -64,7 +69,7 @@ class Slice(NamedTuple):
     next: Place | None  # where the next slice begins; None when this was the last
 
 
-def run(bulk: Bulk) -> Slice:
+def run(bulk: Bulk, who: Who = NOBODY) -> Slice:
     """Do one slice, or say what it would do."""
     statuses = STATUSES[bulk.what]
     status = bulk.selection.status or statuses[0]
@@ -77,7 +82,7 @@ def run(bulk: Bulk) -> Slice:
         with reading() as tx:
             done = _may(tx, bulk, found.picked)
     else:
-        done = write(lambda tx: _DO[bulk.what](tx, bulk, status, found.picked))
+        done = write(lambda tx: _do(tx, bulk, status, found.picked, who))
     return Slice(
         len(found.picked),
         0 if bulk.dry_run else len(done),
@@ -92,6 +97,26 @@ def retry_id(key: str, job_id: str) -> str:
     return str(uuid5(NAMESPACE, f"bulk\n{key}\n{job_id}"))
 
 
+def _do(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[Picked], who: Who) -> set[int]:
+    """What is done; those that this slice did when it was sent the first time, too, but they are not kept twice."""
+    done, before = _DO[bulk.what](tx, bulk, status, picked, who)
+    if done and who.is_known:
+        slices = together(who.name, bulk.what, bulk.key) if bulk.key else None
+        did = Did(f"bulk_{bulk.what}")
+        activity.append(tx, who, did, count=len(done), detail=_told(bulk, status), together=slices)
+    return done | before
+
+
+def _told(bulk: Bulk, status: JobStatus) -> str:
+    """Which jobs, without the texts that were searched for: these may be from a payload."""
+    selection = bulk.selection
+    kind = selection.type or (selection.type_prefix and f"{selection.type_prefix}…")
+    is_searched = selection.q is not None or selection.reason is not None
+    parts = [status, kind, "by a search" if is_searched else None]
+    to = f"; to priority {bulk.priority}" if bulk.what is What.PRIORITY else ""
+    return ", ".join(part for part in parts if part) + to
+
+
 def _may(tx: Connection, bulk: Bulk, picked: Sequence[Picked]) -> set[int]:
     """Which would be done."""
     if bulk.what is not What.RETRY:
@@ -99,48 +124,48 @@ def _may(tx: Connection, bulk: Bulk, picked: Sequence[Picked]) -> set[int]:
     return {job.seq for job in picked} - jobs.run_again(tx, [job.seq for job in picked])
 
 
-def _retry(tx: Connection, bulk: Bulk, _status: JobStatus, picked: Sequence[Picked]) -> set[int]:
+def _retry(tx: Connection, bulk: Bulk, _status: JobStatus, picked: Sequence[Picked], who: Who) -> Done:
     ids = {retry_id(bulk.key, job.id): job.seq for job in picked}
     runs.lock(tx, [job.id for job in picked])  # two slices at once: the second one sees what the first one made
     before = {ids[made] for made in runs.find(tx, ids)}
     again = jobs.run_again(tx, list(ids.values()))
     new = [{"seq": seq, "new_id": new_id} for new_id, seq in ids.items() if seq not in again]
     if new:
-        jobs.insert_again(tx, new, utc_now())
-    return before | {row["seq"] for row in new}  # type: ignore[misc]
+        jobs.insert_again(tx, new, utc_now(), who.name)
+    return {row["seq"] for row in new}, before  # type: ignore[misc]
 
 
-def _fail(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[Picked]) -> set[int]:
+def _fail(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[Picked], who: Who) -> Done:
     locked = runs.lock(tx, [job.id for job in picked])
     seqs = sorted(job.seq for job in locked.values() if job.status == status)
     rows = [{"seq": seq, **failure(bulk.reason)._asdict()} for seq in seqs]
     now = clock.now(tx)
     if not rows:
-        return set()
+        return set(), set()
     if status is JobStatus.PENDING:
-        due.fail(tx, rows, now)
+        due.fail(tx, rows, now, who.name)
     else:
         runs.take_away(tx, seqs, bulk.reason)
-        runs.finish(tx, Action.FAIL, rows, now)
-    return set(seqs)
+        runs.finish(tx, Action.FAIL, rows, now, who.name)
+    return set(seqs), set()
 
 
-def _prioritise(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[Picked]) -> set[int]:
+def _prioritise(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[Picked], who: Who) -> Done:
     locked = runs.lock(tx, [job.id for job in picked])
     seqs = sorted(job.seq for job in locked.values() if job.status == status)
     if seqs:
         jobs.prioritise(tx, seqs, bulk.priority)
-    return set(seqs)
+    return set(seqs), set()
 
 
-def _undo(tx: Connection, bulk: Bulk, _status: JobStatus, picked: Sequence[Picked]) -> set[int]:
+def _undo(tx: Connection, bulk: Bulk, _status: JobStatus, picked: Sequence[Picked], who: Who) -> Done:
     sources = {retry_id(bulk.key, job.id): job.seq for job in picked}
     pending = {job_id: job for job_id, job in runs.lock(tx, sources).items() if job.status == JobStatus.PENDING}
     why = failure(bulk.reason or "called off: it was run again by mistake")
     rows = [{"seq": seq, **why._asdict()} for seq in sorted(job.seq for job in pending.values())]
     if rows:
-        due.fail(tx, rows, clock.now(tx))
-    return {sources[job_id] for job_id in pending}
+        due.fail(tx, rows, clock.now(tx), who.name)
+    return {sources[job_id] for job_id in pending}, set()
 
 
 _DO = {What.RETRY: _retry, What.FAIL: _fail, What.PRIORITY: _prioritise, What.UNDO: _undo}

@@ -7,51 +7,78 @@ among the ready jobs, whichever process answers.
 from collections.abc import Sequence
 from datetime import timedelta
 from sys import maxsize
+from typing import NamedTuple
 
 from flask import current_app
 from sqlalchemy import Connection
 
+from dashboard.core.activity import Did
 from dashboard.core.claim_queue import WINDOW, ClaimQueue, Entry
-from dashboard.core.errors import KeyUsedError, NoPendingJobsError
+from dashboard.core.errors import ClaimsPausedError, KeyUsedError, NoPendingJobsError
 from dashboard.core.job import Job, JobStatus, utc_now
 from dashboard.core.run import FullJob, Lease, LeasedJob
 from dashboard.core.transitions import Action
+from dashboard.core.who import NOBODY, Who
 from dashboard.database import clock
 from dashboard.database.transactions import asking, write
+from dashboard.services.activity import of_person
 from dashboard.services.grace import Grace
 from dashboard.services.jobs import check
 from dashboard.services.settle import settle
-from dashboard.store import claims, counts, due, full_jobs, jobs, runs
+from dashboard.store import claims, counts, full_jobs, jobs, runs
 
 STALE_MAX = 20  # stale entries that a claim passes over one by one; a refill is then cheaper than going on
 
 
-def claim(types: Sequence[str] = ()) -> Job:
-    """Take the next job of these types (none: of any), now RUNNING: the highest priority first, then the oldest."""
-    if not (found := claim_many(1, types)):
+class _Wish(NamedTuple):
+    """What a claim asks for: `attempts` is given with a lease."""
+
+    types: Sequence[str]
+    limit: int
+    attempts: int | None
+    who: str | None
+
+
+def claim(types: Sequence[str] = (), who: Who = NOBODY) -> Job:
+    """Take the next job of these types (none: of any), now RUNNING: the highest priority first, then the oldest.
+
+    Raises NoPendingJobsError, or ClaimsPausedError, which is one.
+    """
+    if not (found := claim_many(1, types, who)):
         raise NoPendingJobsError
     return found[0]
 
 
-def claim_many(limit: int, types: Sequence[str] = ()) -> list[Job]:
-    """The same for as many as there are, up to a limit."""
+def claim_many(limit: int, types: Sequence[str] = (), who: Who = NOBODY) -> list[Job]:
+    """The same for as many as there are, up to a limit. Raises ClaimsPausedError."""
     queue, grace = claim_queue(), this_grace()
-    if queue is None and limit == 1 and not types:
-        job = _claim_next(grace)
+    if queue is None and limit == 1 and not types and not who.is_person:
+        job = _claim_next(grace, who)
         return [job] if job else []
+    wish = _Wish(types, limit, None, who.name)
+
+    def work(tx: Connection) -> list[jobs.Row]:
+        rows = _take(tx, queue, wish, grace)
+        for row in rows:
+            of_person(tx, who, Did.CLAIM, row.id)
+        return rows
+
     rows = write(
-        lambda tx: _take(tx, queue, types, limit, None, grace),
+        work,
         undone=_nothing if queue is None else queue.forget,  # what was popped is still PENDING then
     )
     return [row.as_job() for row in rows]
 
 
-def _claim_next(grace: Grace) -> Job | None:
+def _claim_next(grace: Grace, who: Who) -> Job | None:
     """On PostgreSQL: one statement, where nothing is due."""
     sweeps = grace.is_over()
 
     def next_job(settled: bool) -> Job | None:
-        return write(lambda tx: claims.claim_next(tx, utc_now(), settled=settled, sweeps=sweeps), one_statement=True)
+        return write(
+            lambda tx: claims.claim_next(tx, utc_now(), settled=settled, sweeps=sweeps, who=who.name),
+            one_statement=True,
+        )
 
     if job := next_job(settled=False):
         return job
@@ -62,22 +89,23 @@ def _claim_next(grace: Grace) -> Job | None:
     return next_job(settled=True)
 
 
-def lease(limit: int, types: Sequence[str], lease: Lease, *, is_key: bool) -> list[LeasedJob]:
+def lease(limit: int, types: Sequence[str], lease: Lease, *, is_key: bool, who: Who = NOBODY) -> list[LeasedJob]:
     """Claim jobs under a token. With a key of the client's (`is_key`) a repeat answers the jobs still held under it.
 
     Raises KeyUsedError for a key whose runs have all ended.
     """
     queue, grace = claim_queue(), this_grace()
+    wish = _Wish(types, limit, lease.attempts, who.name)
 
     def work(tx: Connection) -> list[LeasedJob]:
         if is_key and (held := _held(tx, lease.token)) is not None:
             return held
-        return _begin(tx, _take(tx, queue, types, limit, lease.attempts, grace), lease)
+        return _begin(tx, _take(tx, queue, wish, grace), lease)
 
     return write(work, undone=_nothing if queue is None else queue.forget)
 
 
-def process(job_id: str, lease: Lease, *, is_key: bool) -> LeasedJob:
+def process(job_id: str, lease: Lease, *, is_key: bool, who: Who = NOBODY) -> LeasedJob:
     """The same for this PENDING job, also before its `run_at`."""
 
     def work(tx: Connection) -> LeasedJob:
@@ -86,7 +114,7 @@ def process(job_id: str, lease: Lease, *, is_key: bool) -> LeasedJob:
                 return job
             raise KeyUsedError("This Idempotency-Key holds another job")
         while True:
-            if row := jobs.take(tx, job_id, utc_now(), lease.attempts):
+            if row := jobs.take(tx, job_id, utc_now(), lease.attempts, who.name):
                 return _begin(tx, [row], lease)[0]
             check(tx, Action.PROCESS, job_id)
 
@@ -147,53 +175,46 @@ def _begin(tx: Connection, rows: list[jobs.Row], lease: Lease) -> list[LeasedJob
     ]
 
 
-def _take(
-    tx: Connection, queue: ClaimQueue | None, types: Sequence[str], limit: int, attempts: int | None, grace: Grace
-) -> list[jobs.Row]:
+def _take(tx: Connection, queue: ClaimQueue | None, wish: _Wish, grace: Grace) -> list[jobs.Row]:
     """The next jobs in claim order, RUNNING now. What is due is settled first."""
     if queue is not None:
-        if types:
-            return _take_of_types(tx, types, limit, attempts, grace)
-        return _take_from_queue(tx, queue, limit, attempts, grace)
+        return _take_of_types(tx, wish, grace) if wish.types else _take_from_queue(tx, queue, wish, grace)
     sweeps = grace.is_over()
     now = utc_now()
-    rows = claims.take_next(tx, types, limit, attempts, now=now, settled=False, sweeps=sweeps)
-    if not rows and claims.may_find(tx, types, sweeps=sweeps):
+    rows = claims.take_next(tx, *wish, now=now, settled=False, sweeps=sweeps)
+    if not rows and claims.may_find(tx, wish.types, sweeps=sweeps):
         settle(tx, grace)
-        rows = claims.take_next(tx, types, limit, attempts, now=now, settled=True, sweeps=sweeps)
+        rows = claims.take_next(tx, *wish, now=now, settled=True, sweeps=sweeps)
     return rows
 
 
-def _take_of_types(
-    tx: Connection, types: Sequence[str], limit: int, attempts: int | None, grace: Grace
-) -> list[jobs.Row]:
+def _take_of_types(tx: Connection, wish: _Wish, grace: Grace) -> list[jobs.Row]:
     """From the heads of the types' own indexes; the queue finds these entries stale later."""
-    if due.is_due(tx, sweeps=grace.is_over()):
+    if claims.is_due(tx, sweeps=grace.is_over()):
         settle(tx, grace)
-    return jobs.take_each(tx, [seq for seq, _ in claims.heads(tx, types, limit)], utc_now(), attempts)
+    seqs = [seq for seq, _ in claims.heads(tx, wish.types, wish.limit)]
+    return jobs.take_each(tx, seqs, utc_now(), wish.attempts, wish.who)
 
 
-def _take_from_queue(
-    tx: Connection, queue: ClaimQueue, limit: int, attempts: int | None, grace: Grace
-) -> list[jobs.Row]:
+def _take_from_queue(tx: Connection, queue: ClaimQueue, wish: _Wish, grace: Grace) -> list[jobs.Row]:
     _catch_up(tx, queue, grace)
-    taken = _pop(tx, queue, STALE_MAX + limit, limit, attempts)
-    while len(taken) < limit:
+    taken = _pop(tx, queue, STALE_MAX + wish.limit, wish)
+    while len(taken) < wish.limit:
         _refill(tx, queue)  # the table itself says that there is none, or that others have taken many
-        if not (more := _pop(tx, queue, maxsize, limit - len(taken), attempts)):
+        if not (more := _pop(tx, queue, maxsize, wish._replace(limit=wish.limit - len(taken)))):
             break
         taken += more
     return taken
 
 
-def _pop(tx: Connection, queue: ClaimQueue, tries: int, limit: int, attempts: int | None) -> list[jobs.Row]:
+def _pop(tx: Connection, queue: ClaimQueue, tries: int, wish: _Wish) -> list[jobs.Row]:
     """Take as many jobs as are wanted by the queue's next entries, of which so many may be tried."""
     taken: list[jobs.Row] = []
-    while wanted := min(limit - len(taken), tries):
+    while wanted := min(wish.limit - len(taken), tries):
         if not (seqs := queue.pop(wanted)):
             break
         tries -= len(seqs)
-        taken += jobs.take_each(tx, seqs, utc_now(), attempts)
+        taken += jobs.take_each(tx, seqs, utc_now(), wish.attempts, wish.who)
     queue.claimed.extend(Entry(-row.priority, row.seq) for row in taken)
     return taken
 
@@ -208,6 +229,8 @@ def _catch_up(tx: Connection, queue: ClaimQueue, grace: Grace) -> None:
     """
     cursor, sweeps = queue.cursor, grace.is_over()
     look = claims.look(tx, cursor or 0, sweeps=sweeps)
+    if look.paused:
+        raise ClaimsPausedError(look.paused)
     if look.is_due:
         settle(tx, grace)
         look = claims.look(tx, cursor or 0, sweeps=sweeps)

@@ -13,20 +13,29 @@ from uuid import UUID, uuid5
 from sqlalchemy import Connection
 from uuid_utils import uuid7
 
+from dashboard.core.activity import Did
 from dashboard.core.errors import KeyUsedError
 from dashboard.core.job import JobStatus, Moment, NewJob, utc_now
 from dashboard.core.run import FullJob
+from dashboard.core.who import NOBODY, Who
 from dashboard.database import clock
 from dashboard.database.transactions import write
-from dashboard.store import full_jobs, jobs, runs
+from dashboard.store import activity, full_jobs, jobs, runs
 
 NAMESPACE = UUID("6c1f0a0e-7a53-5d0c-9f6b-0f6f6a1f2d11")  # of the ids that are made from keys; never to be changed
 _OUR_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
-def create_full(new: NewJob) -> FullJob:
+def create_full(new: NewJob, who: Who = NOBODY) -> FullJob:
     """Enqueue a job, PENDING, with what only some jobs use."""
-    return write(lambda tx: add(tx, new))
+
+    def work(tx: Connection) -> FullJob:
+        job = add(tx, new, who.name)
+        if who.is_person:
+            activity.append(tx, who, Did.CREATE, job_id=job.id)
+        return job
+
+    return write(work)
 
 
 def create_once(new: NewJob, key: str, who: str) -> tuple[FullJob, bool]:
@@ -39,15 +48,15 @@ def create_once(new: NewJob, key: str, who: str) -> tuple[FullJob, bool]:
             if not _is_same(found, new):
                 raise KeyUsedError(f"This Idempotency-Key belongs to another job, {job_id}, of other content")
             return found, False
-        return _insert(tx, [job_id], [new])[0], True
+        return _insert(tx, [job_id], [new], who or None)[0], True
 
     return write(work)
 
 
-def create_many(new: Sequence[NewJob]) -> list[FullJob]:
+def create_many(new: Sequence[NewJob], who: Who = NOBODY) -> list[FullJob]:
     """Enqueue these jobs, all or none."""
     ids = [str(uuid7()) for _ in new]
-    return write(lambda tx: _insert(tx, ids, new))
+    return write(lambda tx: _insert(tx, ids, new, who.name))
 
 
 def create_many_once(new: Sequence[NewJob], key: str, who: str) -> tuple[list[FullJob], bool]:
@@ -58,7 +67,7 @@ def create_many_once(new: Sequence[NewJob], key: str, who: str) -> tuple[list[Fu
         runs.lock_key(tx, ids[0])
         found = full_jobs.full(tx, [*ids, one_more])
         if not found:
-            return _insert(tx, ids, new), True
+            return _insert(tx, ids, new, who or None), True
         is_same = set(found) == set(ids) and all(_is_same(found[i], job) for i, job in zip(ids, new, strict=True))
         if not is_same:
             raise KeyUsedError("This Idempotency-Key belongs to another batch")
@@ -67,9 +76,9 @@ def create_many_once(new: Sequence[NewJob], key: str, who: str) -> tuple[list[Fu
     return write(work)
 
 
-def add(tx: Connection, new: NewJob) -> FullJob:
+def add(tx: Connection, new: NewJob, who: str | None) -> FullJob:
     """Create a job in this transaction."""
-    return _insert(tx, [str(uuid7())], [new])[0]
+    return _insert(tx, [str(uuid7())], [new], who)[0]
 
 
 def id_of(key: str, who: str) -> str:
@@ -82,7 +91,7 @@ def batch_id(key: str, who: str, place: int) -> str:
     return str(uuid5(NAMESPACE, f"batch\n{who}\n{key}\n{place}"))
 
 
-def _insert(tx: Connection, ids: Sequence[str], new: Sequence[NewJob]) -> list[FullJob]:
+def _insert(tx: Connection, ids: Sequence[str], new: Sequence[NewJob], who: str | None) -> list[FullJob]:
     now = utc_now()
     has_times = any(job.run_at is not None or job.expires_at is not None for job in new)
     judge = clock.now(tx) if has_times else now
@@ -100,7 +109,7 @@ def _insert(tx: Connection, ids: Sequence[str], new: Sequence[NewJob]) -> list[F
         }
         for place, (job_id, job) in enumerate(zip(ids, new, strict=True))
     ]
-    jobs.insert_many(tx, rows, now)
+    jobs.insert_many(tx, rows, now, who)
     return [
         FullJob(
             id=row["id"],

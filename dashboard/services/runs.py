@@ -15,6 +15,7 @@ from dashboard.core.job import JobStatus
 from dashboard.core.reason import failure
 from dashboard.core.run import FullJob, Outcome
 from dashboard.core.transitions import Action
+from dashboard.core.who import NOBODY, Who
 from dashboard.database import clock
 from dashboard.database.transactions import write
 from dashboard.services.settle import next_attempt
@@ -58,11 +59,11 @@ class Heard(NamedTuple):
 OUTCOMES = {Action.COMPLETE: Outcome.COMPLETED, Action.FAIL: Outcome.FAILED, Action.RELEASE: Outcome.RELEASED}
 
 
-def end(call: End) -> FullJob:
+def end(call: End, who: Who = NOBODY) -> FullJob:
     """End a run; the job as it is then. Raises LeaseLostError or JobNotFoundError."""
 
     def work(tx: Connection) -> FullJob:
-        (refusal,) = _end_all(tx, [call], _Meeting(tx, [call], []))
+        (refusal,) = _end_all(tx, [call], _Meeting(tx, [call], []), who)
         if refusal:
             raise refusal
         return full_jobs.full(tx, [call.id])[call.id]
@@ -88,7 +89,7 @@ def release_all(token: str, delay: float) -> list[FullJob]:
     def work(tx: Connection) -> list[FullJob]:
         ids = [job.id for job in runs.under(tx, token) if job.is_held]
         calls = [End(job_id, token, Action.RELEASE, delay=delay) for job_id in ids]
-        refusals = _end_all(tx, calls, _Meeting(tx, calls, []))
+        refusals = _end_all(tx, calls, _Meeting(tx, calls, []), NOBODY)
         given_back = [job_id for job_id, refusal in zip(ids, refusals, strict=True) if refusal is None]
         found = full_jobs.full(tx, given_back)
         return [found[job_id] for job_id in given_back]
@@ -96,14 +97,14 @@ def release_all(token: str, delay: float) -> list[FullJob]:
     return write(work)
 
 
-def report(calls: Sequence[End | Beat]) -> list[JobError | None]:
+def report(calls: Sequence[End | Beat], who: Who = NOBODY) -> list[JobError | None]:
     """Many calls about different jobs at once: each is judged alone, and all that hold are committed together."""
 
     def work(tx: Connection) -> list[JobError | None]:
         ends = [call for call in calls if isinstance(call, End)]
         beats = [call for call in calls if isinstance(call, Beat)]
         meets = _Meeting(tx, ends, beats)
-        refusals = _end_all(tx, ends, meets)
+        refusals = _end_all(tx, ends, meets, who)
         answers: dict[str, JobError | None] = dict(zip([call.id for call in ends], refusals, strict=True))
         for call, heard in zip(beats, _hear_all(tx, beats, meets), strict=True):
             answers[call.id] = heard if isinstance(heard, JobError) else None
@@ -112,7 +113,7 @@ def report(calls: Sequence[End | Beat]) -> list[JobError | None]:
     return write(work)
 
 
-def _end_all(tx: Connection, calls: Sequence[End], meets: "_Meeting") -> list[JobError | None]:
+def _end_all(tx: Connection, calls: Sequence[End], meets: "_Meeting", who: Who) -> list[JobError | None]:
     """End the runs that these calls hold; for each, why not, or None."""
     if not calls:
         return []
@@ -142,7 +143,7 @@ def _end_all(tx: Connection, calls: Sequence[End], meets: "_Meeting") -> list[Jo
             again.append({"seq": job.seq, "run_at": run_at})
     runs.end(tx, ended, now)
     for action, rows in finished.items():
-        runs.finish(tx, action, rows, now)
+        runs.finish(tx, action, rows, now, who.name)
     runs.give_back(tx, again)
     return refusals
 

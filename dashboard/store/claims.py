@@ -24,8 +24,10 @@ from sqlalchemy import (
 )
 
 from dashboard.core.claim_queue import WINDOW
+from dashboard.core.errors import ClaimsPausedError
 from dashboard.core.job import Job, JobStatus
-from dashboard.database.schema import BY_AGE, BY_TYPE, IN_CLAIM_ORDER, jobs, tally
+from dashboard.core.pause import Pause
+from dashboard.database.schema import BY_AGE, BY_TYPE, IN_CLAIM_ORDER, jobs, pause, tally
 from dashboard.database.statement import Compiled, Many
 from dashboard.store import due
 from dashboard.store.jobs import (
@@ -39,6 +41,7 @@ from dashboard.store.jobs import (
     is_not_expired,
     is_ready,
 )
+from dashboard.store.pause import COLUMNS, IS_PAUSED, THE_ROW, told
 
 
 class QueuedJob(NamedTuple):
@@ -71,6 +74,7 @@ class Look(NamedTuple):
 
     woken: int  # another value than the last one: the queue has to be refilled
     is_due: bool  # something has to be settled before the claim
+    paused: Pause | None
     new: list[tuple[int, int]]  # (seq, priority) of the ready jobs created since, oldest first
 
 
@@ -78,7 +82,7 @@ def look(tx: Connection, after: int, *, sweeps: bool) -> Look:
     """What is new since the seq `after`, up to NEW_MAX jobs, by one statement."""
     rows = _LOOK.rows(tx, after=after, sweeps=sweeps)
     new = [] if rows[0][2] is None else [(row[2], row[3]) for row in rows]
-    return Look(rows[0][0], bool(rows[0][1]), new)
+    return Look(rows[0][0], bool(rows[0][1]), told(rows[0][4:]), new)
 
 
 # The limit is a literal: SQLite plans a statement anew whenever the parameter of its LIMIT is bound, 25 µs of 28 here.
@@ -91,8 +95,22 @@ _NEW = (
 )
 
 _LOOK = Compiled(
-    select(tally.c.woken, due.IS_DUE, _NEW.c.seq, _NEW.c.priority).select_from(tally.outerjoin(_NEW, true()))
+    select(tally.c.woken, due.IS_DUE, _NEW.c.seq, _NEW.c.priority, *COLUMNS).select_from(
+        tally.outerjoin(_NEW, true()).outerjoin(pause, THE_ROW)
+    )
 )
+
+
+def is_due(tx: Connection, *, sweeps: bool) -> bool:
+    """Whether something has to be settled before a claim. Raises ClaimsPausedError."""
+    rows = _IS_DUE.rows(tx, sweeps=sweeps)
+    if paused := told(rows[0][1:]):
+        raise ClaimsPausedError(paused)
+    return bool(rows[0][0])
+
+
+_ONE = select(literal_column("1").label("one")).subquery("one")
+_IS_DUE = Compiled(select(due.IS_DUE, *COLUMNS).select_from(_ONE.outerjoin(pause, THE_ROW)))
 
 
 def take_next(
@@ -100,6 +118,7 @@ def take_next(
     types: Sequence[str],
     limit: int,
     attempts: int | None,
+    who: str | None = None,
     *,
     now: datetime,
     settled: bool,
@@ -122,6 +141,7 @@ def take_next(
             attempts=attempts,
             settled=settled,
             sweeps=sweeps,
+            who=who,
             **values,
             **({"ahead": ahead} if types else {}),
         )
@@ -135,14 +155,14 @@ AHEAD = 20  # candidates beyond those wanted: others may have locked as many
 AHEAD_MAX = 10_000
 
 
-def claim_next(tx: Connection, now: datetime, *, settled: bool, sweeps: bool) -> Job | None:
+def claim_next(tx: Connection, now: datetime, *, settled: bool, sweeps: bool, who: str | None = None) -> Job | None:
     """The same for one job of any type, as a client of the nine keys sees it."""
-    rows = _CLAIM_NEXT.rows(tx, limit=1, now=now, attempts=None, settled=settled, sweeps=sweeps)
+    rows = _CLAIM_NEXT.rows(tx, limit=1, now=now, attempts=None, settled=settled, sweeps=sweeps, who=who)
     return changed(tx, Job._make(rows[0]) if rows else None, JobStatus.RUNNING)
 
 
 def _unless_due(statement: Any) -> Any:
-    return statement.where(or_(bindparam("settled", type_=Boolean), ~due.IS_DUE))
+    return statement.where(or_(bindparam("settled", type_=Boolean), ~due.IS_DUE), ~IS_PAUSED)
 
 
 def _heads(types: int, limit: Any) -> Select[Any]:
@@ -251,23 +271,27 @@ def queued(tx: Connection, seqs: list[int]) -> list[QueuedJob]:
 _QUEUED_BY_SEQ = select(*_QUEUED).where(jobs.c.seq.in_(bindparam("seqs", expanding=True)))
 
 
-_READY: Select[Any] = select(literal_column("1")).select_from(jobs).where(is_ready(), is_not_expired())
+_READY: Select[Any] = select(literal_column("1")).select_from(jobs).where(is_ready(), is_not_expired(), ~IS_PAUSED)
 _ANY = _READY.where(IN_CLAIM_ORDER)
 
 
 def may_find(tx: Connection, types: Sequence[str], *, sweeps: bool) -> bool:
     """Whether a claim of these types (none: of any) that has found nothing is to try again.
 
-    Something is due, or such a job is ready by now: another process has settled what was due.
+    Something is due, or such a job is ready by now: another process has settled what was due. Raises ClaimsPausedError.
     """
     values = {f"type_{place}": name for place, name in enumerate(types)}
-    return bool(_may_find(len(types)).rows(tx, sweeps=sweeps, **values)[0][0])
+    [(may, *columns)] = _may_find(len(types)).rows(tx, sweeps=sweeps, **values)
+    if paused := told(tuple(columns)):
+        raise ClaimsPausedError(paused)
+    return bool(may)
 
 
 @lru_cache
 def _may_find(types: int) -> Compiled:
     of_type = [exists(_READY.where(BY_TYPE, jobs.c.type == bindparam(f"type_{place}"))) for place in range(types)]
-    return Compiled(select(or_(due.IS_DUE, *(of_type or [exists(_ANY)]))))
+    may = or_(due.IS_DUE, *(of_type or [exists(_ANY)]))
+    return Compiled(select(may, *COLUMNS).select_from(_ONE.outerjoin(pause, THE_ROW)))
 
 
 def is_any_ready(tx: Connection) -> bool:

@@ -84,9 +84,9 @@ _EXPIRED_ONES = Compiled(
 )
 
 
-def fail(tx: Connection, rows: list[dict[str, Any]], now: datetime) -> None:
+def fail(tx: Connection, rows: list[dict[str, Any]], now: datetime, who: str | None = None) -> None:
     """Fail PENDING jobs: each row has seq and what a Failure has."""
-    _FAIL.rows(tx, rows, completed_at=now)
+    _FAIL.rows(tx, rows, completed_at=now, ended_by=who)
 
 
 _FAIL = Many(
@@ -97,6 +97,7 @@ _FAIL = Many(
             status=literal_column(f"'{TRANSITIONS[Action.FAIL].target}'"),
             **{name: getattr(given, name) for name in Failure._fields},
             completed_at=bindparam("completed_at", type_=DateTime()),
+            ended_by=bindparam("ended_by", type_=jobs.c.ended_by.type),
         )
     ),
     seq=jobs.c.seq.type,

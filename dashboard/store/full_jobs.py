@@ -8,8 +8,10 @@ from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select
 from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job
 from dashboard.core.run import HISTORY, FullJob, Run
+from dashboard.core.who import Hands
 from dashboard.database.schema import jobs, runs
 from dashboard.database.statement import Compiled, Many
+from dashboard.store.jobs import HANDS
 
 
 def full(tx: Connection, ids: Sequence[str]) -> dict[str, FullJob]:
@@ -47,6 +49,17 @@ def with_last_run(statement: Any) -> Any:
 
 
 _FULL = Many(lambda given: with_last_run(select(*full_columns())).where(jobs.c.id == given.id), id=jobs.c.id.type)
+
+
+def full_with_hands(tx: Connection, job_id: str) -> tuple[FullJob, Hands]:
+    """One of them, and who did what to it; raises JobNotFoundError."""
+    if rows := _WITH_HANDS.rows(tx, id=job_id):
+        own = len(FullJob._fields)
+        return FullJob._make(rows[0][:own]), Hands._make(rows[0][own:])
+    raise JobNotFoundError
+
+
+_WITH_HANDS = Compiled(with_last_run(select(*full_columns(), *HANDS)).where(jobs.c.id == bindparam("id")))
 
 
 class LastRun(NamedTuple):

@@ -25,9 +25,12 @@ from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job, JobStatus
 from dashboard.core.reason import Failure, Success
 from dashboard.core.transitions import TRANSITIONS, Action
+from dashboard.core.who import Hands
 from dashboard.database.schema import IN_CLAIM_ORDER, PREVIEW, jobs, runs
 from dashboard.database.statement import Compiled, Each, Many, Now
+from dashboard.store.pause import IS_PAUSED
 
+_NAME = jobs.c.created_by.type
 _JOB = [jobs.c[name] for name in Job._fields]
 
 
@@ -53,24 +56,34 @@ def is_not_expired() -> ColumnElement[bool]:
     return or_(jobs.c.expires_at.is_(None), jobs.c.expires_at > Now())
 
 
-def insert(tx: Connection, *, id: str, type: str, payload: str | None, priority: int, now: datetime) -> Job:  # noqa: A002
+def insert(
+    tx: Connection,
+    *,
+    id: str,  # noqa: A002
+    type: str,  # noqa: A002
+    payload: str | None,
+    priority: int,
+    now: datetime,
+    who: str | None = None,
+) -> Job:
     """Store a new job, PENDING."""
     preview = payload and payload[:PREVIEW]
-    _INSERT.rows(tx, id=id, type=type, payload=payload, preview=preview, priority=priority, created_at=now)
+    given = {"id": id, "type": type, "payload": payload, "preview": preview, "priority": priority}
+    _INSERT.rows(tx, **given, created_at=now, created_by=who)
     return Job(id, type, payload, priority, JobStatus.PENDING, None, now, None, None)
 
 
 _INSERT = Compiled(
     jobs.insert().values(status=literal_column(f"'{JobStatus.PENDING}'")).inline(),
-    columns=("id", "type", "payload", "preview", "priority", "created_at"),
+    columns=("id", "type", "payload", "preview", "priority", "created_at", "created_by"),
 )
 
 
-def insert_many(tx: Connection, rows: list[dict[str, Any]], now: datetime) -> None:
+def insert_many(tx: Connection, rows: list[dict[str, Any]], now: datetime, who: str | None) -> None:
     """Store new jobs, PENDING, in the order of their `place`; each row has every other column that a creator gives."""
     for row in rows:
         row["preview"] = row["payload"] and row["payload"][:PREVIEW]
-    _INSERT_MANY.rows(tx, rows, created_at=now)
+    _INSERT_MANY.rows(tx, rows, created_at=now, created_by=who)
 
 
 _GIVEN = (
@@ -86,10 +99,11 @@ _GIVEN = (
 )
 _INSERT_MANY = Many(
     lambda given: jobs.insert().from_select(
-        ["status", "created_at", *_GIVEN],
+        ["status", "created_at", "created_by", *_GIVEN],
         select(
             literal_column(f"'{JobStatus.PENDING}'"),
             bindparam("created_at", type_=DateTime()),
+            bindparam("created_by", type_=_NAME),
             *(getattr(given, name) for name in _GIVEN),
         ).order_by(given.place),
     ),
@@ -112,7 +126,7 @@ def _rule(action: Action) -> ColumnElement[bool]:
     if action is Action.CLAIM:
         return and_(status, jobs.c.run_at.is_(None), is_not_expired())
     if action is Action.PROCESS:
-        return and_(status, is_not_expired())
+        return and_(status, is_not_expired(), ~IS_PAUSED)
     if action is Action.COMPLETE:  # what a lease holds is completed by its token alone: see runs.py
         return and_(status, ~exists().where(runs.c.seq == jobs.c.seq, runs.c.ended_at.is_(None)))
     return status
@@ -126,6 +140,7 @@ def claiming(which: ColumnElement[bool], action: Action = Action.CLAIM) -> Updat
     values: dict[str, Any] = {
         "status": literal_column(f"'{TRANSITIONS[action].target}'"),
         "started_at": bindparam("now"),
+        "started_by": bindparam("who"),
         "max_attempts": func.coalesce(jobs.c.max_attempts, bindparam("attempts", type_=Integer)),
     }
     if action is Action.PROCESS:
@@ -138,6 +153,7 @@ def _ending(action: Action) -> Compiled:
     values: dict[str, Any] = {
         "status": literal_column(f"'{TRANSITIONS[action].target}'"),
         "completed_at": bindparam("now"),
+        "ended_by": bindparam("who"),
         **{name: bindparam(f"new_{name}", type_=jobs.c[name].type) for name in end._fields},
     }
     return Compiled(update(jobs).where(_BY_ID, _rule(action)).values(values).returning(*_JOB))
@@ -172,7 +188,12 @@ _ACT = {
 
 
 def act(
-    tx: Connection, action: Action, key: str | int, now: datetime, end: Success | Failure | None = None
+    tx: Connection,
+    action: Action,
+    key: str | int,
+    now: datetime,
+    end: Success | Failure | None = None,
+    who: str | None = None,
 ) -> Job | None:
     """Move the job with this id (for a claim: this seq) along; None when there is none, or its status forbids it.
 
@@ -180,7 +201,7 @@ def act(
     """
     target = TRANSITIONS[action].target
     stored = {f"new_{name}": value for name, value in end._asdict().items()} if end else {"attempts": None}
-    return changed(tx, _first(_ACT[action].rows(tx, key=key, now=now, **stored)), target)
+    return changed(tx, _first(_ACT[action].rows(tx, key=key, now=now, who=who, **stored)), target)
 
 
 class Row(NamedTuple):
@@ -208,18 +229,18 @@ class Row(NamedTuple):
 ROW = [jobs.c[name] for name in Row._fields]
 
 
-def take(tx: Connection, job_id: str, now: datetime, attempts: int | None) -> Row | None:
+def take(tx: Connection, job_id: str, now: datetime, attempts: int | None, who: str | None) -> Row | None:
     """Process the job for a lease; where its creator gave no max_attempts, these are written to it."""
-    rows = _TAKE.rows(tx, key=job_id, now=now, attempts=attempts)
+    rows = _TAKE.rows(tx, key=job_id, now=now, attempts=attempts, who=who)
     return changed(tx, Row._make(rows[0]) if rows else None, JobStatus.RUNNING)
 
 
 _TAKE = Compiled(claiming(_BY_ID, Action.PROCESS).returning(*ROW))
 
 
-def take_each(tx: Connection, seqs: Sequence[int], now: datetime, attempts: int | None) -> list[Row]:
+def take_each(tx: Connection, seqs: Sequence[int], now: datetime, attempts: int | None, who: str | None) -> list[Row]:
     """Claim those of these jobs that are ready, in this order on SQLite."""
-    rows = _TAKE_EACH.rows(tx, [{"seq": seq} for seq in seqs], now=now, attempts=attempts)
+    rows = _TAKE_EACH.rows(tx, [{"seq": seq} for seq in seqs], now=now, attempts=attempts, who=who)
     return [row for row in map(Row._make, rows) if changed(tx, row, JobStatus.RUNNING)]
 
 
@@ -234,6 +255,17 @@ def get(tx: Connection, job_id: str) -> Job:
 
 
 _GET = Compiled(select(*_JOB).where(jobs.c.id == bindparam("id")))
+
+
+def get_with_hands(tx: Connection, job_id: str) -> tuple[Job, Hands]:
+    """The same, and who did what to it."""
+    if rows := _GET_WITH_HANDS.rows(tx, id=job_id):
+        return Job._make(rows[0][: len(_JOB)]), Hands._make(rows[0][len(_JOB) :])
+    raise JobNotFoundError
+
+
+HANDS = [jobs.c[name] for name in Hands._fields]
+_GET_WITH_HANDS = Compiled(select(*_JOB, *HANDS).where(jobs.c.id == bindparam("id")))
 
 
 def retries(tx: Connection, job_id: str, limit: int) -> list[str]:
@@ -261,19 +293,20 @@ _RUN_AGAIN = Each(
 )
 
 
-def insert_again(tx: Connection, rows: list[dict[str, Any]], now: datetime) -> None:
+def insert_again(tx: Connection, rows: list[dict[str, Any]], now: datetime, who: str | None) -> None:
     """Store a new job, PENDING, for each of these: a row has the seq of the old one, and the `new_id`."""
-    _INSERT_AGAIN.rows(tx, rows, created_at=now)
+    _INSERT_AGAIN.rows(tx, rows, created_at=now, created_by=who)
 
 
 _KEPT = ("type", "payload", "preview", "priority")
 _INSERT_AGAIN = Many(
     lambda given: jobs.insert().from_select(
-        ["id", "status", "created_at", *_KEPT, "retry_of"],
+        ["id", "status", "created_at", "created_by", *_KEPT, "retry_of"],
         select(
             given.new_id,
             literal_column(f"'{JobStatus.PENDING}'"),
             bindparam("created_at", type_=DateTime()),
+            bindparam("created_by", type_=_NAME),
             *(jobs.c[name] for name in _KEPT),
             jobs.c.id,
         )

@@ -267,9 +267,10 @@ _EXPIRE = Many(
 )
 
 
-def take_away(tx: Connection, seqs: Sequence[int], reason: str | None) -> None:
-    """End the jobs' open runs, where there are such: the jobs are ended without their tokens."""
-    _TAKE_AWAY.rows(tx, [{"seq": seq} for seq in seqs], new_reason=reason)
+def take_away(tx: Connection, seqs: Sequence[int], reason: str | None) -> list[int]:
+    """End the jobs' open runs: the jobs are ended without their tokens. The seqs of those that had one."""
+    rows = _TAKE_AWAY.rows(tx, [{"seq": seq} for seq in seqs], new_reason=reason)
+    return [seq for (seq,) in rows]
 
 
 _TAKE_AWAY = Many(
@@ -281,6 +282,7 @@ _TAKE_AWAY = Many(
             outcome=literal_column(f"'{Outcome.TAKEN}'"),
             reason=bindparam("new_reason", type_=runs.c.reason.type),
         )
+        .returning(runs.c.seq)
     ),
     seq=_SEQ,
 )
@@ -290,10 +292,10 @@ def _status(action: Action) -> ColumnElement[str]:
     return literal_column(f"'{TRANSITIONS[action].target}'")
 
 
-def finish(tx: Connection, action: Action, rows: list[dict[str, Any]], now: datetime) -> None:
+def finish(tx: Connection, action: Action, rows: list[dict[str, Any]], now: datetime, who: str | None = None) -> None:
     """End RUNNING jobs for good, by COMPLETE or FAIL; each row has seq and what a Success or a Failure has."""
     if rows:
-        _FINISH[action].rows(tx, rows, completed_at=now)
+        _FINISH[action].rows(tx, rows, completed_at=now, ended_by=who)
 
 
 def _finishing(action: Action, stored: tuple[str, ...]) -> Many:
@@ -304,6 +306,7 @@ def _finishing(action: Action, stored: tuple[str, ...]) -> Many:
             .values(
                 status=_status(action),
                 completed_at=bindparam("completed_at", type_=DateTime()),
+                ended_by=bindparam("ended_by", type_=jobs.c.ended_by.type),
                 **{name: getattr(given, name) for name in stored},
             )
         ),
@@ -328,7 +331,7 @@ _GIVE_BACK = Many(
     lambda given: (
         update(jobs)
         .where(jobs.c.seq == given.seq, jobs.c.status == literal_column(f"'{JobStatus.RUNNING}'"))
-        .values(status=_status(Action.RELEASE), started_at=None, run_at=given.run_at, expires_at=None)
+        .values(status=_status(Action.RELEASE), started_at=None, started_by=None, run_at=given.run_at, expires_at=None)
     ),
     seq=_SEQ,
     run_at=DateTime(),

@@ -8,12 +8,19 @@ from wtforms import Form
 from dashboard.core.job import Job, NewJob
 from dashboard.core.run import FullJob
 from dashboard.core.transitions import RETRY, RULES, Action
+from dashboard.core.who import Via, Who
 from dashboard.database.transactions import reading
+from dashboard.security import access
 from dashboard.services import jobs
 from dashboard.services.create import create_full
 from dashboard.store import listing, runs
 from dashboard.web.elements import Context
-from dashboard.web.forms import CompleteForm, FailForm, NewJobForm
+from dashboard.web.forms import CompleteForm, FailForm, NewJobForm, PauseForm
+
+
+def person() -> Who:
+    """Who presses the buttons."""
+    return access.who(Via.DASHBOARD)
 
 
 class Post(NamedTuple):
@@ -26,15 +33,17 @@ class Post(NamedTuple):
 
 
 POSTS: dict[str, Post] = {
-    Action.PROCESS: Post(Form, lambda job_id, _: jobs.process(job_id)),
+    Action.PROCESS: Post(Form, lambda job_id, _: jobs.process(job_id, person())),
     Action.COMPLETE: Post(
         CompleteForm,
-        lambda job_id, form: jobs.complete(job_id, form.result.data),
+        lambda job_id, form: jobs.complete(job_id, form.result.data, person()),
         body='{"result": {"message": "ok"}}',
     ),
-    Action.FAIL: Post(FailForm, lambda job_id, form: jobs.fail(job_id, form.reason.data), query="?reason=broken"),
-    Action.UNDO: Post(Form, lambda job_id, _: jobs.call_off(job_id)),
-    RETRY: Post(Form, lambda job_id, _: jobs.retry(job_id)),
+    Action.FAIL: Post(
+        FailForm, lambda job_id, form: jobs.fail(job_id, form.reason.data, person()), query="?reason=broken"
+    ),
+    Action.UNDO: Post(Form, lambda job_id, _: jobs.call_off(job_id, person())),
+    RETRY: Post(Form, lambda job_id, _: jobs.retry(job_id, person())),
 }
 
 # The last parts of the URLs that act, and of those that ask first, on both doors.
@@ -75,6 +84,18 @@ def ask_new(form: NewJobForm | None = None) -> Context:
     }
 
 
+def ask_pause(form: PauseForm | None = None) -> Context:
+    """What the form shows that asks before all claims are paused."""
+    return {
+        "title": "Pause claims",
+        "button": "Pause claims",
+        "hint": "No job is started until somebody lets claims go on. Jobs that run go on, and claims that wait wait.",
+        "form": form or PauseForm(),
+        "endpoint": "pause_claims",
+        "values": {},
+    }
+
+
 def create(form: NewJobForm) -> FullJob:
     return create_full(
         NewJob(
@@ -83,5 +104,6 @@ def create(form: NewJobForm) -> FullJob:
             form.priority.data or 0,
             run_at=form.run_at.data,
             max_attempts=form.max_attempts.data,
-        )
+        ),
+        person(),
     )

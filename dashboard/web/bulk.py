@@ -17,6 +17,7 @@ from dashboard.services import bulk
 from dashboard.services.bulk import STATUSES, Bulk, What
 from dashboard.services.search import Place
 from dashboard.store.selection import Selection
+from dashboard.web.actions import person
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context
 from dashboard.web.forms import BulkForm
@@ -69,7 +70,7 @@ def do_slice() -> str:
         raise UnprocessableEntity("Say which priority: a number from 0 on")
     if _what(form) in (What.RETRY, What.UNDO) and not form.key.data:
         raise UnprocessableEntity("The key is missing by which a slice that is sent twice makes nothing twice")
-    found = bulk.run(_bulk(form, SLICE))
+    found = bulk.run(_bulk(form, SLICE), person())
     changed(found.done)
     given = {
         **_asked(form),

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from dashboard.core.job import utc_now
 from dashboard.core.transitions import allowed
 from dashboard.security import access
+from dashboard.services import pause
 from dashboard.store import counts
 from dashboard.web.assets import url_for
 
@@ -43,8 +44,9 @@ def revision(tx: Connection) -> str:
 
 
 def role() -> str:
-    """The part of each tag that is the role of the client."""
-    return "" if access.may_act() else "v"
+    """The part of each tag that is the role of the client, and whether claims are paused."""
+    paused = pause.known().pause
+    return ("" if access.may_act() else "v") + (f".{paused.since:%d%H%M%S%f}" if paused else "")
 
 
 def row_context() -> Context:

@@ -11,9 +11,13 @@ from flask import Blueprint
 from flask.blueprints import BlueprintSetupState
 from markupsafe import Markup, escape
 
+from dashboard.core.activity import DID
 from dashboard.core.job import JobStatus, utc_now
+from dashboard.core.pause import Pause
 from dashboard.core.run import ENDED, Outcome
 from dashboard.core.transitions import ARRIVED, FINAL, RULES, TRANSITIONS
+from dashboard.security import access
+from dashboard.services import pause
 from dashboard.web.pretty import pretty
 
 bp = Blueprint("filters", __name__)
@@ -58,7 +62,9 @@ class Ended(Protocol):
 
 @bp.record_once
 def _add_state_machine(state: BlueprintSetupState) -> None:
-    state.app.jinja_env.globals.update(TRANSITIONS=TRANSITIONS, RULES=RULES, ARRIVED=ARRIVED, FINAL=FINAL, ENDED=ENDED)
+    state.app.jinja_env.globals.update(
+        TRANSITIONS=TRANSITIONS, RULES=RULES, ARRIVED=ARRIVED, FINAL=FINAL, ENDED=ENDED, DID=DID
+    )
 
 
 @bp.app_template_filter()
@@ -143,6 +149,12 @@ def why(run: Ended) -> str:
 @bp.app_template_filter()
 def first_line(text: str) -> str:
     return next(iter(text.strip().splitlines()), "")
+
+
+@bp.app_template_global()
+def paused() -> Pause | None:
+    """Who has paused claims, for whoever may see the jobs."""
+    return pause.known().pause if access.may_see() else None
 
 
 @bp.app_template_global()

@@ -4,7 +4,9 @@ from wtforms import Field, Form, HiddenField, PasswordField, SearchField, Select
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are of 3.2
 from wtforms.validators import AnyOf, InputRequired, Length, Optional, Regexp, ValidationError
 
+from dashboard.core.activity import DID
 from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, JobStatus
+from dashboard.core.pause import REASON_MAX as PAUSE_REASON_MAX
 from dashboard.core.reason import KEY_MAX, REASON_MAX
 from dashboard.core.run import ATTEMPTS_MAX
 from dashboard.services.search import PLACE
@@ -14,7 +16,7 @@ SEQ_MAX = 2**63 - 1
 
 SEARCH_MAX = 200  # characters
 
-NAME_MAX, PASSWORD_MAX = 100, 1_000  # characters
+NAME_MAX, PASSWORD_MAX, ID_MAX = 100, 1_000, 36  # characters
 
 STATUSES = [SelectChoice("", "Any"), *(SelectChoice(status, status.capitalize()) for status in JobStatus)]
 
@@ -61,6 +63,15 @@ class FailForm(Form):
     reason = StringField(
         "Reason",
         description="What went wrong, for those who look at it later; may be left empty",
+        render_kw={"autocomplete": "off", "autofocus": True},
+    )
+
+
+class PauseForm(Form):
+    reason = StringField(
+        "Reason",
+        [Length(max=PAUSE_REASON_MAX), no_nul],
+        description="Everybody reads it; may be left empty",
         render_kw={"autocomplete": "off", "autofocus": True},
     )
 
@@ -113,6 +124,26 @@ class FilterForm(Form):
         """What is wrong with the address; for a form that did not validate."""
         if self.status.errors:
             return f"There is no status {self.status.data}"
+        field = next(field for field in self if field.errors)
+        return f"The {field.name} in the address is not valid: {field.errors[0]}"
+
+
+class ActivityForm(Form):
+    """The address of the activity page: what narrows it, and the entry before which its page begins."""
+
+    who = StringField("Who", [Length(max=NAME_MAX), no_nul], render_kw={"list": "names", "autocomplete": "off"})
+    action = SelectField(
+        "Did",
+        [Optional(strip_whitespace=False)],
+        choices=[SelectChoice("", "Anything"), *(SelectChoice(did, word) for did, word in DID.items())],
+    )
+    since = TimeField("Since", render_kw={"autocomplete": "off", "placeholder": "2030-01-31 03:00"})
+    until = TimeField("Until", render_kw={"autocomplete": "off", "placeholder": "2030-01-31 04:00"})
+    job_id = HiddenField(validators=[Length(max=ID_MAX), no_nul])
+    before = WholeNumberField(validators=[Optional(), whole_numbers(1, SEQ_MAX)])
+
+    def problem(self) -> str:
+        """What is wrong with the address; for a form that did not validate."""
         field = next(field for field in self if field.errors)
         return f"The {field.name} in the address is not valid: {field.errors[0]}"
 

@@ -15,7 +15,7 @@ from dashboard.database.transactions import asking, reading
 from dashboard.http.answers import changed, not_modified
 from dashboard.security import bodies
 from dashboard.security.access import operators, viewers
-from dashboard.services import claims
+from dashboard.services import claims, pause
 from dashboard.web import actions
 from dashboard.web.actions import ACT, ASK, POSTS
 from dashboard.web.board import BOARD
@@ -32,6 +32,7 @@ JOB_CREATED = "job-created"  # the event after which the board shows new rows, w
 
 bp = Blueprint("fragments", __name__, url_prefix="/dashboard/fragments")
 bp.before_request(bodies.check_form)
+bp.before_request(pause.look_if_old)
 
 Fragment = Response | tuple[str, int]
 
@@ -85,7 +86,7 @@ def create() -> Fragment:
 
 @bp.post("/claim")
 def claim() -> Fragment:
-    return _done(TRANSITIONS[Action.CLAIM].done, claims.claim())
+    return _done(TRANSITIONS[Action.CLAIM].done, claims.claim(who=actions.person()))
 
 
 @bp.get(f"/jobs/<job_id>/{ASK}")

@@ -39,7 +39,7 @@ def _tag(tx: Connection, heard_at: datetime | None) -> str:
 
 def load(tx: Connection, job_id: str) -> Context:
     """Raises JobNotFoundError."""
-    job = full_jobs.get_full(tx, job_id)
+    job, hands = full_jobs.full_with_hands(tx, job_id)
     history = full_jobs.history(tx, job_id) if job.attempt else []
     last = history[-1] if history else None
     is_leased = last is not None and last.ended_at is None
@@ -51,6 +51,7 @@ def load(tx: Connection, job_id: str) -> Context:
     return {
         "live": Live(url_for("fragments.job", job_id=job_id), _tag(tx, last.heard_at if last and is_leased else None)),
         "job": job,
+        "hands": hands,
         "history": history,
         "last": last,
         "is_leased": is_leased,

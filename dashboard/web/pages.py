@@ -10,12 +10,13 @@ from dashboard.database.transactions import reading
 from dashboard.http.answers import changed
 from dashboard.security import bodies
 from dashboard.security.access import operators, viewers
-from dashboard.services import claims
+from dashboard.services import claims, pause
 from dashboard.web import actions, job_filter
+from dashboard.web import activity as activity_page
 from dashboard.web import bulk as bulk_page
 from dashboard.web.actions import ACT, ASK, POSTS
 from dashboard.web.board import BOARD
-from dashboard.web.forms import NewJobForm
+from dashboard.web.forms import NewJobForm, PauseForm
 from dashboard.web.job import JOB
 from dashboard.web.overview import OVERVIEW, verdict_line
 from dashboard.web.queue import QUEUE
@@ -23,6 +24,7 @@ from dashboard.web.workers import WORKERS
 
 bp = Blueprint("pages", __name__)
 bp.before_request(bodies.check_form)
+bp.before_request(pause.look_if_old)
 
 Page = str | Response | tuple[str, int]
 
@@ -68,6 +70,13 @@ def workers() -> Page:
         return render_template("workers/page.html", **WORKERS.load(tx))
 
 
+@bp.get("/dashboard/activity")
+@viewers
+def activity() -> Page:
+    with reading() as tx:
+        return render_template("activity/page.html", **activity_page.load(tx))
+
+
 @bp.get("/dashboard/jobs/new")
 @operators
 def new() -> Page:
@@ -95,7 +104,28 @@ def bulk_slice() -> Page:
 
 @bp.post("/dashboard/claim")
 def claim() -> Page:
-    return redirect(url_for("pages.job", job_id=changed(claims.claim()).id), 303)
+    return redirect(url_for("pages.job", job_id=changed(claims.claim(who=actions.person())).id), 303)
+
+
+@bp.get("/dashboard/pause")
+@operators
+def ask_pause() -> Page:
+    return render_template("forms/page.html", **actions.ask_pause())
+
+
+@bp.post("/dashboard/pause")
+def pause_claims() -> Page:
+    form = PauseForm(request.form)
+    if not form.validate():
+        return render_template("forms/page.html", **actions.ask_pause(form)), 422
+    pause.begin(actions.person(), form.reason.data or None)
+    return redirect(url_for("pages.queue"), 303)
+
+
+@bp.post("/dashboard/resume")
+def resume_claims() -> Page:
+    pause.end(actions.person())
+    return redirect(url_for("pages.queue"), 303)
 
 
 @bp.get(f"/dashboard/jobs/<job_id>/{ASK}")

@@ -1,11 +1,15 @@
 """The HTML door answers a refusal with a page, or with a toast where htmx sent the request."""
 
+from typing import Any
+
 from flask import Response, redirect, render_template, request, url_for
 from flask.globals import request_ctx
 
-from dashboard.core.errors import JobError
+from dashboard.core.errors import ActionRefusedError, JobError
+from dashboard.core.job import utc_now
 from dashboard.http.refusals import Refusal
 from dashboard.security.cross_site import SAFE_METHODS
+from dashboard.web.filters import age
 from dashboard.web.fragments import JOBS_CHANGED, toast
 
 
@@ -16,7 +20,7 @@ def render(refusal: Refusal, error: Exception) -> Response:
         return Response(str(refusal.detail), refusal.status, mimetype="text/plain")
     for_htmx = _is_for_htmx()
     template = "shared/_toast.html" if for_htmx else "error.html"
-    text = render_template(template, kind="error", sentence=refusal.detail, status=refusal.status)
+    text = render_template(template, kind="error", sentence=_sentence(refusal, error), status=refusal.status)
     response = Response(text, refusal.status, dict(refusal.headers))
     if not for_htmx:
         return response
@@ -24,6 +28,14 @@ def render(refusal: Refusal, error: Exception) -> Response:
         # The page shows an old status of the job. Not after a GET: its element would send it again without end.
         response.headers["HX-Trigger"] = JOBS_CHANGED
     return toast(response)
+
+
+def _sentence(refusal: Refusal, error: Exception) -> Any:
+    """What a person reads: of a job that somebody else was faster with, who that was, and how long ago."""
+    if isinstance(error, ActionRefusedError) and error.by:
+        ago = age(utc_now() - error.since)
+        return f"Cannot {error.action} the job: {error.came} already, {ago} ago, by {error.by}"
+    return refusal.detail
 
 
 def _to_sign_in() -> Response:

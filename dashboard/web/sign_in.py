@@ -4,9 +4,11 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from werkzeug import Response
 from werkzeug.exceptions import Forbidden
 
+from dashboard.core.who import Via, Who
 from dashboard.security import bodies, sessions, throttle
-from dashboard.security.access import credentials, public
+from dashboard.security.access import credentials, public, who
 from dashboard.security.passwords import password_is_right
+from dashboard.services import activity
 from dashboard.web.forms import SignInForm
 
 bp = Blueprint("access", __name__)
@@ -32,6 +34,8 @@ def sign_in() -> Response:
             throttle.succeeded(name, request.remote_addr or "")
             sessions.begin(credentials().users[name])
             return redirect(_on_this_site(form.next.data or ""), 303)
+        user = credentials().users.get(name)
+        activity.sign_in_refused(Who(user and user.name, user and user.role, Via.DASHBOARD))
         form.password.errors = ["The name or the password is wrong"]
     return _form(form, 422 if request.method == "POST" else 200)
 
@@ -44,7 +48,7 @@ def _form(form: SignInForm, status: int) -> Response:
 @public
 def sign_out() -> Response:
     if credentials().users:
-        sessions.end()
+        sessions.end(who(Via.DASHBOARD))
     return redirect(url_for("access.sign_in"), 303)
 
 

@@ -59,6 +59,9 @@ OPERATIONS = {
         ],
     ),
     "GET /workers": Call(200, LEASED),
+    "POST /queue/pause": Call(200, JobStatus.PENDING, {"reason": "the mail server is down"}),
+    "POST /queue/resume": Call(200, JobStatus.PENDING),
+    "GET /activity": Call(200, JobStatus.PENDING, query="action=create&since=2026-01-01T00:00:00"),
 }
 # The calls whose answers have more than the nine keys.
 FULL = {
@@ -257,6 +260,8 @@ def answered(client: FlaskClient, line: str, sent: Call) -> Any:
     job_id = make_job(JobStatus.PENDING if sent.before == LEASED else JobStatus(sent.before)).id
     if sent.before == LEASED:
         call(client, f"POST /jobs/{job_id}/process?lease=60", 200, headers={KEY: TOKEN})
+    if line == "GET /activity":
+        client.post("/dashboard/jobs/new", data={"type": "t"})
     body = json.loads(json.dumps(sent.body).replace('"ID"', f'"{job_id}"'))
     return call(client, f"{line.format(job_id=job_id)}?{sent.query}", sent.status, json=body)
 

@@ -24,6 +24,7 @@ LANDED = {
     "0006_runs": "78a927440b76f4e216825e8edeb43dd2c618adfff98c547e8f2c953152d88355",
     "0007_minutes_and_reasons": "ff8b1829da00d7346e003120480f355ce9557403e151fad44a8fb8e2cda506bb",
     "0008_types": "21487a7cac1923b2212c714f00cda60aa38b2eb1caa189c8a242aeb0ffcb81c7",
+    "0009_who": "303917b1f929b2886b97382d73dad082a92a8d062c25e647930ba809d397b511",
 }
 
 
@@ -93,6 +94,7 @@ def schema(url: str) -> list[str]:
     return sorted(text for (text,) in found)
 
 
+WHO = ["created_by", "started_by", "ended_by"]
 PAYLOAD = '{"long":"' + "x" * 200 + '"}'
 ROWS = "SELECT seq, id, status, substr(preview, 1, 80), payload, result FROM jobs ORDER BY seq"
 TIMES = "SELECT type, priority, created_at, started_at, completed_at FROM jobs ORDER BY seq"
@@ -193,7 +195,7 @@ def test_a_database_with_runs_keeps_them_and_gets_the_columns_before_the_payload
     if empty_url.startswith("sqlite"):
         assert query(empty_url, "PRAGMA foreign_key_check") == []
         names = [name for _, name, *_ in query(empty_url, "PRAGMA table_info(jobs)")]
-        assert names[-4:] == ["reason", "reason_key", "payload", "result"]
+        assert names[-7:] == ["reason", "reason_key", *WHO, "payload", "result"]
 
 
 LOSSES = {

@@ -39,6 +39,7 @@ def pages(client: FlaskClient) -> dict[str, str]:
         "complete_leased": client.get(f"/dashboard/jobs/{leased}/complete").text,
         "queue": client.get("/dashboard/queue").text,
         "workers": client.get("/dashboard/workers").text,
+        "activity": client.get("/dashboard/activity").text,
         "new": client.get("/dashboard/jobs/new").text,
         "new_with_errors": client.post("/dashboard/jobs/new", data={"payload": HOSTILE}).text,
         "complete": client.get(f"/dashboard/jobs/{ids[2]}/complete").text,
@@ -46,7 +47,17 @@ def pages(client: FlaskClient) -> dict[str, str]:
         "fail": client.get(f"/dashboard/jobs/{ids[3]}/fail").text,
         "refused": client.post(f"/dashboard/jobs/{ids[0]}/fail").text,
         "docs": client.get("/docs").text,
+        "pause": client.get("/dashboard/pause").text,
+        **paused(client),
     }
+
+
+def paused(client: FlaskClient) -> dict[str, str]:
+    client.post("/queue/pause", json={"reason": HOSTILE})
+    paths = {"paused_jobs": "/dashboard/", "paused_queue": "/dashboard/queue", "paused_form": "/dashboard/jobs/new"}
+    found = {name: client.get(path).text for name, path in paths.items()}
+    client.post("/queue/resume")
+    return found
 
 
 def leases(client: FlaskClient) -> list[str]:
@@ -85,6 +96,7 @@ def main(folder: Path) -> None:
         app, guarded = create_app(environ), create_app({**environ, "USERS": f"vera:viewer:{PASSWORD}"})
         client = app.test_client()
         empty = {"empty": "/dashboard/", "empty_queue": "/dashboard/queue", "empty_workers": "/dashboard/workers"}
+        empty["empty_activity"] = "/dashboard/activity"
         found = {name: client.get(path).text for name, path in empty.items()}
         found |= pages(client)
         found |= pages_with_users(guarded.test_client())

@@ -26,14 +26,14 @@ from dashboard.database.transactions import reading, writing
 from dashboard.security import passwords
 from dashboard.security.sessions import LASTS
 from dashboard.security.throttle import FORGET_AFTER, FREE, KNOWN_FOR, WAIT_MAX
-from dashboard.store import counts
+from dashboard.store import counts, pause
 from tests.support.app import MakeApp
 from tests.support.factory import UNKNOWN, make_job
 from tests.support.routes import job_for, path_of, sent_to
 from tests.support.statements import statements
 
-PASSWORDS = {"viewer": "only-looks-on", "operator": "presses:buttons"}
-TOKENS = {"viewer": "token-that-looks-on", "operator": "token-that-presses"}
+PASSWORDS = {"viewer": "only-looks-on", "worker": "claims-and-ends", "operator": "presses:buttons"}
+TOKENS = {"viewer": "token-that-looks-on", "worker": "token-that-claims-jobs", "operator": "token-that-presses"}
 CHEAP = "pbkdf2:sha256:1000"  # fast to check; the method that werkzeug chooses is slow on purpose
 OF_AN_UNKNOWN_NAME = passwords.UNKNOWN  # all other tests have one that is fast to check
 ACCESS = {
@@ -42,59 +42,76 @@ ACCESS = {
 }
 COOKIE = "job-queue"
 FROM_ELSEWHERE = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
-# The status for a client without a credential, a viewer, an operator, and an operator's browser on another site's page.
+# The status for a client without a credential, a viewer, a worker, an operator, and an operator's browser on a page of
+# another site.
 TABLE = {
-    "GET /": (302, 302, 302, 302),
-    "GET /static/<name>": (200, 200, 200, 200),
-    "GET /static/<version>/<name>": (200, 200, 200, 200),
-    "GET /healthz": (200, 200, 200, 200),
-    "GET /readyz": (200, 200, 200, 200),
-    "GET /sign-in": (200, 200, 200, 200),
-    "POST /sign-in": (303, 303, 303, 403),
-    "POST /sign-out": (303, 303, 303, 403),
-    "GET /docs": (302, 200, 200, 200),
-    "GET /openapi.json": (401, 200, 200, 200),
-    "GET /client.py": (401, 200, 200, 200),
-    "GET /jobs": (401, 200, 200, 200),
-    "POST /jobs": (401, 403, 201, 403),
-    "GET /jobs/queue": (401, 200, 200, 200),
-    "GET /jobs/summary": (401, 200, 200, 200),
-    "GET /jobs/<job_id:job_id>": (401, 200, 200, 200),
-    "POST /jobs/claim": (401, 403, 200, 403),
-    "POST /jobs/<job_id>/process": (401, 403, 200, 403),
-    "POST /jobs/<job_id>/complete": (401, 403, 200, 403),
-    "POST /jobs/<job_id>/fail": (401, 403, 200, 403),
-    "POST /jobs/<job_id>/heartbeat": (401, 403, 200, 403),
-    "POST /jobs/<job_id>/release": (401, 403, 200, 403),
-    "POST /jobs/<job_id>/retry": (401, 403, 201, 403),
-    "POST /jobs/release": (401, 403, 200, 403),
-    "POST /jobs/report": (401, 403, 200, 403),
-    "POST /jobs/batch": (401, 403, 201, 403),
-    "POST /jobs/bulk": (401, 403, 200, 403),
-    "GET /workers": (401, 200, 200, 200),
-    "GET /dashboard/": (302, 200, 200, 200),
-    "GET /dashboard/overview": (302, 200, 200, 200),
-    "GET /dashboard/queue": (302, 200, 200, 200),
-    "GET /dashboard/workers": (302, 200, 200, 200),
-    "GET /dashboard/jobs/<job_id>": (302, 200, 200, 200),
-    "GET /dashboard/jobs/new": (302, 403, 200, 200),
-    "POST /dashboard/jobs/new": (302, 403, 303, 403),
-    "GET /dashboard/bulk": (302, 403, 200, 200),
-    "POST /dashboard/bulk": (302, 403, 303, 403),
-    "POST /dashboard/claim": (302, 403, 303, 403),
-    "GET /dashboard/jobs/<job_id>/<any(complete, fail):action>": (302, 403, 200, 200),
-    "POST /dashboard/jobs/<job_id>/<any(process, complete, fail, undo, retry):action>": (302, 403, 303, 403),
-    "GET /dashboard/fragments/board": (401, 200, 200, 200),
-    "GET /dashboard/fragments/overview": (401, 200, 200, 200),
-    "GET /dashboard/fragments/queue": (401, 200, 200, 200),
-    "GET /dashboard/fragments/workers": (401, 200, 200, 200),
-    "GET /dashboard/fragments/jobs/<job_id>": (401, 200, 200, 200),
-    "GET /dashboard/fragments/new": (401, 403, 200, 200),
-    "POST /dashboard/fragments/new": (401, 403, 200, 403),
-    "POST /dashboard/fragments/claim": (401, 403, 200, 403),
-    "GET /dashboard/fragments/jobs/<job_id>/<any(complete, fail):action>": (401, 403, 200, 200),
-    "POST /dashboard/fragments/jobs/<job_id>/<any(process, complete, fail, undo, retry):action>": (401, 403, 200, 403),
+    "GET /": (302, 302, 403, 302, 302),
+    "GET /static/<name>": (200, 200, 200, 200, 200),
+    "GET /static/<version>/<name>": (200, 200, 200, 200, 200),
+    "GET /healthz": (200, 200, 200, 200, 200),
+    "GET /readyz": (200, 200, 200, 200, 200),
+    "GET /sign-in": (200, 200, 200, 200, 200),
+    "POST /sign-in": (303, 303, 303, 303, 403),
+    "POST /sign-out": (303, 303, 303, 303, 403),
+    "GET /docs": (302, 200, 403, 200, 200),
+    "GET /openapi.json": (401, 200, 200, 200, 200),
+    "GET /client.py": (401, 200, 200, 200, 200),
+    "GET /jobs": (401, 200, 200, 200, 200),
+    "POST /jobs": (401, 403, 201, 201, 403),
+    "GET /jobs/queue": (401, 200, 200, 200, 200),
+    "GET /jobs/summary": (401, 200, 200, 200, 200),
+    "GET /jobs/<job_id:job_id>": (401, 200, 200, 200, 200),
+    "POST /jobs/claim": (401, 403, 200, 200, 403),
+    "POST /jobs/<job_id>/process": (401, 403, 200, 200, 403),
+    "POST /jobs/<job_id>/complete": (401, 403, 200, 200, 403),
+    "POST /jobs/<job_id>/fail": (401, 403, 200, 200, 403),
+    "POST /jobs/<job_id>/heartbeat": (401, 403, 200, 200, 403),
+    "POST /jobs/<job_id>/release": (401, 403, 200, 200, 403),
+    "POST /jobs/<job_id>/retry": (401, 403, 403, 201, 403),
+    "POST /jobs/release": (401, 403, 200, 200, 403),
+    "POST /jobs/report": (401, 403, 200, 200, 403),
+    "POST /jobs/batch": (401, 403, 201, 201, 403),
+    "POST /jobs/bulk": (401, 403, 403, 200, 403),
+    "GET /workers": (401, 200, 403, 200, 200),
+    "POST /queue/pause": (401, 403, 403, 200, 403),
+    "POST /queue/resume": (401, 403, 403, 200, 403),
+    "GET /dashboard/pause": (302, 403, 403, 200, 200),
+    "POST /dashboard/pause": (302, 403, 403, 303, 403),
+    "POST /dashboard/resume": (302, 403, 403, 303, 403),
+    "GET /activity": (401, 200, 403, 200, 200),
+    "GET /dashboard/activity": (302, 200, 403, 200, 200),
+    "GET /dashboard/": (302, 200, 403, 200, 200),
+    "GET /dashboard/overview": (302, 200, 403, 200, 200),
+    "GET /dashboard/queue": (302, 200, 403, 200, 200),
+    "GET /dashboard/workers": (302, 200, 403, 200, 200),
+    "GET /dashboard/jobs/<job_id>": (302, 200, 403, 200, 200),
+    "GET /dashboard/jobs/new": (302, 403, 403, 200, 200),
+    "POST /dashboard/jobs/new": (302, 403, 403, 303, 403),
+    "GET /dashboard/bulk": (302, 403, 403, 200, 200),
+    "POST /dashboard/bulk": (302, 403, 403, 303, 403),
+    "POST /dashboard/claim": (302, 403, 403, 303, 403),
+    "GET /dashboard/jobs/<job_id>/<any(complete, fail):action>": (302, 403, 403, 200, 200),
+    "POST /dashboard/jobs/<job_id>/<any(process, complete, fail, undo, retry):action>": (302, 403, 403, 303, 403),
+    "GET /dashboard/fragments/board": (401, 200, 403, 200, 200),
+    "GET /dashboard/fragments/overview": (401, 200, 403, 200, 200),
+    "GET /dashboard/fragments/queue": (401, 200, 403, 200, 200),
+    "GET /dashboard/fragments/workers": (401, 200, 403, 200, 200),
+    "GET /dashboard/fragments/jobs/<job_id>": (401, 200, 403, 200, 200),
+    "GET /dashboard/fragments/new": (401, 403, 403, 200, 200),
+    "POST /dashboard/fragments/new": (401, 403, 403, 200, 403),
+    "POST /dashboard/fragments/claim": (401, 403, 403, 200, 403),
+    "GET /dashboard/fragments/jobs/<job_id>/<any(complete, fail):action>": (401, 403, 403, 200, 200),
+    "POST /dashboard/fragments/jobs/<job_id>/<any(process, complete, fail, undo, retry):action>": (
+        401,
+        403,
+        403,
+        200,
+        403,
+    ),
 }
+
+
+JSON = ("/jobs", "/workers", "/activity", "/queue")  # what answers refusals as JSON
 
 
 @pytest.fixture
@@ -137,9 +154,9 @@ def ask(client: FlaskClient, line: str, job: Job, **sent: Any) -> TestResponse:
 
 
 def state(app: Flask) -> object:
-    """Of the jobs and their runs; equal where nothing has changed."""
+    """Of the jobs, their runs, and whether claims are paused; equal where nothing has changed."""
     with app.app_context(), reading() as tx:
-        return counts.counts(tx), tx.execute(select(runs)).all()
+        return counts.counts(tx), tx.execute(select(runs)).all(), pause.get(tx)
 
 
 # ---- Every route, method and role
@@ -155,9 +172,9 @@ def test_the_table_has_every_route_and_method(app: Flask) -> None:
 @pytest.mark.parametrize("way", [by_password, by_token], ids=["password", "token"])
 @pytest.mark.parametrize("line", TABLE)
 def test_each_role_may_do_what_the_table_says(app: Flask, line: str, way: Callable[[Flask, str], FlaskClient]) -> None:
-    nobody, viewer, operator = app.test_client(), way(app, "viewer"), way(app, "operator")
+    nobody, *roles = app.test_client(), *(way(app, role) for role in PASSWORDS)
     statuses = []
-    for client, headers in ((nobody, {}), (viewer, {}), (operator, {}), (way(app, "operator"), FROM_ELSEWHERE)):
+    for client, headers in (*((each, {}) for each in (nobody, *roles)), (way(app, "operator"), FROM_ELSEWHERE)):
         job, before = job_of(app, line), state(app)
         answer = ask(client, line, job, headers=headers)
         statuses.append(answer.status_code)
@@ -165,7 +182,9 @@ def test_each_role_may_do_what_the_table_says(app: Flask, line: str, way: Callab
         assert (state(app) != before) == (acts and answer.status_code in (200, 201, 303))
         if line.startswith("GET"):
             assert ask(client, line.replace("GET", "HEAD", 1), job).status_code == answer.status_code
-        if answer.status_code in (401, 403) and line.split()[1].startswith(("/jobs", "/workers")):
+        if answer.status_code in (401, 403) and line.split()[1].startswith(
+            ("/jobs", "/workers", "/activity", "/queue")
+        ):
             assert [type(detail) for detail in answer.get_json().values()] == [str]
             assert answer.headers.get("WWW-Authenticate") == ("Bearer" if client is nobody else None)
         elif answer.status_code in (302, 401) and client is nobody:
@@ -176,9 +195,9 @@ def test_each_role_may_do_what_the_table_says(app: Flask, line: str, way: Callab
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "INVENTED"])
 def test_a_method_that_no_route_has_is_refused_to_each_role_as_a_write_is(app: Flask, method: str) -> None:
-    people = (app.test_client(), by_token(app, "viewer"), by_token(app, "operator"))
-    assert [client.open("/jobs", method=method).status_code for client in people] == [401, 403, 405]
-    assert [client.options("/jobs").status_code for client in people] == [401, 200, 200]
+    people = (app.test_client(), *(by_token(app, role) for role in TOKENS))
+    assert [client.open("/jobs", method=method).status_code for client in people] == [401, 403, 403, 405]
+    assert [client.options("/jobs").status_code for client in people] == [401, 200, 200, 200]
 
 
 # ---- Tokens
@@ -705,7 +724,7 @@ def test_without_credentials_everything_is_open_and_no_cookie_is_set(make_app: M
     for line in TABLE:
         answer = ask(client, line, job_of(app, line), headers={"Authorization": "Bearer wrong"})
         if "/sign-" not in line:
-            assert answer.status_code == TABLE[line][2], line
+            assert answer.status_code == TABLE[line][3], line
             assert "Set-Cookie" not in answer.headers
             assert "sign-in" not in answer.text
     assert 'type="password"' not in client.get("/sign-in").text
@@ -724,7 +743,7 @@ def test_no_log_line_and_no_answer_contains_a_secret(
         tx.exec_driver_sql("DROP TABLE attempts")
     answers += [by_token(app, role).get("/jobs/summary") for role in TOKENS]
     answers += [sign_in(app.test_client(), "operator"), sign_in(app.test_client(), "somebody", "typed wrongly")]
-    assert {answer.status_code for answer in answers} == {200, 303, 404, 422, 503}
+    assert {answer.status_code for answer in answers} == {200, 303, 403, 404, 422, 503}
     assert "no such table" in caplog.text
     told = caplog.text + "".join(f"{answer.headers}{answer.text}" for answer in answers)
     for secret in (*PASSWORDS.values(), *TOKENS.values(), key, "typed wrongly"):

@@ -5,7 +5,8 @@ from typing import Any
 
 from dashboard.core.job import Job, JobStatus
 from dashboard.core.run import Lease
-from dashboard.services import claims
+from dashboard.core.who import NOBODY
+from dashboard.services import claims, pause
 from tests.support.factory import make_job
 
 LEASED = ("/jobs/<job_id>/heartbeat", "/jobs/<job_id>/release", "/jobs/release", "/jobs/report")
@@ -14,11 +15,14 @@ STATUS = {"bulk": JobStatus.FAILED, "process": JobStatus.PENDING, "retry": JobSt
 
 def job_for(rule: str) -> Job:
     """One that can be done what the route says, and another one to claim; needs an application context."""
+    pause.end(NOBODY)  # claims may have been paused by the line before
     action = rule.rpartition("/")[2]
     job = make_job(JobStatus.PENDING if rule in LEASED else STATUS.get(action, JobStatus.RUNNING))
     if rule in LEASED:
         claims.process(job.id, Lease(60, token_of(job), None, 1), is_key=True)
     make_job()
+    if action == "resume":
+        pause.begin(NOBODY, None)
     return job
 
 
@@ -39,6 +43,7 @@ def sent_to(rule: str, job: Job) -> dict[str, Any]:
     bodies: dict[str, Any] = {
         "/jobs": {"type": "job"},
         "/jobs/bulk": {"action": "retry", "filter": {}, "key": "a-key"},
+        "/queue/pause": {"reason": "a reason"},
         "/jobs/batch": [{"type": "job"}, {"type": "job"}],
         "/jobs/report": [{"id": job.id, "token": token, "action": "complete"}],
     }
