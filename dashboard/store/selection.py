@@ -68,11 +68,14 @@ def _look(
     window = ordered.limit(WINDOW).subquery()
     wanted = (
         select(*(window.c[name] for name in Picked._fields))
-        .where(*_rules(window, selection, tx.dialect.name))
+        .where(*(rules := _rules(window, selection, tx.dialect.name)))
         .order_by(order(window.c.seq))
         .limit(limit)
     )
     with at_most(tx, SECONDS):
+        if not rules and limit <= WINDOW:  # nothing is left out, so where the window ends does not matter
+            picked = [Picked._make(row) for row in tx.execute(wanted)]
+            return Window(picked, picked[-1].seq if len(picked) == limit else None)
         end = tx.execute(ordered.with_only_columns(jobs.c.seq).offset(WINDOW - 1).limit(1)).scalar()
         picked = [Picked._make(row) for row in tx.execute(wanted)]
     return Window(picked, picked[-1].seq if len(picked) == limit else end)

@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
 from dashboard.core.job import JobStatus
+from dashboard.http.download import Format
 from dashboard.store import listing
+from dashboard.store.selection import Selection
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context
 from dashboard.web.forms import FilterForm
@@ -35,6 +37,12 @@ class Filter(NamedTuple):
     def sought(self) -> listing.Sought:
         status = JobStatus(self.query["status"]) if "status" in self.query else None
         return listing.Sought(status, self.query.get("type"), self.query.get("q"), self.query.get("reason"))
+
+    @property
+    def selection(self) -> Selection:
+        """The same for all jobs, not a page of them."""
+        status, kind, text, reason = self.sought
+        return Selection(status, type_prefix=kind, q=text, reason=reason)
 
     @property
     def oldest_first(self) -> bool:
@@ -63,6 +71,11 @@ def jobs_url(query: Context) -> str:
     """The jobs page with this filter; an empty value is left out."""
     given = urlencode({name: value for name, value in query.items() if value})
     return url_for("pages.jobs") + (f"?{given}" if given else "")
+
+
+def export_url(query: Context, form: Format) -> str:
+    """All jobs of this filter as a file."""
+    return f"{url_for('pages.export')}?{urlencode({'format': form, **query})}"
 
 
 def load(tx: Connection) -> Context:
