@@ -10,6 +10,7 @@ from tests.support.server import ROOT
 TESTED_BY = {
     "api/test_api.py": ("api/jobs", "api/operation", "api/schemas", "http/json_text"),
     "api/test_bulk.py": ("services/bulk",),
+    "api/test_export.py": ("http/download", "services/export"),
     "api/test_filters.py": ("services/search", "store/selection"),
     "api/test_leases.py": ("api/runs", "core/run", "services/runs", "store/full_jobs", "store/runs"),
     "api/test_openapi.py": ("api/description", "api/shapes"),

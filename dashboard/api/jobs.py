@@ -12,6 +12,7 @@ from dashboard.core.job import Job, NewJob
 from dashboard.core.run import FullJob
 from dashboard.database.transactions import asking, reading
 from dashboard.http.answers import changed, job_keys, json_bytes, json_response, json_stream
+from dashboard.http.download import MEDIA_TYPES, Format, download
 from dashboard.security import access
 from dashboard.security.access import readers, workers
 from dashboard.services import claims, search, waiting
@@ -118,7 +119,7 @@ def _found(query: words.ListQuery) -> Sequence[Job | FullJob]:
             return newest(tx, query.status, query.limit, before)
     seqs = search.newest(sought, query.limit, before)
     with asking() as tx:
-        return listing.of_seqs(tx, seqs, full=bool(query.full))
+        return listing.full_of_seqs(tx, seqs) if query.full else listing.of_seqs(tx, seqs)
 
 
 def _in_slices(app: Flask, found: Sequence[Job | FullJob], long: set[str]) -> Iterator[bytes]:
@@ -133,6 +134,14 @@ def _in_slices(app: Flask, found: Sequence[Job | FullJob], long: set[str]) -> It
                 job = listing.whole(tx, job)
         yield b"," * bool(place) + json_bytes(job)
     yield b"]"
+
+
+@bp.get("/export")
+@viewers
+@operation("export_jobs", answer=str, query=words.ExportQuery, media_types=tuple(MEDIA_TYPES.values()))
+def export(query: words.ExportQuery) -> Response:
+    """All jobs of the filter as a file, with all their keys. The oldest come first."""
+    return download(query.selection(query.status), Format(query.format))
 
 
 @bp.get("/queue")

@@ -52,6 +52,7 @@ class Operation:
     refuses: tuple[int, ...] = ()
     headers: tuple[tuple[str, str, str], ...] = ()  # name, type and meaning of each header that only this one has
     key: Key | None = None
+    media_types: tuple[str, ...] = (JSON,)  # of the answer
 
     @cached_property
     def body_required(self) -> bool:

@@ -151,6 +151,13 @@ class ListQuery(schemas.ListQuery, JobFilter, FullQuery):
     pass
 
 
+class ExportQuery(JobFilter):
+    status: JobStatus | None = Field(None, description="Jobs of this status alone")
+    format: Literal["ndjson", "csv"] = Field(
+        "ndjson", description="One JSON object a line, or a table for spreadsheets"
+    )
+
+
 class JobQuery(FullQuery):
     wait: Wait = 0
 

@@ -6,7 +6,7 @@ same whether there are a thousand jobs or a million.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 from sqlalchemy import (
     Column,
@@ -56,13 +56,16 @@ def cut(found: Sequence[Job | FullJob]) -> set[str]:
     return {job.id for job in found if len(job.payload or "") > SHORT_MAX or len(job.result or "") > SHORT_MAX}
 
 
-def whole(tx: Connection, job: Job | FullJob) -> Job | FullJob:
+Listed = TypeVar("Listed", bound=Job | FullJob)
+
+
+def whole(tx: Connection, job: Listed) -> Listed:
     """The job as it was when it was listed: a payload never changes, nor does a result that there is.
 
     Raises JobNotFoundError.
     """
     stored = get(tx, job.id)
-    return job._replace(payload=stored.payload, result=job.result and stored.result)
+    return cast(Listed, job._replace(payload=stored.payload, result=job.result and stored.result))
 
 
 def _ordered(status: JobStatus | None, side: str) -> Select[Any]:
@@ -112,12 +115,20 @@ _FULL_JOBS = {
 }
 
 
-def of_seqs(tx: Connection, seqs: Sequence[int], *, full: bool) -> list[Job] | list[FullJob]:
-    """The jobs with these seqs, newest first, as `newest` or `newest_full` has them."""
-    if full:
-        query = full_jobs.with_last_run(select(*full_jobs.full_columns(_LISTED)))
-        rows = tx.execute(query.where(jobs.c.seq.in_(seqs)).order_by(jobs.c.seq.desc()))
-        return [FullJob._make(row) for row in rows]
+def full_of_seqs(tx: Connection, seqs: Sequence[int]) -> list[FullJob]:
+    """The jobs with these seqs, newest first, as `newest_full` has them."""
+    return [FullJob._make(row) for row in tx.execute(_FULL_OF_SEQS, {"seqs": seqs})]
+
+
+_FULL_OF_SEQS = (
+    full_jobs.with_last_run(select(*full_jobs.full_columns(_LISTED)))
+    .where(jobs.c.seq.in_(bindparam("seqs", expanding=True)))
+    .order_by(jobs.c.seq.desc())
+)
+
+
+def of_seqs(tx: Connection, seqs: Sequence[int]) -> list[Job]:
+    """The same as `newest` has them."""
     rows = tx.execute(select(*_LISTED.values()).where(jobs.c.seq.in_(seqs)).order_by(jobs.c.seq.desc()))
     return [Job._make(row) for row in rows]
 

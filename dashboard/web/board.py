@@ -6,12 +6,13 @@ from zlib import crc32
 from sqlalchemy import Connection
 
 from dashboard.core.job import JobStatus
+from dashboard.http.download import Format
 from dashboard.security import access
 from dashboard.store import claims, counts, full_jobs, listing, selection
 from dashboard.web import bulk
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context, Element, Live, revision, row_context
-from dashboard.web.job_filter import Filter, from_address, jobs_url
+from dashboard.web.job_filter import Filter, export_url, from_address, jobs_url
 from dashboard.web.rows import job_rows
 
 PAGE_SIZE = 50
@@ -56,6 +57,7 @@ def load(tx: Connection) -> Context:
         "searched": _searched(tx, asked, page, total),
         "window": selection.WINDOW,
         "bulk": bulk.offers(query) if access.may_act() else [],
+        "exports": [(form.upper(), export_url(query, form)) for form in Format],
         "has_same_json": not place and set(query) <= {"status"},
         **_links(query, page),
     }

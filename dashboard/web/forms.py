@@ -9,6 +9,7 @@ from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, JobStatus
 from dashboard.core.pause import REASON_MAX as PAUSE_REASON_MAX
 from dashboard.core.reason import KEY_MAX, REASON_MAX
 from dashboard.core.run import ATTEMPTS_MAX
+from dashboard.http.download import Format
 from dashboard.services.search import PLACE
 from dashboard.web.fields import JsonObjectField, TimeField, WholeNumberField, no_nul, whole_numbers
 
@@ -93,7 +94,7 @@ class SignInForm(Form):
 class FilterForm(Form):
     """The address of the jobs page: what narrows the list, and the seq before or after which its page begins.
 
-    `hold` and `since` belong to a refresh: see job_filter.
+    `hold` and `since` belong to a refresh, and `format` to an export: see job_filter.
     """
 
     status = SelectField("Status", [Optional(strip_whitespace=False)], id="filter-status", choices=STATUSES)
@@ -115,6 +116,7 @@ class FilterForm(Form):
     after = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX - 1)])
     hold = StringField(validators=[Optional(strip_whitespace=False), Regexp(r"[0-9]{1,18}(,[0-9]{1,18}){0,99}\Z")])
     since = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX)])
+    format = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf([*Format])])
 
     def validate_after(self, _field: Field) -> None:
         if self.before.data is not None:

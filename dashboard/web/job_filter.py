@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from werkzeug.exceptions import UnprocessableEntity
 
 from dashboard.core.job import JobStatus
+from dashboard.http.download import Format
 from dashboard.store import listing
 from dashboard.store.selection import Selection
 from dashboard.web.assets import url_for
@@ -65,6 +66,11 @@ def jobs_url(query: Context) -> str:
     """The jobs page with this filter; an empty value is left out."""
     given = urlencode({name: value for name, value in query.items() if value})
     return url_for("pages.jobs") + (f"?{given}" if given else "")
+
+
+def export_url(query: Context, form: Format) -> str:
+    """All jobs of this filter as a file."""
+    return f"{url_for('pages.export')}?{urlencode({'format': form, **query})}"
 
 
 def load(tx: Connection) -> Context:

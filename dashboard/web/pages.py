@@ -8,6 +8,7 @@ from werkzeug import Response
 
 from dashboard.database.transactions import reading
 from dashboard.http.answers import changed
+from dashboard.http.download import Format, download
 from dashboard.security import bodies
 from dashboard.security.access import operators, viewers
 from dashboard.services import claims, pause
@@ -47,6 +48,13 @@ def overview() -> Page:
 def jobs() -> Page:
     with reading() as tx:
         return render_template("jobs/page.html", **job_filter.load(tx), **BOARD.load(tx), line=verdict_line(tx))
+
+
+@bp.get("/dashboard/export")
+@viewers
+def export() -> Response:
+    asked = job_filter.from_address()
+    return download(asked.sought, Format(request.args.get("format") or Format.CSV))
 
 
 @bp.get("/dashboard/jobs/<job_id>")

@@ -32,7 +32,7 @@ MOVES = [f"POST /jobs/{{job_id}}/{action}" for action in ("process", "complete",
 OPERATIONS = {
     *("POST /jobs", "GET /jobs", "GET /jobs/queue", "GET /jobs/summary", "GET /jobs/{job_id}", "POST /jobs/claim"),
     *("POST /jobs/{job_id}/heartbeat", "POST /jobs/{job_id}/release", "POST /jobs/release", "GET /workers", *MOVES),
-    *("POST /jobs/batch", "POST /jobs/bulk", "POST /jobs/report"),
+    *("POST /jobs/batch", "POST /jobs/bulk", "POST /jobs/report", "GET /jobs/export"),
 }
 # Every check that schemathesis has, but for what the contract says otherwise.
 CONFIG = {

@@ -63,6 +63,7 @@ OPERATIONS = {
     "POST /queue/resume": Call(200, JobStatus.PENDING),
     "GET /activity": Call(200, JobStatus.PENDING, query="action=create&since=2026-01-01T00:00:00"),
 }
+FILES = ("GET /jobs/export",)  # their answers are no JSON
 # The calls whose answers have more than the nine keys.
 FULL = {
     "POST /jobs": Call(201, JobStatus.PENDING, EXAMPLE | {"run_at": "2026-01-01T03:00:00", "max_attempts": 3}),
@@ -122,7 +123,9 @@ def test_the_document_is_valid_openapi_3_1(document: Document) -> None:
 
 def test_the_document_lists_every_operation_and_no_other(document: Document) -> None:
     listed = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
-    assert listed == set(OPERATIONS)
+    assert listed == {*OPERATIONS, *FILES}
+    kinds = [set(operation(document, line)["responses"]["200"]["content"]) for line in FILES]
+    assert kinds == [{"text/csv", "application/x-ndjson"}]
 
 
 def test_the_document_tells_whose_it_is_and_where_it_is_served(document: Document) -> None:
@@ -133,7 +136,7 @@ def test_the_document_tells_whose_it_is_and_where_it_is_served(document: Documen
 
 
 def test_an_operation_has_a_name_a_group_a_description_and_its_refusals(document: Document) -> None:
-    told = [operation(document, line) for line in OPERATIONS]
+    told = [operation(document, line) for line in (*OPERATIONS, *FILES)]
     names = [each["operationId"] for each in told]
     assert len(set(names)) == len(names)
     assert [name for name in names if not re.fullmatch(r"[a-z]+(_[a-z]+)+", name)] == []
@@ -204,6 +207,7 @@ def test_an_operation_that_takes_a_body_has_a_schema_that_accepts_the_contract_s
     ("line", "parameters"),
     [
         ("GET /jobs/queue", {"limit"}),
+        ("GET /jobs/export", {"status", "format", *FILTER}),
         ("GET /jobs", {"status", "limit", "before", "full", *FILTER}),
         ("POST /jobs/bulk", set()),
         ("GET /jobs/{job_id}", {"job_id", "full", "wait"}),
@@ -226,7 +230,9 @@ def test_the_document_lists_the_parameters(document: Document, line: str, parame
 
 
 def test_the_document_says_what_is_required_and_what_may_be_repeated(document: Document) -> None:
-    told = [(line, name, each) for line in OPERATIONS for name, each in parameters_of(document, line).items()]
+    told = [
+        (line, name, each) for line in (*OPERATIONS, *FILES) for name, each in parameters_of(document, line).items()
+    ]
     required = {(line, name) for line, name, each in told if each["required"] and each["in"] != "path"}
     tokens = ("POST /jobs/{job_id}/heartbeat", "POST /jobs/{job_id}/release", "POST /jobs/release")
     assert required == {(line, "token") for line in tokens}
