@@ -56,6 +56,7 @@ def load(tx: Connection) -> Context:
         "searched": _searched(tx, asked, page, total),
         "window": selection.WINDOW,
         "bulk": bulk.offers(query) if access.may_act() else [],
+        "has_filter": bool(query.keys() - {"sort"}),
         "has_same_json": not place and set(query) <= {"status"},
         **_links(query, page),
     }
