@@ -40,6 +40,7 @@ function show(element, text) {
 export function tick() {
   const now = performance.now() + ahead;
   const since = (moment, sign = 1) => Math.max(0, Math.floor(sign * (now - new Date(moment))));
+  for (const each of document.querySelectorAll("[data-now]")) each.dateTime = new Date(now).toISOString();
   for (const each of document.querySelectorAll("time")) show(each, "age" in each.dataset ? age(since(each.dateTime)) : local(each.dateTime));
   for (const each of document.querySelectorAll("span[data-since]")) show(each, lasted(since(each.dataset.since)));
   for (const each of document.querySelectorAll("span[data-until]")) show(each, left(since(each.dataset.until, -1)));

@@ -14,7 +14,7 @@ from dashboard.database.transactions import asking, reading
 from dashboard.http.answers import changed, job_keys, json_bytes, json_response, json_stream
 from dashboard.http.download import MEDIA_TYPES, Format, download
 from dashboard.security import access
-from dashboard.security.access import readers, workers
+from dashboard.security.access import readers, viewers, workers
 from dashboard.services import claims, search, waiting
 from dashboard.services import create as creation
 from dashboard.services import jobs as job_service

@@ -58,6 +58,7 @@ def load(tx: Connection) -> Context:
         "window": selection.WINDOW,
         "bulk": bulk.offers(query) if access.may_act() else [],
         "exports": [(form.upper(), export_url(query, form)) for form in Format],
+        "has_filter": bool(query.keys() - {"sort"}),
         "has_same_json": not place and set(query) <= {"status"},
         **_links(query, page),
     }

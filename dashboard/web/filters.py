@@ -163,6 +163,12 @@ def server_time() -> str:
     return machine(utc_now())
 
 
+@bp.app_template_global()
+def now_utc() -> str:
+    """Now, for people."""
+    return utc(utc_now())
+
+
 @bp.app_template_filter()
 def short(job_id: str) -> str:
     """The end of an id: a UUIDv7 begins with the time, so the ids of neighbours begin alike."""

@@ -1,7 +1,9 @@
 """How pages fit: nothing covers anything else at any width or on paper, and a row stays a row to a screen reader."""
 
+import re
+
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.support import http
 from tests.support.pages import OpenPage
@@ -70,6 +72,34 @@ def test_nothing_covers_anything_else_on_paper(open_page: OpenPage, jobs: Server
         page.locator(".filter, .topbar, td.actions").evaluate_all("all => all.some((e) => e.checkVisibility())")
         is False
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/dashboard/", "All jobs, the newest first"),
+        (
+            "/dashboard/?status=FAILED&type=send&q=a+%E2%80%AEb&sort=oldest",
+            "The jobs that are FAILED, with a type that begins with send, with the text a \\u202eb, the oldest first",
+        ),
+        ("/dashboard/?type=send", "The jobs that are of any status, with a type that begins with send"),
+        ("/dashboard/queue", ""),
+        ("/dashboard/overview", ""),
+        ("/dashboard/bulk?action=retry&status=FAILED", "The jobs that are FAILED"),
+    ],
+)
+def test_paper_tells_the_filter_and_when_it_was_printed_and_has_no_button(
+    open_page: OpenPage, jobs: Server, path: str, says: str
+) -> None:
+    page = open_page(path)
+    assert not page.locator(".on-paper").first.is_visible()
+    page.emulate_media(media="print")
+    expect(page.locator("main")).to_contain_text(says, use_inner_text=True)
+    expect(page.locator(".on-paper").first).to_have_text(re.compile(r"As of 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC"))
+    printed = page.locator("time[data-now]").get_attribute("datetime")
+    expect(page.locator("time[data-now]")).not_to_have_attribute("datetime", printed or "")
+    pressable = page.locator("button, .button, input, select, textarea")
+    assert not pressable.evaluate_all("all => all.some((each) => each.checkVisibility())")
 
 
 @pytest.mark.parametrize("query", ["", "?q=send"])
