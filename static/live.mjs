@@ -33,11 +33,11 @@ function become(next) {
   show();
 }
 
-// On a later page, under the pointer, with a finger, the focus or a selection, or scrolled: then the rows stay, and
+// On a later page, under the pointer, with a finger, the focus or a selection, chosen or scrolled: then the rows stay, and
 // newer jobs are only counted.
 const isInUse = (board) =>
   /[?&](before|after)=/.test(location.search) || isTouched || scrollY > 0 ||
-  board.querySelector(":is(tbody, .arrived):is(:hover, :focus-within)") ||
+  board.querySelector(":is(tbody, .arrived, .chosen):is(:hover, :focus-within), td.pick :checked") ||
   (!getSelection().isCollapsed && getSelection().containsNode(board, true));
 
 label.addEventListener("click", () => {

@@ -1,5 +1,7 @@
 """Do the same to all jobs that a filter selects, slice by slice: run again, call off or fail, change the priority.
 
+Jobs that were chosen one by one are few: they are one slice.
+
 A slice is one transaction, and needs nothing of the one before but its `next`: a client that was cut off, or a server
 that was killed, goes on from there. A slice that is repeated does nothing twice.
 """
@@ -21,8 +23,8 @@ from dashboard.database import clock
 from dashboard.database.transactions import reading, write
 from dashboard.services.activity import together
 from dashboard.services.create import NAMESPACE
-from dashboard.services.search import Place, walk
-from dashboard.store import activity, due, jobs, runs
+from dashboard.services.search import Found, Place, walk
+from dashboard.store import activity, due, jobs, runs, selection
 from dashboard.store.selection import Picked, Selection
 
 Done = tuple[set[int], set[int]]  # the seqs of those done now, and of those done by the same slice before
@@ -57,12 +59,13 @@ class Bulk(NamedTuple):
     priority: int = 0
     reason: str | None = None
     dry_run: bool = False
+    chosen: Sequence[int] = ()  # the seqs of these jobs, instead of those that the selection has
 
 
 class Slice(NamedTuple):
     """What became of one slice."""
 
-    matched: int  # jobs that the filter selects
+    matched: int  # jobs that the filter selects, or that were chosen
     done: int  # by this slice, now or when it was sent the first time; 0 of a dry run
     skipped: int  # that are not to be done: run again already, or of another status by now
     types: dict[str, int]  # of those that were done, or that would be
@@ -75,7 +78,12 @@ def run(bulk: Bulk, who: Who = NOBODY) -> Slice:
     status = bulk.selection.status or statuses[0]
     if status not in statuses:
         raise ValueError(f"{bulk.what} is for {' and '.join(statuses)} jobs, not {status}")
-    found = walk(bulk.selection._replace(status=status), bulk.limit, bulk.place)
+    if bulk.chosen:
+        with reading() as tx:
+            found = Found(selection.chosen(tx, bulk.chosen, [status] if bulk.what is What.FAIL else statuses), None)
+    else:
+        found = walk(bulk.selection._replace(status=status), bulk.limit, bulk.place)
+    matched = len(bulk.chosen or found.picked)
     if not found.picked:
         done: set[int] = set()
     elif bulk.dry_run:
@@ -84,9 +92,9 @@ def run(bulk: Bulk, who: Who = NOBODY) -> Slice:
     else:
         done = write(lambda tx: _do(tx, bulk, status, found.picked, who))
     return Slice(
-        len(found.picked),
+        matched,
         0 if bulk.dry_run else len(done),
-        len(found.picked) - len(done),
+        matched - len(done),
         dict(Counter(job.type for job in found.picked if job.seq in done).most_common()),
         found.next,
     )

@@ -74,6 +74,12 @@ def oldest(tx: Connection, selection: Selection, limit: int, after: int, last: i
     return _pick(tx, selection, limit, Span(after, last + 1), descending=False)
 
 
+def chosen(tx: Connection, seqs: Sequence[int], statuses: Sequence[JobStatus]) -> list[Picked]:
+    """Of the jobs with these seqs those that have one of these statuses, the oldest first."""
+    query = select(*(jobs.c[name] for name in Picked._fields)).where(jobs.c.seq.in_(seqs), jobs.c.status.in_(statuses))
+    return [Picked._make(row) for row in tx.execute(query.order_by(jobs.c.seq))]
+
+
 def _pick(tx: Connection, selection: Selection, limit: int, span: Span, *, descending: bool) -> Window:
     with at_most(tx, SECONDS):
         rows, end = found(tx, selection, Picked._fields, limit, span, descending=descending)

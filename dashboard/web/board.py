@@ -41,6 +41,9 @@ def load(tx: Connection) -> Context:
     tally = counts.counts(tx)
     total = None if "type" in query else getattr(tally, query.get("status", "").lower(), sum(tally[:4]))
     page = _page(tx, asked)
+    may_act = access.may_act()
+    choices = bulk.for_chosen(query) if may_act else {}
+    for_chosen = choices if "choose" in query else {}  # a tick box costs each row a tenth of its bytes
     return {
         "live": Live(url_for("fragments.board", **query, **place), _tag(tx, asked)),
         "counters": [
@@ -53,13 +56,17 @@ def load(tx: Connection) -> Context:
         "arrived": 0 if asked.since is None else listing.count_after(tx, asked.sought, since, ARRIVED_MAX),
         "arrived_max": ARRIVED_MAX,
         "total": sum(tally[:4]),
-        "rows": job_rows(page.lines, full_jobs.last_of(tx, _tried(page.lines)), **row_context()),
+        "rows": job_rows(
+            page.lines, full_jobs.last_of(tx, _tried(page.lines)), **row_context(), may_choose=bool(for_chosen)
+        ),
         "searched": _searched(tx, asked, page, total),
         "window": selection.WINDOW,
-        "bulk": bulk.offers(query) if access.may_act() else [],
+        "bulk": bulk.offers(query) if may_act else [],
         "exports": [(form.upper(), export_url(query, form)) for form in Format],
-        "has_filter": bool(query.keys() - {"sort"}),
-        "has_same_json": not place and set(query) <= {"status"},
+        "choose": jobs_url(query | place | {"choose": "" if for_chosen else "1"}) if choices else None,
+        "for_chosen": for_chosen,
+        "has_filter": bool(query.keys() - {"sort", "choose"}),
+        "has_same_json": not place and set(query) <= {"status", "choose"},
         **_links(query, page),
     }
 

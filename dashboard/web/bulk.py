@@ -1,6 +1,7 @@
-"""Do the same to all jobs of a list: a preview, then slice by slice, with the way that is left in the address.
+"""Do the same to all jobs of a list, or to those chosen in it: a preview, then slice by slice.
 
-The page that an address shows does nothing by itself, so it survives a reload and a restart; a post does one slice.
+The way that is left stands in the address. The page that an address shows does nothing by itself, so it survives a
+reload and a restart; a post does one slice.
 With JavaScript the next slice is posted by itself, without it by a button.
 """
 
@@ -27,18 +28,38 @@ SLICE = 200  # jobs that one post does
 PREVIEW_MAX = 1_000  # jobs that a preview counts
 
 FILTER = ("status", "type", "q", "reason")
-# What one can do to all of a list, and its words.
+# What one can do to all of a list or to chosen ones, and its words.
 LABELS = {What.RETRY: "Run again", What.FAIL: "Call off", What.PRIORITY: "Change priority", What.UNDO: "Undo"}
+
+# What of it is left out, as the preview says it.
+_SKIPPED = {
+    What.RETRY: "run again already, or not finished",
+    What.FAIL: "not PENDING any more",
+    What.PRIORITY: "not PENDING any more",
+    What.UNDO: "",
+}
 
 
 def offers(query: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What the list of this filter offers, each with its address: what goes with its status, if it has one."""
+    """What is offered for all jobs of this list, each with its address: nothing where they have no status in common."""
     asked = {name: query[name] for name in FILTER if name in query}
-    found = []
-    for what in (What.RETRY, What.FAIL, What.PRIORITY):
-        if query.get("status") in STATUSES[what] and not (what is What.FAIL and query["status"] != JobStatus.PENDING):
-            found.append((f"{LABELS[what]} all…", url_for("pages.bulk") + "?" + urlencode({"action": what, **asked})))
-    return found
+    address = url_for("pages.bulk")
+    offered = for_chosen(query) if "status" in query else {}
+    return [(f"{label} all…", f"{address}?{urlencode({'action': what, **asked})}") for what, label in offered.items()]
+
+
+def for_chosen(query: Mapping[str, str]) -> dict[What, str]:
+    """What is offered for chosen jobs of this list, each with its words: what goes with its status, if it has one."""
+    status = query.get("status")
+    return {what: LABELS[what] for what, statuses in _OFFERED.items() if status is None or status in statuses}
+
+
+# Of those that run none is called off together with others: who holds it would lose its work.
+_OFFERED = {
+    What.RETRY: STATUSES[What.RETRY],
+    What.FAIL: (JobStatus.PENDING,),
+    What.PRIORITY: STATUSES[What.PRIORITY],
+}
 
 
 def load() -> Context:
@@ -57,6 +78,7 @@ def load() -> Context:
         "preview": preview,
         "key": form.key.data or str(uuid4()),
         "number": sum(preview.types.values()) if preview else form.of.data or 0,
+        "skipped": _SKIPPED[what],
         "at_least": bool(preview and preview.next),
         "is_done": bool(form.is_done.data),
         "may_undo": what is What.RETRY and bool(form.done.data),
@@ -75,6 +97,7 @@ def do_slice() -> str:
     given = {
         **_asked(form),
         "action": _what(form),
+        "seq": form.seq.data,
         "key": form.key.data,
         "priority": form.priority.data,
         "why": form.why.data,
@@ -84,7 +107,7 @@ def do_slice() -> str:
         "after": found.next and found.next.text,
         "is_done": None if found.next else "1",
     }
-    left = urlencode({name: value for name, value in given.items() if value not in (None, "")})
+    left = urlencode({name: value for name, value in given.items() if value not in (None, "", ())}, doseq=True)
     return f"{url_for('pages.bulk')}?{left}"
 
 
@@ -103,8 +126,9 @@ def _what(form: BulkForm) -> What:
 
 
 def _asked(form: BulkForm) -> dict[str, str]:
-    status = form.status.data or STATUSES[_what(form)][0]
-    return {"status": status} | {name: form[name].data for name in FILTER[1:] if form[name].data}
+    """The filter. All jobs of a list have one status; those that were chosen in a list of all may have any."""
+    asked = {name: form[name].data for name in FILTER if form[name].data}
+    return asked if form.seq.data else {"status": STATUSES[_what(form)][0]} | asked
 
 
 def _bulk(form: BulkForm, limit: int, *, dry_run: bool = False) -> Bulk:
@@ -112,7 +136,10 @@ def _bulk(form: BulkForm, limit: int, *, dry_run: bool = False) -> Bulk:
     return Bulk(
         _what(form),
         Selection(
-            JobStatus(asked["status"]), type_prefix=asked.get("type"), q=asked.get("q"), reason=asked.get("reason")
+            JobStatus(asked["status"]) if "status" in asked else None,
+            type_prefix=asked.get("type"),
+            q=asked.get("q"),
+            reason=asked.get("reason"),
         ),
         limit,
         Place.of_text(form.after.data) if form.after.data else None,
@@ -120,4 +147,5 @@ def _bulk(form: BulkForm, limit: int, *, dry_run: bool = False) -> Bulk:
         form.priority.data or 0,
         form.why.data or None,
         dry_run,
+        form.seq.data,
     )

@@ -12,6 +12,8 @@ from dashboard.core.job import json_text
 from dashboard.core.times import NotATimeError, parse_time
 from dashboard.http.json_text import parse_json
 
+CHOSEN_MAX = 100  # jobs; a page shows half as many
+
 
 class JsonObjectField(TextAreaField):
     """A JSON object or nothing; `data` is its compact text, or None."""
@@ -65,6 +67,23 @@ class WholeNumberField(IntegerField):
             self.data = None
             raise ValueError("It must be a whole number")
         super().process_formdata(valuelist)
+
+
+class SeqsField(Field):
+    """The seqs of chosen jobs, each a value of its own, as tick boxes send them; `data` is a tuple of numbers."""
+
+    data: tuple[int, ...]
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        self.data = ()
+        if len(valuelist) > CHOSEN_MAX:
+            raise ValueError(f"Choose at most {CHOSEN_MAX} jobs")
+        if not all(fullmatch("[0-9]{1,18}", value) for value in valuelist):
+            raise ValueError("It must be a whole number")
+        self.data = tuple(sorted({int(value) for value in valuelist}))
+
+    def process_data(self, value: Any) -> None:
+        self.data = value or ()
 
 
 def whole_numbers(least: int, most: int) -> NumberRange:

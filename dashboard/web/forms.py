@@ -11,7 +11,7 @@ from dashboard.core.reason import KEY_MAX, REASON_MAX
 from dashboard.core.run import ATTEMPTS_MAX
 from dashboard.http.download import Format
 from dashboard.services.search import PLACE
-from dashboard.web.fields import JsonObjectField, TimeField, WholeNumberField, no_nul, whole_numbers
+from dashboard.web.fields import JsonObjectField, SeqsField, TimeField, WholeNumberField, no_nul, whole_numbers
 
 SEQ_MAX = 2**63 - 1
 
@@ -94,7 +94,7 @@ class SignInForm(Form):
 class FilterForm(Form):
     """The address of the jobs page: what narrows the list, and the seq before or after which its page begins.
 
-    `hold` and `since` belong to a refresh, and `format` to an export: see job_filter.
+    `choose` gives each row a tick box. `hold` and `since` belong to a refresh, and `format` to an export: see job_filter.
     """
 
     status = SelectField("Status", [Optional(strip_whitespace=False)], id="filter-status", choices=STATUSES)
@@ -112,6 +112,7 @@ class FilterForm(Form):
     )
     reason = HiddenField(validators=[Length(max=KEY_MAX), no_nul])
     sort = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf(["oldest"])])
+    choose = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf(["1"])])
     before = WholeNumberField(validators=[Optional(), whole_numbers(1, SEQ_MAX)])
     after = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX - 1)])
     hold = StringField(validators=[Optional(strip_whitespace=False), Regexp(r"[0-9]{1,18}(,[0-9]{1,18}){0,99}\Z")])
@@ -151,13 +152,17 @@ class ActivityForm(Form):
 
 
 class BulkForm(Form):
-    """What is to be done to all jobs of a filter, and how far it has come: an address, and the form that is posted."""
+    """What is to be done to all jobs of a filter, and how far it has come: an address, and the form that is posted.
+
+    With `seq` it is done to those jobs, and the filter is that of the list in which they were chosen.
+    """
 
     action = StringField(validators=[Optional(strip_whitespace=False), AnyOf(["retry", "fail", "priority", "undo"])])
     status = StringField(validators=[Optional(strip_whitespace=False), AnyOf([*JobStatus])])
     type = StringField(validators=[Length(max=TYPE_MAX), no_nul])
     q = StringField(validators=[Length(max=SEARCH_MAX), no_nul])
     reason = StringField(validators=[Length(max=KEY_MAX), no_nul])
+    seq = SeqsField()
     priority = WholeNumberField("New priority", [Optional(), whole_numbers(0, PRIORITY_MAX)], description=PRIORITY_HINT)
     why = StringField("Reason", [Length(max=REASON_MAX), no_nul], description="May be left empty")
     key = StringField(validators=[Optional(strip_whitespace=False), Regexp(r"[0-9a-f-]{36}\Z")])

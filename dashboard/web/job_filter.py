@@ -17,7 +17,7 @@ from dashboard.web.assets import url_for
 from dashboard.web.elements import Context
 from dashboard.web.forms import FilterForm
 
-QUERY = ("status", "type", "q", "reason", "sort")
+QUERY = ("status", "type", "q", "reason", "sort", "choose")
 
 PLACE = ("before", "after")
 

@@ -21,6 +21,8 @@ def job_rows(
     offered: Callable[..., list[str]],
     jobs_at: str,
     now: datetime,
+    *,
+    may_choose: bool = False,
 ) -> Markup:
     """The rows of these jobs, with their last runs by seq, and the actions that they offer; see elements.row_context.
 
@@ -38,7 +40,7 @@ def job_rows(
             times.insert(0, left(job.run_at - now))
         if since := goes_on(job):
             times.append(lasted(now - since))
-        first, *rest = _row(job, run, offers, jobs_at)
+        first, *rest = _row(job, run, offers, jobs_at, may_choose)
         parts.append(first)
         for time, part in zip(times, rest, strict=True):
             parts += time, part
@@ -46,7 +48,7 @@ def job_rows(
 
 
 @lru_cache(maxsize=2_000)
-def _row(job: JobLine, run: LastRun | None, actions: tuple[str, ...], jobs_at: str) -> list[str]:
+def _row(job: JobLine, run: LastRun | None, actions: tuple[str, ...], jobs_at: str, may_choose: bool) -> list[str]:
     """The parts of a row before, between and after the times that go on in it."""
-    row: str = get_template_attribute("jobs/_row.html", "row")(job, run, actions, jobs_at, GAP)
+    row: str = get_template_attribute("jobs/_row.html", "row")(job, run, actions, jobs_at, may_choose, GAP)
     return f"{row}\n".split(GAP)

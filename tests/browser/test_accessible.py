@@ -66,6 +66,11 @@ def violations(page: Page) -> list[str]:
     return found
 
 
+def choose_two(page: Page) -> None:
+    for box in page.locator("td.pick input").all()[:2]:
+        box.check()
+
+
 def open_numbers(page: Page) -> None:
     page.get_by_text("The numbers of the charts").click()
 
@@ -149,6 +154,7 @@ States = dict[str, tuple[str, Callable[[Page], None] | None]]
 EMPTY_STATES: States = {
     "the overview": ("/dashboard/overview", None),
     "the numbers of the overview's charts": ("/dashboard/overview?last=7d", open_numbers),
+    "choosing jobs": ("/dashboard/?choose=1", choose_two),
     "running all again": ("/dashboard/bulk?action=retry&status=FAILED", None),
     "changing the priority of all": ("/dashboard/bulk?action=priority&status=PENDING", None),
     "an empty database": ("/dashboard/", None),

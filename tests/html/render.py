@@ -24,6 +24,7 @@ def pages(client: FlaskClient) -> dict[str, str]:
         "overview": client.get("/dashboard/overview").text,
         "jobs": client.get("/dashboard/").text,
         "filtered": client.get(f"/dashboard/?status=FAILED&type={HOSTILE}&q={HOSTILE}").text,
+        "choose": client.get("/dashboard/?choose=1").text,
         "later": client.get("/dashboard/?before=20").text,
         "nothing": client.get("/dashboard/?q=nothing").text,
         "completed": client.get(f"/dashboard/jobs/{ids[0]}").text,

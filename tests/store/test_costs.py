@@ -150,7 +150,7 @@ def test_a_first_visit_is_under_150_kilobytes(client: FlaskClient, app: Flask) -
     html = client.get("/dashboard/").text
     urls = [part.split('"')[0] for part in html.replace('src="', 'href="').split('href="')[1:]]
     files = {url for url in urls if url.startswith("/static/")}
-    assert len(files) == 12
+    assert len(files) == 13
     size = len(html.encode())
     for url in files:
         with client.get(url) as answer:
