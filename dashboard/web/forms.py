@@ -94,7 +94,7 @@ class SignInForm(Form):
 class FilterForm(Form):
     """The address of the jobs page: what narrows the list, and the seq before or after which its page begins.
 
-    `choose` gives each row a tick box. `hold` and `since` belong to a refresh, and `format` to an export: see job_filter.
+    `choose` gives each row a tick box. `hold` and `since` belong to a refresh, `format` to an export: see job_filter.
     """
 
     status = SelectField("Status", [Optional(strip_whitespace=False)], id="filter-status", choices=STATUSES)
