@@ -17,17 +17,15 @@ from dashboard.http.answers import changed
 from dashboard.services import bulk
 from dashboard.services.bulk import STATUSES, Bulk, What
 from dashboard.services.search import Place
-from dashboard.store.selection import Selection
 from dashboard.web.actions import person
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context
 from dashboard.web.forms import BulkForm
-from dashboard.web.job_filter import jobs_url
+from dashboard.web.job_filter import NARROWING, jobs_url, selection
 
 SLICE = 200  # jobs that one post does
 PREVIEW_MAX = 1_000  # jobs that a preview counts
 
-FILTER = ("status", "type", "q", "reason")
 # What one can do to all of a list or to chosen ones, and its words.
 LABELS = {What.RETRY: "Run again", What.FAIL: "Call off", What.PRIORITY: "Change priority", What.UNDO: "Undo"}
 
@@ -42,7 +40,7 @@ _SKIPPED = {
 
 def offers(query: Mapping[str, str]) -> list[tuple[str, str]]:
     """What is offered for all jobs of this list, each with its address: nothing where they have no status in common."""
-    asked = {name: query[name] for name in FILTER if name in query}
+    asked = {name: query[name] for name in NARROWING if name in query}
     address = url_for("pages.bulk")
     offered = for_chosen(query) if "status" in query else {}
     return [(f"{label} all…", f"{address}?{urlencode({'action': what, **asked})}") for what, label in offered.items()]
@@ -127,7 +125,7 @@ def _what(form: BulkForm) -> What:
 
 def _asked(form: BulkForm) -> dict[str, str]:
     """The filter. All jobs of a list have one status; those that were chosen in a list of all may have any."""
-    asked = {name: form[name].data for name in FILTER if form[name].data}
+    asked = {name: form[name].data for name in NARROWING if form[name].data}
     return asked if form.seq.data else {"status": STATUSES[_what(form)][0]} | asked
 
 
@@ -135,12 +133,7 @@ def _bulk(form: BulkForm, limit: int, *, dry_run: bool = False) -> Bulk:
     asked = _asked(form)
     return Bulk(
         _what(form),
-        Selection(
-            JobStatus(asked["status"]) if "status" in asked else None,
-            type_prefix=asked.get("type"),
-            q=asked.get("q"),
-            reason=asked.get("reason"),
-        ),
+        selection(asked),
         limit,
         Place.of_text(form.after.data) if form.after.data else None,
         form.key.data or "",

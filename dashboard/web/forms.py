@@ -94,7 +94,8 @@ class SignInForm(Form):
 class FilterForm(Form):
     """The address of the jobs page: what narrows the list, and the seq before or after which its page begins.
 
-    `choose` gives each row a tick box. `hold` and `since` belong to a refresh, `format` to an export: see job_filter.
+    `type` is how a type begins, `of_type` is all of it. `choose` gives each row a tick box. `hold` and `since` belong
+    to a refresh, `format` to an export: see job_filter.
     """
 
     status = SelectField("Status", [Optional(strip_whitespace=False)], id="filter-status", choices=STATUSES)
@@ -110,6 +111,7 @@ class FilterForm(Form):
         id="filter-q",
         render_kw={"autocomplete": "off", "data-key": "/", "placeholder": "type, id, payload or reason"},
     )
+    of_type = HiddenField(validators=[Length(max=TYPE_MAX), no_nul])
     reason = HiddenField(validators=[Length(max=KEY_MAX), no_nul])
     sort = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf(["oldest"])])
     choose = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf(["1"])])
@@ -160,6 +162,7 @@ class BulkForm(Form):
     action = StringField(validators=[Optional(strip_whitespace=False), AnyOf(["retry", "fail", "priority", "undo"])])
     status = StringField(validators=[Optional(strip_whitespace=False), AnyOf([*JobStatus])])
     type = StringField(validators=[Length(max=TYPE_MAX), no_nul])
+    of_type = StringField(validators=[Length(max=TYPE_MAX), no_nul])
     q = StringField(validators=[Length(max=SEARCH_MAX), no_nul])
     reason = StringField(validators=[Length(max=KEY_MAX), no_nul])
     seq = SeqsField()

@@ -17,7 +17,8 @@ from dashboard.web.assets import url_for
 from dashboard.web.elements import Context
 from dashboard.web.forms import FilterForm
 
-QUERY = ("status", "type", "q", "reason", "sort", "choose")
+NARROWING = ("status", "type", "of_type", "q", "reason")
+QUERY = (*NARROWING, "sort", "choose")
 
 PLACE = ("before", "after")
 
@@ -35,13 +36,18 @@ class Filter(NamedTuple):
 
     @property
     def sought(self) -> Selection:
-        status = JobStatus(self.query["status"]) if "status" in self.query else None
-        get = self.query.get
-        return Selection(status, type_prefix=get("type"), q=get("q"), reason=get("reason"))
+        return selection(self.query)
 
     @property
     def oldest_first(self) -> bool:
         return "sort" in self.query
+
+
+def selection(query: Context) -> Selection:
+    """What the address narrows the list to."""
+    status = JobStatus(query["status"]) if "status" in query else None
+    get = query.get
+    return Selection(status, type=get("of_type"), type_prefix=get("type"), q=get("q"), reason=get("reason"))
 
 
 def from_address() -> Filter:

@@ -47,7 +47,7 @@ def test_a_status_that_there_is_not_is_named(client: FlaskClient) -> None:
     assert "There is no status BOGUS" in page(client, "/dashboard/?status=BOGUS", 422)
 
 
-@pytest.mark.parametrize("name", ["status", "type", "q", "before"])
+@pytest.mark.parametrize("name", ["status", "type", "of_type", "q", "before"])
 def test_a_filter_that_the_address_has_twice_is_422(client: FlaskClient, name: str) -> None:
     html = page(client, f"/dashboard/?{name}=&{name}=", 422)
     assert f"The address has more than one {name}" in html

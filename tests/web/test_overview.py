@@ -140,3 +140,15 @@ def test_a_list_is_found_by_a_reason_as_by_its_key(client: FlaskClient, night: N
     for reason in ("status 503 from the receiver", "status # from the receiver"):
         found = page(client, f"/dashboard/?status=FAILED&reason={reason.replace('#', '%23')}")
         assert found.count('<tr id="job-') == 4
+
+
+def test_a_list_of_one_type_has_no_jobs_of_another_that_begins_so(app: Flask, client: FlaskClient) -> None:
+    history.bring_in([past(kind, MINUTE, "connection refused") for kind in ("send", "send_email")])
+    while minutes.keep():
+        pass
+    html = page(client, "/dashboard/overview")
+    show, again = (unescape(url) for url in re.findall(r'href="([^"]*of_type=send&amp;reason[^"]*)"', html))
+    assert re.findall(r"<b><bdi>(\w+)</bdi></b>", page(client, show)) == ["send"]
+    preview = page(client, again)
+    assert "of the type <bdi>send</bdi>" in preview
+    assert re.search(r"<b>1\b", preview)
