@@ -197,9 +197,11 @@ def _stop_later(is_about_to_stop: mmap.mmap) -> None:
 
     def drain(number: int, frame: Any) -> None:
         if is_about_to_stop[0]:
+            signal.alarm(0)
             stop(signal.SIGTERM, frame)
-        is_about_to_stop[0] = 1
-        signal.alarm(drain_seconds)
+        else:
+            is_about_to_stop[0] = 1
+            signal.alarm(drain_seconds)
 
     signal.signal(signal.SIGTERM, drain)
     signal.signal(signal.SIGALRM, drain)

@@ -33,6 +33,7 @@ OPERATIONS = {
     *("POST /jobs", "GET /jobs", "GET /jobs/queue", "GET /jobs/summary", "GET /jobs/{job_id}", "POST /jobs/claim"),
     *("POST /jobs/{job_id}/heartbeat", "POST /jobs/{job_id}/release", "POST /jobs/release", "GET /workers", *MOVES),
     *("POST /jobs/batch", "POST /jobs/bulk", "POST /jobs/report", "GET /jobs/export"),
+    *("GET /activity", "POST /queue/pause", "POST /queue/resume"),
 }
 # Every check that schemathesis has, but for what the contract says otherwise.
 CONFIG = {
@@ -89,6 +90,13 @@ def test_schemathesis_finds_nothing(app: Flask) -> None:
     print(f"schemathesis has the seed {SEED}")
     schema = schemathesis.openapi.from_wsgi("/openapi.json", app, config=SchemathesisConfig.from_dict(CONFIG))
     schema.hook("filter_case")(is_told)
+
+    @schema.hook("after_call")
+    def go_on(_context: object, case: Any, _response: object) -> None:
+        """A pause would refuse every claim after it."""
+        if case.operation.label == "POST /queue/pause":
+            app.test_client().post("/queue/resume")
+
     answered: Counter[tuple[str, int]] = Counter()
     found = []
     for event in from_schema(schema).execute():

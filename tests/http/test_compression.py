@@ -1,13 +1,12 @@
 """HTML is sent compressed to those who accept it, and nothing else is."""
 
 import gzip
-import re
 
 import pytest
 from flask.testing import FlaskClient
 
 from tests.support.factory import make_many
-from tests.support.html import still
+from tests.support.html import timeless
 
 ZIPPED = {"Accept-Encoding": "gzip, deflate, br"}
 
@@ -20,10 +19,6 @@ PAGES = (
     ("/dashboard/?status=BOGUS", 422),
     ("/docs", 200),
 )
-
-
-def timeless(html: str) -> str:
-    return re.sub(r'data-now="[^"]+"', "", still(html))
 
 
 @pytest.mark.parametrize(("path", "status"), PAGES)

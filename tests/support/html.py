@@ -7,7 +7,8 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-TICKING = re.compile(r'(data-age|data-(?:since|until)="[^"]+")>[^<]*<')  # the only text that depends on when one asks
+TICKING = re.compile(r'(data-age|data-(?:since|until)="[^"]+")>[^<]*<')  # the text that depends on when one asks
+NOW = re.compile(r'data-now="[^"]*"|<time data-now[^>]*>[^<]*</time>')  # the server's time, and that of a print-out
 
 
 def create(client: FlaskClient, **body: Any) -> str:
@@ -23,6 +24,11 @@ def page(client: FlaskClient, url: str, status: int = 200) -> str:
 
 def still(html: str) -> str:
     return TICKING.sub(r"\1><", html)
+
+
+def timeless(html: str) -> str:
+    """The page without what it tells of the time of the request."""
+    return NOW.sub("", still(html))
 
 
 def rows(html: str) -> dict[str, str]:

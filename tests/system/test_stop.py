@@ -91,11 +91,12 @@ def test_a_stop_that_is_told_beforehand_serves_on_until_its_time_is_over(
 
 
 def test_a_reload_is_no_stop(start_server: StartServer, sqlite_url: str) -> None:
-    server = start_server(sqlite_url, DRAIN_SECONDS="3600")
+    server = start_server(sqlite_url, DRAIN_SECONDS="1")
     old = server.workers()
     server.signal(signal.SIGHUP)
     eventually(lambda: not set(old) & set(server.workers()), "the old worker has ended")
     assert readiness(server) == (200, {"status": "ready"})
+    assert server.stop() == 0
 
 
 @pytest.fixture
