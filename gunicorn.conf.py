@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from gevent import Timeout, idle
 from gevent.server import StreamServer
@@ -129,9 +128,6 @@ def post_fork(server: "Arbiter", worker: "Worker") -> None:
     gc.disable()  # while it imports: what is made then stays, and to look for garbage in it takes a fifth of the time
 
 
-_begun: "WeakSet[Request]" = WeakSet()
-
-
 def post_worker_init(worker: "Worker") -> None:
     """Serve: what was imported is kept out of garbage collections, and SIGTERM ends at once what only waits."""
     gc.enable()
@@ -143,22 +139,23 @@ def post_worker_init(worker: "Worker") -> None:
 
 
 def _stop_at_once(worker: "Worker") -> None:
-    """SIGTERM answers the requests that wait at once, as the last ones of their connections: none holds up a stop."""
+    """SIGTERM answers the requests that wait at once: none holds up a stop for longer than an idle connection."""
     end: Any = signal.getsignal(signal.SIGTERM)
 
     def answer_and_end(number: int, frame: Any) -> None:
         worker.wsgi.extensions["waiting"].drain()  # type: ignore[attr-defined]
-        for request in list(_begun):
-            request.force_close()
         end(number, frame)
 
     signal.signal(signal.SIGTERM, answer_and_end)
 
 
 def pre_request(worker: "Worker", req: "Request") -> None:
-    if worker.alive:
-        _begun.add(req)
-    else:
+    """After SIGTERM each answer is the last one of its connection.
+
+    An answer that was begun before has told that the connection stays: to close it all the same would reset what the
+    client sends next, which behind nginx failed a request or two at each stop.
+    """
+    if not worker.alive:
         req.force_close()
 
 
