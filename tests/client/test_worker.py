@@ -34,11 +34,14 @@ class Queue(LocalServer):
         if asked.path == "/jobs/claim":
             if asked.key not in self.under:
                 limit, until = int(asked.query["limit"][0]), monotonic() + float(asked.query["wait"][0])
-                while not self.ready and monotonic() < until and not self.pause(0.02):
+                while not self.ready and monotonic() < until and asked.key not in self.under and not self.pause(0.02):
                     pass
-                found, self.ready = self.ready[:limit], self.ready[limit:]
-                self.under[asked.key] = [job | {"token": asked.key} for job in found]
+                if asked.key not in self.under:
+                    found, self.ready = self.ready[:limit], self.ready[limit:]
+                    self.under[asked.key] = [job | {"token": asked.key} for job in found]
             return reply(self.under[asked.key])
+        if asked.path == "/jobs/release":  # a claim that still waits under this key gets nothing
+            self.under.setdefault(asked.query["token"][0], [])
         if asked.path == "/jobs/report":
             self.ended += [item for item in asked.body if item["action"] != "heartbeat"]
             return reply([{"id": item["id"], "status": 200} for item in asked.body])
