@@ -24,7 +24,7 @@ TESTED_BY = {
     "core/test_transitions.py": ("core/errors", "core/job"),
     "api/test_who.py": ("core/who",),
     "api/test_pause.py": ("core/pause", "services/pause", "store/pause"),
-    "api/test_activity.py": ("core/activity", "services/activity", "store/activity", "web/activity"),
+    "api/test_activity.py": ("core/activity", "services/activity", "store/activity", "store/distinct", "web/activity"),
     "database/test_greenlets.py": ("database/blocking", "database/own_commit"),
     "database/test_migrations.py": ("database/migrate",),
     "database/test_pgbouncer.py": ("database/postgresql",),

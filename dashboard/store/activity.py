@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, DateTime, bindparam, delete, func, select, text, tuple_
+from sqlalchemy import Connection, DateTime, bindparam, delete, select, text, tuple_
 
 from dashboard.core.activity import Did, Entry, Sought
 from dashboard.core.job import utc_now
 from dashboard.core.who import Who
 from dashboard.database.schema import activity
+from dashboard.store.distinct import each
 
 
 def append(
@@ -53,15 +54,12 @@ def entries(tx: Connection, sought: Sought, limit: int, before: int | None) -> S
 
 
 def names(tx: Connection, limit: int) -> list[str]:
-    """The names that there are entries of, up to a limit: each is one step in the index."""
-    found: list[str] = []
-    while len(found) < limit:
-        query = select(func.min(activity.c.who))
-        name = tx.execute(query.where(activity.c.who > found[-1]) if found else query).scalar_one()
-        if name is None:
-            break
-        found.append(name)
-    return found
+    """The names that there are entries of, in order, up to a limit."""
+    return list(tx.execute(_NAMES, {"most": limit}).scalars())
+
+
+_EACH = each(activity.c.who)
+_NAMES = select(_EACH.c.value).where(_EACH.c.value.is_not(None)).order_by(_EACH.c.step)
 
 
 def forget(tx: Connection, before: datetime, limit: int) -> int:

@@ -12,10 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    bindparam,
     false,
-    func,
-    literal_column,
     or_,
     select,
     union_all,
@@ -23,6 +20,7 @@ from sqlalchemy import (
 
 from dashboard.database.matching import begins
 from dashboard.database.schema import AGE, OF_TYPE, jobs
+from dashboard.store.distinct import each
 
 LOOKED_AT = 1_000  # types that are looked at
 
@@ -32,23 +30,16 @@ MERGED_MAX = 50  # types whose jobs are merged
 def beginning_with(tx: Connection, prefix: str) -> tuple[str, ...] | None:
     """The types that begin so, in either case; None where they are, or may be, more than are merged."""
     is_last = _EACH.c.step == LOOKED_AT
-    rule = or_(begins(_EACH.c.type, prefix, tx.dialect.name), is_last)
-    found = tx.execute(select(_EACH.c.type, is_last).where(_EACH.c.type.is_not(None), rule), {"most": LOOKED_AT}).all()
+    rule = or_(begins(_EACH.c.value, prefix, tx.dialect.name), is_last)
+    found = tx.execute(
+        select(_EACH.c.value, is_last).where(_EACH.c.value.is_not(None), rule), {"most": LOOKED_AT}
+    ).all()
     if len(found) > MERGED_MAX or (found and found[-1][1]):
         return None
     return tuple(name for name, _ in found)
 
 
-# From each type the index is entered again behind it: DISTINCT would read an entry of every job.
-_FIRST = (
-    select(func.min(jobs.c.type).label("type"), literal_column("1").label("step")).where(OF_TYPE).cte(recursive=True)
-)
-_NEXT = select(func.min(jobs.c.type)).where(jobs.c.type > _FIRST.c.type, OF_TYPE).scalar_subquery()
-_EACH = _FIRST.union_all(
-    select(_NEXT, _FIRST.c.step + literal_column("1")).where(
-        _FIRST.c.type.is_not(None), _FIRST.c.step < bindparam("most")
-    )
-)
+_EACH = each(jobs.c.type, OF_TYPE)
 
 
 class Span(NamedTuple):
