@@ -8,11 +8,10 @@ from flask import current_app
 from sqlalchemy import Connection
 
 from dashboard.core.activity import Did
-from dashboard.core.job import utc_now
+from dashboard.core.job import NAMESPACE, utc_now
 from dashboard.core.who import Who
 from dashboard.database.errors import UNAVAILABLE
 from dashboard.database.transactions import asking, write
-from dashboard.services.create import NAMESPACE
 from dashboard.store import activity
 
 SLICE = 500  # entries that one transaction deletes
@@ -31,21 +30,25 @@ def together(*parts: str | None) -> str:
 
 
 def refused(who: Who, what: str) -> None:
-    """Keep that the role does not allow it: one entry a minute, so that a script that repeats it fills no disk.
-
-    Where that cannot be written it is refused all the same.
-    """
-    once = together("refused", who.name, what, f"{utc_now():%Y-%m-%d %H:%M}")
-    try:
-        write(lambda tx: activity.append(tx, who, Did.REFUSED, count=1, detail=what, together=once))
-    except UNAVAILABLE:
-        current_app.logger.exception("A refused action could not be kept")
+    """Keep that the role does not allow it."""
+    _refused(who, Did.REFUSED, what)
 
 
 def sign_in_refused(who: Who) -> None:
-    """Keep that the password was wrong. A name that nobody has is not kept: it may be a password."""
-    detail = None if who.name else "a name that nobody has"
-    write(lambda tx: activity.append(tx, who, Did.SIGN_IN_REFUSED, detail=detail))
+    """Keep that a sign-in failed. A name that no user has is left out, because people type passwords there."""
+    _refused(who, Did.SIGN_IN_REFUSED, None if who.name else "a name that nobody has")
+
+
+def _refused(who: Who, did: Did, detail: str | None) -> None:
+    """One entry a minute for each name and detail, so that whoever repeats it fills no disk.
+
+    Where that cannot be written it is refused all the same.
+    """
+    once = together(did, who.name, detail, f"{utc_now():%Y-%m-%d %H:%M}")
+    try:
+        write(lambda tx: activity.append(tx, who, did, count=1, detail=detail, together=once))
+    except UNAVAILABLE:
+        current_app.logger.exception("A refusal could not be kept")
 
 
 class Keeper:

@@ -15,14 +15,13 @@ from uuid import uuid5
 from sqlalchemy import Connection
 
 from dashboard.core.activity import Did
-from dashboard.core.job import JobStatus, utc_now
+from dashboard.core.job import NAMESPACE, JobStatus, utc_now
 from dashboard.core.reason import failure
 from dashboard.core.transitions import Action
 from dashboard.core.who import NOBODY, Who
 from dashboard.database import clock
 from dashboard.database.transactions import reading, write
 from dashboard.services.activity import together
-from dashboard.services.create import NAMESPACE
 from dashboard.services.search import Found, Place, walk
 from dashboard.store import activity, due, jobs, runs, selection
 from dashboard.store.selection import Picked, Selection
@@ -117,11 +116,13 @@ def _do(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[Picked],
 
 def _told(bulk: Bulk, status: JobStatus) -> str:
     """Which jobs, without the texts that were searched for: these may be from a payload."""
+    to = f"; to priority {bulk.priority}" if bulk.what is What.PRIORITY else ""
+    if bulk.chosen:
+        return f"chosen one by one{to}"
     selection = bulk.selection
     kind = selection.type or (selection.type_prefix and f"{selection.type_prefix}…")
     is_searched = selection.q is not None or selection.reason is not None
     parts = [status, kind, "by a search" if is_searched else None]
-    to = f"; to priority {bulk.priority}" if bulk.what is What.PRIORITY else ""
     return ", ".join(part for part in parts if part) + to
 
 

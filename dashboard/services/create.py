@@ -8,21 +8,21 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from re import fullmatch
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import uuid5
 
 from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 from dashboard.core.activity import Did
 from dashboard.core.errors import KeyUsedError
-from dashboard.core.job import JobStatus, Moment, NewJob, utc_now
+from dashboard.core.job import NAMESPACE, JobStatus, Moment, NewJob, utc_now
 from dashboard.core.run import FullJob
 from dashboard.core.who import NOBODY, Who
 from dashboard.database import clock
 from dashboard.database.transactions import write
-from dashboard.store import activity, full_jobs, jobs, runs
+from dashboard.services.activity import of_person
+from dashboard.store import full_jobs, jobs, runs
 
-NAMESPACE = UUID("6c1f0a0e-7a53-5d0c-9f6b-0f6f6a1f2d11")  # of the ids that are made from keys; never to be changed
 _OUR_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
@@ -31,8 +31,7 @@ def create_full(new: NewJob, who: Who = NOBODY) -> FullJob:
 
     def work(tx: Connection) -> FullJob:
         job = add(tx, new, who.name)
-        if who.is_person:
-            activity.append(tx, who, Did.CREATE, job_id=job.id)
+        of_person(tx, who, Did.CREATE, job.id)
         return job
 
     return write(work)

@@ -1,4 +1,4 @@
-"""Pause all claims, and go on: every process and machine is told by the database, each claim by its own statement."""
+"""Pause and resume all claims. The pause is a row in the database, which each claim reads by its own statement."""
 
 from time import monotonic
 

@@ -127,6 +127,36 @@ def test_sign_ins_sign_outs_and_wrong_passwords_are_kept_once_each(app: Flask) -
     ]
 
 
+def test_wrong_passwords_of_one_name_are_one_entry_a_minute(app: Flask) -> None:
+    for name in ("vera", "nobody", "vera"):
+        person(app, name, "wrong-password")
+    counts: dict[str | None, int] = {None: 0, "vera": 0}
+    entries = kept(app, "action=sign_in_refused")
+    for entry in entries:
+        counts[entry["who"]] += entry["count"]  # a minute may have ended meanwhile
+    assert counts == {None: 1, "vera": 2}
+    assert len(entries) <= 3
+
+
+def test_of_chosen_jobs_it_tells_that_they_were_chosen_and_not_the_filter(app: Flask) -> None:
+    ada = person(app)
+    ada.post("/dashboard/jobs/new", data={"type": "t"})
+    with app.app_context(), reading() as tx:
+        seq = tx.execute(text("SELECT seq FROM jobs")).scalar_one()
+    answer = ada.post("/dashboard/bulk", data={"action": "priority", "seq": seq, "type": "t", "priority": "7"})
+    assert answer.status_code == 303
+    (entry,) = kept(app, "action=bulk_priority")
+    assert (entry["who"], entry["count"], entry["detail"]) == ("ada", 1, "chosen one by one; to priority 7")
+
+
+def test_the_page_offers_the_names_in_order(app: Flask) -> None:
+    for name in ("vera", "ada"):
+        person(app, name, {"ada": PASSWORD, "vera": VIEWERS}[name])
+    script(app).post("/queue/pause", json={})
+    offered = page(person(app), "/dashboard/activity").split('<datalist id="names">')[1].split("</datalist>")[0]
+    assert [part.split('"')[0] for part in offered.split('value="')[1:]] == ["ada", "ci", "vera"]
+
+
 def test_what_a_role_does_not_allow_is_one_entry_a_minute(app: Flask) -> None:
     vera = person(app, "vera", VIEWERS)
     for _ in range(3):

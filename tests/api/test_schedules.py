@@ -10,8 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from dashboard.api.operation import PROBLEMS_MAX
+from dashboard.core.job import NAMESPACE
 from dashboard.ops.housekeeper import keep
-from dashboard.services.create import NAMESPACE
 from tests.support.app import MakeApp
 from tests.support.calls import call, refused
 from tests.support.leases import check_invariants, leased, pass_time
