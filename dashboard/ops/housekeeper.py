@@ -1,6 +1,7 @@
 """Once a second in each process: settles what has become due, counts the minutes, deletes what is kept no longer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import random
 from threading import Thread
 from time import sleep
@@ -56,27 +57,30 @@ def keep(app: Flask) -> int:
         return total
 
 
+@contextmanager
+def _tried_again(app: Flask, what: str) -> Iterator[None]:
+    """A round that fails is logged, and tried again with the next one."""
+    try:
+        yield
+    except (SQLAlchemyError, DatabaseBusyError):
+        app.logger.exception(f"The housekeeper could not {what}; it tries again")
+
+
 def look(app: Flask) -> None:
-    """Learn whether claims are paused, for the pages. A round that fails is tried again with the next one."""
-    try:
+    """Learn whether claims are paused, for the pages."""
+    with _tried_again(app, "see whether claims are paused"):
         pause.look()
-    except (SQLAlchemyError, DatabaseBusyError):
-        app.logger.exception("The housekeeper could not see whether claims are paused; it tries again")
-
-
-def forget(app: Flask) -> None:
-    """Delete the activity that is kept no longer. A round that fails is tried again with the next one."""
-    try:
-        while keeper().forget():
-            sleep(PAUSE)
-    except (SQLAlchemyError, DatabaseBusyError):
-        app.logger.exception("The housekeeper could not delete old activity; it tries again")
 
 
 def count(app: Flask) -> None:
-    """Count what happened, until nothing is left to count now. A round that fails is tried again with the next one."""
-    try:
+    """Count what happened, until nothing is left to count now."""
+    with _tried_again(app, "count the last minutes"):
         while minutes.keep():
             sleep(PAUSE)
-    except (SQLAlchemyError, DatabaseBusyError):
-        app.logger.exception("The housekeeper could not count the last minutes; it tries again")
+
+
+def forget(app: Flask) -> None:
+    """Delete the activity that is kept no longer."""
+    with _tried_again(app, "delete old activity"):
+        while keeper().forget():
+            sleep(PAUSE)
