@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -112,8 +113,11 @@ class PatientServer(StreamServer):  # type: ignore[misc]
         super().__init__(listener, handle=partial(handle.func, named), **options)
 
     def close(self) -> None:
-        while not self.closed and not self.full() and (accepted := self.do_read()):
-            self.do_handle(*accepted)
+        with suppress(
+            OSError
+        ):  # what cannot be accepted now, as for want of a descriptor, must not keep it from closing
+            while not self.closed and not self.full() and (accepted := self.do_read()):
+                self.do_handle(*accepted)
         super().close()
 
 
