@@ -1,13 +1,13 @@
 """The JSON endpoint of who did what."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from flask import Blueprint
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from dashboard.api.operation import operation
-from dashboard.api.schemas import Time, without_nul
-from dashboard.api.words import Past
+from dashboard.api.schemas import Time
+from dashboard.api.words import Past, Text
 from dashboard.core.activity import Did, Sought
 from dashboard.core.who import Via
 from dashboard.database.transactions import asking
@@ -19,25 +19,19 @@ bp = Blueprint("activity", __name__)
 LIMIT_MAX = 1_000
 ID_MAX = 2**63 - 1
 
-_Text = Annotated[
-    str,
-    Field(min_length=1, max_length=1_000, json_schema_extra={"pattern": "^[^\\u0000]*$"}),
-    AfterValidator(without_nul),
-]
-
 
 class ActivityQuery(BaseModel):
     limit: int = Field(100, ge=1, le=LIMIT_MAX, description="Entries at the most; 100 if left out", examples=[10])
     before: int | None = Field(None, ge=1, le=ID_MAX, description="The id of the last one of this page", examples=[42])
-    who: _Text | None = Field(None, description="Of this person or token", examples=["ada"])
+    who: Text | None = Field(None, description="Of this person or token", examples=["ada"])
     action: Did | None = Field(None, description="Of this kind", examples=["retry"])
-    job_id: _Text | None = Field(None, description="About this job")
+    job_id: Text | None = Field(None, description="About this job")
     since: Past | None = Field(None, description="At this time or later", examples=["2026-01-01T02:10:00"])
     until: Past | None = Field(None, description="Before this time")
 
 
 class Activity(BaseModel):
-    """What somebody did. `count` is of jobs, for a bulk action, or of the refusals of a minute."""
+    """What somebody did. `count` is how many jobs a bulk action changed, or how many refusals a minute had."""
 
     id: int
     at: Time

@@ -30,7 +30,7 @@ from dashboard.core.run import (
 from dashboard.core.times import ISO, NotATimeError, parse_time
 from dashboard.store.selection import Selection
 
-SOUGHT_MAX = 1_000  # characters
+TEXT_MAX = 1_000  # characters
 
 _TIME_FORM = "a time is a number of seconds from now, or a date and time as 2026-01-01T12:00:00"
 
@@ -109,9 +109,9 @@ _DATE_FORM = "a time is a date and time as 2026-01-01T12:00:00"
 
 # UTC where it has no zone.
 Past = Annotated[datetime, BeforeValidator(_time), WithJsonSchema({"type": "string", "pattern": f"^{ISO}$"})]
-Sought = Annotated[
+Text = Annotated[
     str,
-    Field(min_length=1, max_length=SOUGHT_MAX, json_schema_extra={"pattern": "^[^\\u0000]*$"}),
+    Field(min_length=1, max_length=TEXT_MAX, json_schema_extra={"pattern": "^[^\\u0000]*$"}),
     AfterValidator(without_nul),
 ]
 
@@ -123,10 +123,10 @@ class JobFilter(BaseModel):
     type_prefix: JobType | None = Field(
         None, description="Jobs whose type begins so, in either case", examples=["image_"]
     )
-    q: Sought | None = Field(
+    q: Text | None = Field(
         None, description="Jobs with this text in type, id, payload, result or reason, in either case"
     )
-    reason: Sought | None = Field(
+    reason: Text | None = Field(
         None,
         description="Jobs that failed for the same reason: the first lines are equal but for numbers, ids and quotes",
         examples=["timed out after 30 s"],

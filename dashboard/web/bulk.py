@@ -21,7 +21,7 @@ from dashboard.web.actions import person
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context
 from dashboard.web.forms import BulkForm
-from dashboard.web.job_filter import NARROWING, jobs_url, selection
+from dashboard.web.job_filter import jobs_url, narrowed, selection
 
 SLICE = 200  # jobs that one post does
 PREVIEW_MAX = 1_000  # jobs that a preview counts
@@ -40,7 +40,7 @@ _SKIPPED = {
 
 def offers(query: Mapping[str, str]) -> list[tuple[str, str]]:
     """What is offered for all jobs of this list, each with its address: nothing where they have no status in common."""
-    asked = {name: query[name] for name in NARROWING if name in query}
+    asked = narrowed(query)
     address = url_for("pages.bulk")
     offered = for_chosen(query) if "status" in query else {}
     return [(f"{label} all…", f"{address}?{urlencode({'action': what, **asked})}") for what, label in offered.items()]
@@ -125,7 +125,7 @@ def _what(form: BulkForm) -> What:
 
 def _asked(form: BulkForm) -> dict[str, str]:
     """The filter. All jobs of a list have one status; those that were chosen in a list of all may have any."""
-    asked = {name: form[name].data for name in NARROWING if form[name].data}
+    asked = narrowed(form.data)
     return asked if form.seq.data else {"status": STATUSES[_what(form)][0]} | asked
 
 

@@ -1,5 +1,6 @@
 """The filter of the jobs page: read from the address, and drawn as a form."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -74,9 +75,14 @@ def jobs_url(query: Context) -> str:
     return url_for("pages.jobs") + (f"?{given}" if given else "")
 
 
+def narrowed(query: Mapping[str, str]) -> dict[str, str]:
+    """What of the address narrows the list, without how it is shown."""
+    return {name: query[name] for name in NARROWING if query.get(name)}
+
+
 def export_url(query: Context, form: Format) -> str:
     """All jobs of this filter as a file."""
-    return f"{url_for('pages.export')}?{urlencode({'format': form, **query})}"
+    return f"{url_for('pages.export')}?{urlencode({'format': form, **narrowed(query)})}"
 
 
 def load(tx: Connection) -> Context:
