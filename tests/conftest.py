@@ -101,7 +101,8 @@ def postgres_url(postgres: Postgres) -> str:
             connection.execute("DELETE FROM jobs; ALTER SEQUENCE jobs_seq_seq RESTART")
         else:
             connection.execute("TRUNCATE jobs RESTART IDENTITY CASCADE")
-        connection.execute("DELETE FROM minutes; DELETE FROM uncounted; DELETE FROM activity; DELETE FROM pause")
+        for table in ("minutes", "uncounted", "activity", "pause", "attempts", "sessions"):
+            connection.execute(f"DELETE FROM {table}")
     return postgres.url("migrated")
 
 

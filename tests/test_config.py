@@ -63,6 +63,8 @@ def test_an_empty_setting_is_one_that_is_not_set() -> None:
         ("MAX_BODY_BYTES", "1 MB"),
         ("MAX_BODY_BYTES", "٣"),
         ("MAX_BODY_BYTES", "9" * 5_000),
+        ("KEEP_ACTIVITY_DAYS", "0"),
+        ("KEEP_ACTIVITY_DAYS", "a year"),
         ("USERS", "ada"),
         ("USERS", f"ada:{SECRET}"),
         ("USERS", f"ada:boss:{SECRET}"),

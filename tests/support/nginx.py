@@ -1,26 +1,22 @@
 """A real nginx with the file of deploy/."""
 
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 
 from tests.support import http
-from tests.support.programs import certificate, program
+from tests.support.programs import Daemon, certificate, program
 from tests.support.server import ROOT, free_port
-from tests.support.waiting import eventually
 
 
-class Nginx:
+class Nginx(Daemon):
     """It stands before instances on loopback; only ports and file names differ from deploy/nginx.conf."""
 
     def __init__(self, folder: Path, instances: Sequence[int]) -> None:
-        self._folder = folder
         self._port = free_port()
         self.url = f"https://127.0.0.1:{self._port}"
-        self._process: subprocess.Popen[bytes] | None = None
-        folder.mkdir()
+        super().__init__(folder)
         self.certificate, key = certificate(folder)
         site = (ROOT / "deploy/nginx.conf").read_text()
         changes = {
@@ -43,27 +39,12 @@ class Nginx:
         )
 
     def start(self) -> "Nginx":
-        make = (
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -keyout key.pem -subj /CN=localhost"
-        )
-        name = ["-out", str(self.certificate), "-addext", "subjectAltName=IP:127.0.0.1"]
-        subprocess.run(["openssl", *make.split(), *name], cwd=self._folder, check=True, capture_output=True)
-        with (self._folder / "log").open("wb") as log:
-            command = [program("nginx"), "-p", str(self._folder), "-c", str(self._folder / "nginx.conf")]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        eventually(self._answers, f"nginx answers; the log is in {self._folder}")
+        command = (program("nginx"), "-p", self._folder, "-c", self._folder / "nginx.conf")
+        self.launch(*command, is_there=self._answers)
         return self
 
-    def stop(self) -> None:
-        if self._process:
-            self._process.terminate()
-            self._process.wait(30)
-            self._process = None
-
     def _answers(self) -> bool:
-        assert self._process
-        assert self._process.poll() is None, (self._folder / "log").read_text()
         try:
-            return http.get(f"{self.url}/healthz", verify=False).status_code == 200
+            return http.get(f"{self.url}/healthz").status_code == 200
         except httpx.TransportError:
             return False

@@ -42,7 +42,8 @@ def why_not(run_program: RunProgram) -> Callable[..., str]:
 
 @pytest.mark.parametrize("way", [SERVE, GUNICORN])
 @pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "abc"), ("PORT", "99999"), ("WEB_CONCURRENCY", "0"), ("HOST", "0.0.0.0")]
+    ("name", "value"),
+    [("PORT", "abc"), ("PORT", "99999"), ("WEB_CONCURRENCY", "0"), ("HOST", "0.0.0.0"), ("DRAIN_SECONDS", "5s")],
 )
 def test_a_bad_setting_of_the_server_stops_the_start(
     way: tuple[str, ...], name: str, value: str, why_not: Callable[..., str]
