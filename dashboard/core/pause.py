@@ -1,4 +1,4 @@
-"""Claims that are paused: no job is started until somebody goes on; those that run go on."""
+"""A pause of all claims: while it lasts no PENDING job is started, and RUNNING jobs are not touched."""
 
 from datetime import datetime
 from typing import NamedTuple

@@ -12,7 +12,7 @@ class Via(StrEnum):
 
 
 class Who(NamedTuple):
-    """Name and role are null where nobody has to sign in."""
+    """The client of a request. Without USERS and TOKENS in the settings its name and role are None."""
 
     name: str | None = None
     role: str | None = None

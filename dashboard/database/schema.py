@@ -74,7 +74,8 @@ jobs = db.Table(
     # before there were these columns has not been brought along yet.
     Column("reason", PlainText),
     Column("reason_key", ReasonKey),
-    # The names of the people or API tokens; null where nobody has to sign in, and for what time does by itself.
+    # The name of the person or API token that did it; NULL where no credential is needed, and where a lease or a date
+    # that was over did it.
     *(Column(name, PlainText) for name in ("created_by", "started_by", "ended_by")),
     # JSON as text, so that it reads back as it was sent in any database; last, so that lists need not read past it.
     Column("payload", Text),

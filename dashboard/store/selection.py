@@ -37,7 +37,7 @@ class Selection(NamedTuple):
 
     @property
     def is_searched(self) -> bool:
-        """Whether more than a status is asked for."""
+        """Whether it has a condition other than the status."""
         return self._replace(status=None) != Selection()
 
 
@@ -112,7 +112,7 @@ def look_through(
     *,
     descending: bool,
 ) -> Look:
-    """All jobs of some types where no more is asked for; else a window of the jobs that one index finds, in order."""
+    """Which jobs have to be read, in order: all jobs of some types if nothing else is asked for, else one window."""
     names_of_columns = dict.fromkeys((*columns, *_RULED, *(_SEARCHED if selection.q else ())))
     looked_at = [jobs.c[name] for name in names_of_columns if name != "seq"]
     names = _types(tx, selection)
