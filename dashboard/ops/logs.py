@@ -6,7 +6,7 @@ The id is what the client or its proxy sent as X-Request-ID, or a new one. It is
 import logging
 import re
 from collections.abc import Callable, Iterable
-from secrets import token_hex
+from random import getrandbits
 from time import perf_counter
 from typing import Any
 
@@ -47,7 +47,8 @@ def init_app(app: Flask, settings: Settings) -> None:
 def _with_id(app: Wsgi) -> Wsgi:
     def with_id(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         sent = environ.get("HTTP_X_REQUEST_ID")
-        environ[_ID] = own = sent if sent and _FORM(sent) else token_hex(8)
+        # No secret, so not of the system's random bytes, which can cost 25 µs.
+        environ[_ID] = own = sent if sent and _FORM(sent) else f"{getrandbits(64):016x}"
         return app(environ, lambda status, headers, exc=None: start_response(status, [*headers, (HEADER, own)], exc))
 
     return with_id
