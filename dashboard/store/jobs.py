@@ -27,7 +27,7 @@ from dashboard.core.reason import Failure, Success
 from dashboard.core.transitions import TRANSITIONS, Action
 from dashboard.core.who import Hands
 from dashboard.database.schema import IN_CLAIM_ORDER, PREVIEW, jobs, runs
-from dashboard.database.statement import Compiled, Each, Many, Now
+from dashboard.database.statement import Compiled, Each, Many, NowOfFilter
 from dashboard.store.pause import IS_PAUSED
 
 _NAME = jobs.c.created_by.type
@@ -53,7 +53,7 @@ def is_ready() -> ColumnElement[bool]:
 
 
 def is_not_expired() -> ColumnElement[bool]:
-    return or_(jobs.c.expires_at.is_(None), jobs.c.expires_at > Now())
+    return or_(jobs.c.expires_at.is_(None), jobs.c.expires_at > NowOfFilter())
 
 
 def insert(
