@@ -9,31 +9,19 @@ from sqlalchemy.exc import OperationalError
 
 from dashboard.database import postgresql
 from dashboard.database.transactions import asking, reading, write, writing
+from tests.support import faults
 from tests.support.app import MakeApp
-from tests.support.database import query, table
-from tests.support.pgbouncer import Pgbouncer
+from tests.support.database import query
+from tests.support.pgbouncer import MODES, Pgbouncer
 from tests.support.postgres import Postgres
 from tests.support.server import StartServer
-from tests.support.traffic import Call, Traffic, drain
-from tests.support.verdict import judge
 from tests.support.waiting import eventually
-
-JOBS = 250
-MODES: dict[str, dict[str, str]] = {
-    "transaction": {"pool_mode": "transaction", "default_pool_size": "5"},
-    "transaction, options ignored": {
-        "pool_mode": "transaction",
-        "default_pool_size": "5",
-        "ignore_startup_parameters": "options,extra_float_digits",
-    },
-    "session": {"pool_mode": "session", "default_pool_size": "100"},
-}
 
 
 @pytest.fixture(scope="module", params=MODES)
 def pgbouncer(request: pytest.FixtureRequest, postgres: Postgres) -> Iterator[Pgbouncer]:
     folder = postgres.folder / "pgbouncer"
-    pooler = Pgbouncer(postgres, folder, **MODES[request.param])
+    pooler = Pgbouncer(postgres, folder, request.param)
     yield pooler.start()
     pooler.stop()
     shutil.rmtree(folder)
@@ -48,14 +36,8 @@ def pooled_url(pgbouncer: Pgbouncer, postgres_url: str) -> str:
 def test_every_answer_to_16_clients_of_2_servers_is_true(
     pooled_url: str, postgres_url: str, start_server: StartServer
 ) -> None:
-    calls: list[Call] = []
     servers = [start_server(pooled_url) for _ in range(2)]
-    with Traffic([server.url for server in servers], calls, creators=6, workers=10, jobs=JOBS) as traffic:
-        traffic.finish()
-    drain(servers[0].url, calls)
-    assert judge(calls, postgres_url, unsure=()).creates == JOBS
-    assert "PENDING" not in {row.status for row in table(postgres_url)}
-    assert {call.status for call in calls if call.action in ("complete", "fail")} == {200}
+    assert faults.share_a_pooler(servers, postgres_url, rounds=1).creates
 
 
 SHOW = "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'), "

@@ -3,7 +3,7 @@
 import os
 import resource
 import signal
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
@@ -13,10 +13,12 @@ from tests.support.database import connect, table
 from tests.support.postgres import Postgres
 from tests.support.server import Server
 from tests.support.traffic import UNANSWERED, Call, Traffic, drain, judge_answer
-from tests.support.verdict import Acknowledged, judge
+from tests.support.verdict import Acknowledged, judge, judge_order
 from tests.support.waiting import eventually
 
-Fault = Callable[..., Acknowledged]
+Fault = Callable[[Server, str, int], Acknowledged]
+
+JOBS = 250  # a round, where nothing is killed
 
 
 def kill_the_server(server: Server, url: str, rounds: int) -> Acknowledged:
@@ -75,7 +77,7 @@ def stop_the_server(server: Server, url: str, rounds: int) -> Acknowledged:
     return checked
 
 
-def kill_postgresql(server: Server, url: str, rounds: int, postgres: Postgres) -> Acknowledged:
+def kill_postgresql(postgres: Postgres, server: Server, url: str, rounds: int) -> Acknowledged:
     """kill -9 of the database: refusals until it is back, and then as before without a restart."""
     calls: list[Call] = []
     for _ in range(rounds):
@@ -106,6 +108,32 @@ def fill_the_disk(server: Server, url: str, rounds: int) -> Acknowledged:
                 judge_answer(http.get(f"{server.url}/jobs/summary"))
             wait_for_calls(calls)
         checked = nothing_is_lost(calls, server, url, unsure=())
+    return checked
+
+
+def pin_the_horizon(server: Server, url: str, rounds: int) -> Acknowledged:
+    """A transaction that somebody leaves open, so that no dead row can go: claims keep their order."""
+    calls: list[Call] = []
+    with closing(connect(url)) as somebody:
+        somebody.execute("SELECT txid_current()")
+        for _ in range(rounds):
+            before = len(calls)
+            with Traffic([server.url], calls, jobs=JOBS) as traffic:
+                traffic.finish()
+            checked = nothing_is_lost(calls, server, url, unsure=())
+            judge_order(calls[before:], url)
+    return checked
+
+
+def share_a_pooler(servers: Sequence[Server], url: str, rounds: int) -> Acknowledged:
+    """Sixteen clients of two servers behind one pgbouncer: each answer is true."""
+    calls: list[Call] = []
+    for _ in range(rounds):
+        before = len(calls)
+        with Traffic([server.url for server in servers], calls, creators=6, workers=10, jobs=JOBS) as traffic:
+            traffic.finish()
+        checked = nothing_is_lost(calls, servers[0], url, unsure=())
+        assert {call.status for call in calls[before:] if call.action in ("complete", "fail")} == {200}
     return checked
 
 

@@ -22,17 +22,23 @@ from tests.support.waiting import eventually
 
 @pytest.mark.parametrize("kill", faults.KILLS)
 def test_nothing_acknowledged_is_lost_by(kill: faults.Fault, database_url: str, start_server: StartServer) -> None:
-    kill(start_server(database_url, WEB_CONCURRENCY="2"), database_url, rounds=1)
+    kill(start_server(database_url, WEB_CONCURRENCY="2"), database_url, 1)
 
 
 def test_nothing_acknowledged_is_lost_by_a_kill_of_postgresql(
     postgres: Postgres, postgres_url: str, start_server: StartServer
 ) -> None:
-    faults.kill_postgresql(start_server(postgres_url), postgres_url, 1, postgres)
+    faults.kill_postgresql(postgres, start_server(postgres_url), postgres_url, rounds=1)
 
 
 def test_a_full_disk_leaves_nothing_half_done(sqlite_url: str, start_server: StartServer) -> None:
     faults.fill_the_disk(start_server(sqlite_url), sqlite_url, rounds=2)
+
+
+def test_claims_keep_their_order_while_somebody_leaves_a_transaction_open(
+    postgres_url: str, start_server: StartServer
+) -> None:
+    faults.pin_the_horizon(start_server(postgres_url, WEB_CONCURRENCY="2"), postgres_url, rounds=1)
 
 
 def test_reads_are_answered_while_16_writers_wait_for_a_locked_database(

@@ -4,27 +4,21 @@ import os
 import re
 import signal
 import socket
-import ssl
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from http.client import HTTPSConnection
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from tests.support import http
 from tests.support.nginx import Nginx
+from tests.support.restarts import restart_in_turn, two_behind_nginx
 from tests.support.server import Server, StartServer
 from tests.support.waiting import eventually
 
 RESTARTS = 6
 REQUESTS = 20_000
-CLIENTS = 8
 LOOK = 1.0  # seconds between two looks of a worker whether it is to end
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -100,48 +94,11 @@ def test_a_reload_is_no_stop(start_server: StartServer, sqlite_url: str) -> None
 
 
 @pytest.fixture
-def nginx(start_server: StartServer, postgres_url: str, tmp_path: Path) -> Iterator[tuple[Nginx, list[Server]]]:
-    servers = [
-        start_server(postgres_url, DRAIN_SECONDS="1", TRUSTED_PROXIES="1", TLS="1", DASHBOARD_OPEN="1")
-        for _ in range(2)
-    ]
-    nginx = Nginx(tmp_path / "nginx", [server.port for server in servers])
-    try:
-        yield nginx.start(), servers
-    finally:
-        nginx.stop()
+def nginx(postgres_url: str, tmp_path: Path) -> Iterator[tuple[Nginx, list[Server]]]:
+    with two_behind_nginx(tmp_path, postgres_url) as behind:
+        yield behind
 
 
+@pytest.mark.server
 def test_restarts_one_after_the_other_behind_nginx_fail_no_request(nginx: tuple[Nginx, list[Server]]) -> None:
-    proxy, servers = nginx
-    restarted = threading.Event()
-
-    def create() -> Counter[int]:
-        statuses: Counter[int] = Counter()
-        url = urlsplit(proxy.url)
-        connection = HTTPSConnection(
-            str(url.hostname), url.port, context=ssl.create_default_context(cafile=proxy.certificate)
-        )
-        while not restarted.is_set() or statuses.total() < REQUESTS // CLIENTS:
-            connection.request("POST", "/jobs", b'{"type": "t"}', {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            answer.read()
-            statuses[answer.status] += 1
-        connection.close()
-        return statuses
-
-    with ThreadPoolExecutor(CLIENTS) as clients:
-        counts = [clients.submit(create) for _ in range(CLIENTS)]
-        try:
-            for turn in range(RESTARTS):
-                server = servers[turn % 2]
-                assert server.process
-                server.signal(signal.SIGTERM)
-                assert server.process.wait(40) == 0
-                server.start()
-        finally:
-            restarted.set()
-        total = sum((count.result() for count in counts), Counter[int]())
-    assert set(total) == {201}
-    assert total[201] >= REQUESTS
-    assert http.get(f"{servers[0].url}/jobs/summary").json()["pending"] == total[201]  # none twice either
+    assert restart_in_turn(*nginx, RESTARTS, at_least=REQUESTS).creates >= REQUESTS
