@@ -64,6 +64,7 @@ REQUESTS: dict[str, Callable[[Leasing], Sequence[Request]]] = {
     "workers": lambda _: [Request("GET", "/workers")] * (BATCH // 10),
     "claim": _claim_of_few,
 }
+OF_WORKERS = [name for name in REQUESTS if name not in ("workers", "claim")]
 COLUMNS = ("request", "few, ms", "many, ms", "ratio ≤ 1.3")
 
 
@@ -71,7 +72,7 @@ def growth(folder: Path) -> Section:
     """Every call on a small database and on a large one, in turns, in one process."""
     few = _filled(folder / "few-leased.db", SMALL, READY, targets.HALF_PENDING)
     many = _filled(folder / "many-leased.db", LARGE, OPEN_RUNS, targets.HALF_PENDING)
-    rows = compared((few, many), [name for name in REQUESTS if name not in ("workers", "claim")])
+    rows = compared((few, many), OF_WORKERS)
     few = _filled(folder / "few-workers.db", 2 * OPEN_RUNS, OPEN_RUNS, targets.PENDING_AND_RUNNING)
     many = Leasing(many.url, many.count)
     rows += compared((few, many), ["workers"])
@@ -92,7 +93,12 @@ def _filled(path: Path, count: int, held: int, mix: Mapping[str, int], **values:
     say(f"filling a database with {count:,} jobs, {held:,} of them leased")
     url = targets.make_ours(path)
     targets.fill(path, count, mix, **values)
-    targets.open_runs(path, held)
+    return leased(url, count, held)
+
+
+def leased(url: str, count: int, held: int) -> Leasing:
+    """An application on a database with so many jobs, of which so many RUNNING ones are leased now."""
+    targets.open_runs(url, held)
     leasing = Leasing(url, count)
     if held:
         leasing.add(OF_A_TYPE, type="z")

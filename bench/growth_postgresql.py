@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
-from bench import targets
+from bench import growth_leases, targets
 from bench.growth import Grown, compared
+from bench.growth_leases import leased
 from bench.in_process import App
 from bench.measure import Section, say
 from tests.support.postgres import Postgres
@@ -17,11 +18,15 @@ REQUESTS = ("create", "claim", "complete", "one job", "newest 100 of a status", 
 def growth(folder: Path) -> Section:
     """Every request with few jobs and with many, in turns, in one process."""
     with Postgres(folder / "growth", fsync=True) as postgres:
-        rows = compared((idle_then_full(postgres, "few", FEW), idle_then_full(postgres, "many", MANY)), REQUESTS)
+        few, many = idle_then_full(postgres, "few", FEW), idle_then_full(postgres, "many", MANY)
+        rows = compared((few, many), REQUESTS)
+        both = leased(few.url, few.count, growth_leases.READY), leased(many.url, many.count, growth_leases.OPEN_RUNS)
+        rows += compared(both, growth_leases.OF_WORKERS)
     columns = ("request", f"{FEW:,} PENDING, ms", f"{MANY:,} PENDING, ms", "ratio ≤ 1.3")
     note = (
-        f"Plain WSGI calls in one process; the last ANALYZE saw {FINISHED:,} finished jobs and no other. "
-        "Half as many jobs are RUNNING as PENDING."
+        f"Plain WSGI calls in one process; the last ANALYZE saw {FINISHED:,} finished jobs and no other. Half as many "
+        f"jobs are RUNNING as PENDING; from the claim of a type on {growth_leases.READY} and "
+        f"{growth_leases.OPEN_RUNS:,} of them are leased, and there are {growth_leases.OF_A_TYPE:,} jobs of that type."
     )
     return Section("Growth on PostgreSQL", note, columns, rows)
 

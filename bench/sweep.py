@@ -54,7 +54,7 @@ def on_sqlite(folder: Path) -> str:
     path = folder / "sweep.db"
     url = targets.make_ours(path)
     targets.fill(path, OVERDUE, {"RUNNING": 1})
-    targets.open_runs(path, OVERDUE, f"{LONG_AGO}.000000")
+    targets.open_runs(url, OVERDUE, f"{LONG_AGO}.000000")
     return url
 
 

@@ -18,6 +18,7 @@ from bench.talk import Request
 from dashboard.app import create_app
 from dashboard.database import engine
 from dashboard.database.sqlite import driver as sqlite
+from tests.support.database import connect
 from tests.support.server import ROOT, free_port
 from tests.support.waiting import eventually
 
@@ -78,14 +79,13 @@ def serving(command: Sequence[str], ready: str, log: Path, **settings: str) -> I
             process.wait()
 
 
-def open_runs(path: Path, count: int, expires_at: str = "2099-01-01 00:00:00.000000") -> None:
-    """Have so many of the RUNNING jobs be held by a hundred workers; nobody else may have the file open."""
-    with closing(sqlite.connect(path)) as connection:
+def open_runs(url: str, count: int, expires_at: str = "2099-01-01 00:00:00.000000") -> None:
+    """Have so many of the RUNNING jobs be held by a hundred workers; nobody else may use the database."""
+    with closing(connect(url)) as connection:
         connection.execute(
             "INSERT INTO runs (seq, attempt, token, worker, lease, started_at, heard_at, expires_at) "
-            "SELECT seq, 1, 'token-of-the-run-' || seq, 'worker-' || seq % 100, 60, started_at, started_at, ? "
-            "FROM jobs WHERE status = 'RUNNING' AND seq NOT IN (SELECT seq FROM runs) LIMIT ?",
-            [expires_at, count],
+            "SELECT seq, 1, 'token-of-the-run-' || seq, 'worker-' || (seq % 100), 60, started_at, started_at, "
+            f"'{expires_at}' FROM jobs WHERE status = 'RUNNING' AND seq NOT IN (SELECT seq FROM runs) LIMIT {count}"
         )
         connection.commit()
 
