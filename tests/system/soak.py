@@ -5,8 +5,8 @@ import io
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,23 +33,27 @@ class Soak:
         self._postgres = postgres
 
     def run(self) -> None:
-        for fault in faults.KILLS:
-            self._on_both(fault)
-        self._on_both(leased_traffic.harass_leased_workers, LEASE_GRACE="1")
-        with self._serving("SQLite", "a full disk") as (server, url):
-            self._survive("SQLite", faults.fill_the_disk, server, url)
-        with self._serving("PostgreSQL", "a killed database") as (server, url):
-            self._survive("PostgreSQL", faults.kill_postgresql, self._postgres, server, url)
-        with self._serving("PostgreSQL", "a pinned horizon") as (server, url):
-            self._survive("PostgreSQL", faults.pin_the_horizon, server, url)
-        self._survive("A PostgreSQL and its standby", fail_over, self._made("failover"))
+        for kind in ("SQLite", "PostgreSQL"):
+            for fault in faults.KILLS:
+                self._on_a_server(kind, fault)
+            self._on_a_server(kind, leased_traffic.harass_leased_workers)
+        self._on_a_server("SQLite", faults.fill_the_disk)
+        self._on_a_server("PostgreSQL", faults.kill_postgresql, self._postgres)
+        self._on_a_server("PostgreSQL", faults.pin_the_horizon)
+        self._survive("PostgreSQL and its standby", fail_over, self._made("failover"))
         self._behind_pgbouncer()
         self._behind_nginx()
 
-    def _on_both(self, fault: Callable[..., Survived], **environ: str) -> None:
-        for kind in ("SQLite", "PostgreSQL"):
-            with self._serving(kind, fault.__name__, **environ) as (server, url):
-                self._survive(kind, fault, server, url)
+    def _on_a_server(self, kind: str, fault: Callable[..., Survived], *more: Any) -> None:
+        """One of two processes, on a database of its own."""
+        name = f"{fault.__name__}-{kind}"
+        url = f"sqlite:///{self._made(name) / 'jobs.db'}" if kind == "SQLite" else self._postgres.create(name)
+        settings = {"DATABASE_URL": url, "WEB_CONCURRENCY": "2", "LEASE_GRACE": "1"}
+        server = Server(self._folder / f"{name}.log", settings).start()
+        try:
+            self._survive(kind, fault, *more, server, url)
+        finally:
+            server.stop()
 
     def _behind_pgbouncer(self) -> None:
         if not _is_there("pgbouncer"):
@@ -73,17 +77,6 @@ class Soak:
             return
         with two_behind_nginx(self._made("restarts"), self._postgres.create("restarts")) as (proxy, servers):
             self._survive("PostgreSQL, nginx", restart_in_turn, proxy, servers)
-
-    @contextmanager
-    def _serving(self, kind: str, name: str, **environ: str) -> Iterator[tuple[Server, str]]:
-        """A server of two processes, on a database of its own."""
-        url = f"sqlite:///{self._made(name) / 'jobs.db'}" if kind == "SQLite" else self._postgres.create(name)
-        log = self._folder / f"{name}-{kind}.log"
-        server = Server(log, {"DATABASE_URL": url, "WEB_CONCURRENCY": "2", **environ}).start()
-        try:
-            yield server, url
-        finally:
-            server.stop()
 
     def _made(self, name: str) -> Path:
         folder = self._folder / name
