@@ -41,6 +41,7 @@ TESTED_BY = {
     "services/test_waiting.py": ("database/watch",),
     "store/test_minutes.py": ("store/minute_sums", "store/reasons"),
     "web/test_job.py": ("web/pace",),
+    "web/test_views.py": ("core/view", "services/views", "store/views"),
     "store/test_plans.py": ("store/due",),
     "store/test_search.py": ("database/deadline", "database/matching", "store/listing", "store/types"),
     "store/test_store.py": ("database/schema", "store/claims", "store/counts", "store/jobs"),

@@ -1,6 +1,7 @@
 """The board: the counters and the table of the jobs page."""
 
 from typing import NamedTuple
+from urllib.parse import urlencode
 from zlib import crc32
 
 from sqlalchemy import Connection
@@ -12,7 +13,7 @@ from dashboard.store import claims, counts, full_jobs, listing, selection
 from dashboard.web import bulk
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context, Element, Live, revision, row_context
-from dashboard.web.job_filter import Filter, export_url, from_address, jobs_url
+from dashboard.web.job_filter import Filter, export_url, from_address, jobs_url, kept
 from dashboard.web.rows import job_rows
 
 PAGE_SIZE = 50
@@ -65,6 +66,7 @@ def load(tx: Connection) -> Context:
         "exports": [(form.upper(), export_url(query, form)) for form in Format],
         "choose": jobs_url(query | place | {"choose": "" if for_chosen else "1"}) if choices else None,
         "for_chosen": for_chosen,
+        "save_url": f"{url_for('pages.ask_view')}?{urlencode(kept(query))}" if kept(query) else None,
         "has_filter": bool(query.keys() - {"sort", "choose"}),
         "has_same_json": not place and set(query) <= {"status", "choose"},
         **_links(query, page),
