@@ -21,6 +21,7 @@ class Did(StrEnum):
     BULK_UNDO = "bulk_undo"
     PAUSE = "pause"
     RESUME = "resume"
+    IMPORT = "import"
     SHARE_VIEW = "share_view"
     DELETE_VIEW = "delete_view"  # one that all shared
     SIGN_IN = "sign_in"
@@ -44,6 +45,7 @@ DID = {
     Did.BULK_UNDO: "Undid all",
     Did.PAUSE: "Paused claims",
     Did.RESUME: "Let claims go on",
+    Did.IMPORT: "Imported",
     Did.SHARE_VIEW: "Saved a view for all",
     Did.DELETE_VIEW: "Deleted a view of all",
     Did.SIGN_IN: "Signed in",
