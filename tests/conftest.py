@@ -236,12 +236,13 @@ def lasting_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
 
 @pytest.fixture
 def server(lasting_server: Server) -> Server:
-    """A real gunicorn on a SQLite file without jobs."""
+    """A real gunicorn on a SQLite file without jobs, views and activity."""
     if lasting_server.process is None:  # a test that had stopped it failed before it started it again
         lasting_server.start()
     path = lasting_server.env["DATABASE_URL"].removeprefix("sqlite:///")
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("DELETE FROM jobs")
+        for table in ("jobs", "views", "activity"):
+            connection.execute(f"DELETE FROM {table}")
     return lasting_server
 
 

@@ -65,7 +65,7 @@ def import_command(file: Path) -> None:
 
     \b
     jobqueue import jobs.ndjson       as GET /jobs/export writes it
-    jobqueue import old/jobs.db       the SQLite database of the service that this one takes the place of
+    jobqueue import old/jobs.db       the SQLite database of the service before this one
 
     Ids, statuses, times and results are kept. A job that is there already is left alone, so it can be done again.
     """

@@ -11,11 +11,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from dashboard.core.view import SHARED, View
 from dashboard.core.who import Via, Who
 from dashboard.database.schema import activity
 from dashboard.database.transactions import reading, write, writing
 from dashboard.ops import housekeeper
+from dashboard.services import bulk, pause, views
 from dashboard.services import jobs as job_service
+from dashboard.services.bulk import Bulk, What
+from dashboard.store import pause as pause_store
+from dashboard.store.selection import Selection
 from tests.support.app import MakeApp
 from tests.support.html import page
 from tests.support.statements import statements
@@ -286,18 +291,50 @@ def test_two_people_in_one_commit_have_an_entry_each_and_one_that_fails_has_none
     assert len(entries) == len(ids)
 
 
+def test_a_pause_a_view_and_a_bulk_action_of_several_people_in_one_commit_have_their_own_names(app: Flask) -> None:
+    ci = script(app)
+    for kind in ("a", "b"):
+        ci.post("/jobs", json={"type": kind})
+    ada, bob, eve = (Who(name, "operator", Via.DASHBOARD) for name in ("ada", "bob", "eve"))
+
+    def call_off(kind: str, who: Who) -> None:
+        bulk.run(Bulk(What.FAIL, Selection(type=kind), 10), who)
+
+    works: list[Callable[[], object]] = [
+        lambda: pause.begin(ada, "why"),
+        lambda: views.keep(bob, View(SHARED, "ours", "q=x")),
+        lambda: call_off("a", eve),
+        lambda: views.keep(ada, View("ada", "mine", "q=x")),
+        lambda: call_off("b", bob),
+    ]
+    together(app, works)
+    entries = [(entry["who"], entry["action"], entry["detail"]) for entry in kept(app)]
+    assert sorted(entries) == [
+        ("ada", "pause", "why"),
+        ("bob", "bulk_fail", "PENDING, b"),
+        ("bob", "share_view", "ours"),
+        ("eve", "bulk_fail", "PENDING, a"),
+    ]
+
+
 def test_an_entry_and_what_it_tells_are_one_transaction(app: Flask) -> None:
     ada = person(app)
     job = ada.post("/jobs", json={"type": "t"}).get_json()["id"]
     with app.app_context(), writing() as tx:
         tx.execute(text("ALTER TABLE activity RENAME TO elsewhere"))
+    call_off = {"action": "fail", "filter": {"status": "PENDING"}}
     try:
         for action in ("process", "fail", "undo"):
             assert ada.post(f"/dashboard/jobs/{job}/{action}").status_code >= 500
+        for path in ("/dashboard/pause", "/dashboard/fragments/pause", "/queue/pause"):
+            assert ada.post(path).status_code >= 500
+        assert script(app).post("/jobs/bulk", json=call_off).status_code >= 500
         assert ada.post("/dashboard/claim").status_code >= 500
         assert ada.post("/dashboard/jobs/new", data={"type": "t"}).status_code >= 500
         assert [each["status"] for each in script(app).get("/jobs").get_json()] == ["PENDING"]
         assert person(app, "vera", VIEWERS).get("/jobs").status_code == 401  # she is not signed in
+        with app.app_context(), reading() as tx:
+            assert pause_store.get(tx) is None
     finally:
         with app.app_context(), writing() as tx:
             tx.execute(text("ALTER TABLE elsewhere RENAME TO activity"))
