@@ -23,7 +23,8 @@ document.addEventListener("input", ({ target }) => {
 });
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   const { sourceElement: element, request: { body } } = ctx;
-  const page = element.getAttribute(element.matches("form") ? "action" : "href");
+  const named = ctx.request.submitter?.getAttribute("formaction"); // of two buttons, each has an address of its own
+  const page = named ?? element.getAttribute(element.matches("form") ? "action" : "href");
   ctx.request.action ||= page.replace("/dashboard/", "/dashboard/fragments/"); // a row does not tell it twice
   if (element.matches(".filter")) for (const [name, value] of [...body]) if (!value) body.delete(name);
 });

@@ -101,7 +101,7 @@ def postgres_url(postgres: Postgres) -> str:
             connection.execute("DELETE FROM jobs; ALTER SEQUENCE jobs_seq_seq RESTART")
         else:
             connection.execute("TRUNCATE jobs RESTART IDENTITY CASCADE")
-        for table in ("minutes", "uncounted", "activity", "pause", "attempts", "sessions"):
+        for table in ("minutes", "uncounted", "activity", "pause", "attempts", "sessions", "views"):
             connection.execute(f"DELETE FROM {table}")
     return postgres.url("migrated")
 
@@ -236,12 +236,13 @@ def lasting_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
 
 @pytest.fixture
 def server(lasting_server: Server) -> Server:
-    """A real gunicorn on a SQLite file without jobs."""
+    """A real gunicorn on a SQLite file without jobs, views and activity."""
     if lasting_server.process is None:  # a test that had stopped it failed before it started it again
         lasting_server.start()
     path = lasting_server.env["DATABASE_URL"].removeprefix("sqlite:///")
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("DELETE FROM jobs")
+        for table in ("jobs", "views", "activity"):
+            connection.execute(f"DELETE FROM {table}")
     return lasting_server
 
 

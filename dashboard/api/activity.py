@@ -31,7 +31,7 @@ class ActivityQuery(BaseModel):
 
 
 class Activity(BaseModel):
-    """What somebody did. `count` is how many jobs a bulk action changed, or how many refusals a minute had."""
+    """What somebody did. `count` is how many jobs a bulk action changed."""
 
     id: int
     at: Time

@@ -182,7 +182,9 @@ def job(job_id: str, query: words.JobQuery) -> Job | dict[str, Any]:
         if not query.full:
             return job_store.get(tx, job_id)
         job = full_jobs.get_full(tx, job_id)
-        return {**job_keys(job), "attempts": [run._asdict() for run in full_jobs.history(tx, job_id)]}
+        history = full_jobs.history(tx, job_id)
+        attempts = [{name: getattr(run, name) for name in shapes.Attempt.model_fields} for run in history]
+        return {**job_keys(job), "attempts": attempts}
 
 
 @bp.post("/<job_id>/retry")

@@ -64,7 +64,7 @@ def fail(job_id: str, query: words.FailTokenQuery) -> Job | FullJob:
 @operation("release_job", answer=shapes.FullJob, query=words.ReleaseQuery, refuses=(404, 409))
 def release(job_id: str, query: words.ReleaseQuery) -> FullJob:
     """Give this job back. It is PENDING again, and that is no failure."""
-    return runs.end(End(job_id, query.token, Action.RELEASE, delay=query.in_))
+    return runs.end(End(job_id, query.token, Action.RELEASE, delay=query.in_), access.who())
 
 
 @bp.post("/release")
@@ -72,7 +72,7 @@ def release(job_id: str, query: words.ReleaseQuery) -> FullJob:
 @operation("release_jobs", answer=list[shapes.FullJob], query=words.ReleaseQuery)
 def release_all(query: words.ReleaseQuery) -> list[FullJob]:
     """Give back every job that is held under this token. The answer has them; none is an empty array."""
-    return runs.release_all(query.token, query.in_)
+    return runs.release_all(query.token, query.in_, access.who())
 
 
 @bp.post("/report")

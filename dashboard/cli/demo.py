@@ -11,8 +11,8 @@ from flask.cli import with_appcontext
 from uuid_utils import uuid7
 
 from dashboard.core.job import JobStatus, json_text, utc_now
+from dashboard.core.past import PastJob
 from dashboard.services import history
-from dashboard.services.history import PastJob
 
 DAYS = 3
 INCIDENT = timedelta(hours=2, minutes=20)  # ago, it began

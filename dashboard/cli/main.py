@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import click
 from click.shell_completion import get_completion_class
@@ -21,8 +22,8 @@ def main() -> None:
     jobqueue create image_resize '{"width": 300}'   a job
     jobqueue work image_resize -- python resize.py  any program becomes a worker
 
-    `serve` and `demo` work on the database DATABASE_URL. All others speak HTTP to the server JOBS_URL, with the
-    token JOBS_TOKEN where it asks for one.
+    `serve`, `demo` and `import` work on the database DATABASE_URL. All others speak HTTP to the server JOBS_URL,
+    with the token JOBS_TOKEN where it asks for one.
 
     \b
     Exit status: 0 done; 1 it failed; 2 wrong usage; 77 the server refuses the token.
@@ -55,6 +56,20 @@ def serve_command(arguments: tuple[str, ...]) -> None:
 def demo() -> None:
     """Add three days of example jobs to the database DATABASE_URL; each run adds as many again."""
     serve.add_examples()
+
+
+@main.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+def import_command(file: Path) -> None:
+    """Bring in the jobs of FILE, which have a past, into the database DATABASE_URL.
+
+    \b
+    jobqueue import jobs.ndjson       as GET /jobs/export writes it
+    jobqueue import old/jobs.db       the SQLite database of the service before this one
+
+    Ids, statuses, times and results are kept. A job that is there already is left alone, so it can be done again.
+    """
+    serve.import_jobs(file)
 
 
 @main.command()

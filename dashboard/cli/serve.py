@@ -1,4 +1,4 @@
-"""What works on DATABASE_URL: the server, and example jobs. Each is another program, which takes this one's place."""
+"""What works on DATABASE_URL: the server, examples, an import. Each is another program, in the place of this one."""
 
 import os
 import sys
@@ -27,6 +27,11 @@ def serve(arguments: Sequence[str]) -> NoReturn:
 def add_examples() -> NoReturn:
     """Become `flask jobs demo`."""
     _become("-m", "flask", "--app", str(files.WSGI), "jobs", "demo")
+
+
+def import_jobs(file: Path) -> NoReturn:
+    """Become `flask jobs import FILE`."""
+    _become("-m", "flask", "--app", str(files.WSGI), "jobs", "import", str(file.absolute()))
 
 
 def _become(*arguments: str) -> NoReturn:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Did(StrEnum):
-    """What was done. The bulk ones are one entry for all their slices."""
+    """What was done."""
 
     CREATE = "create"
     CLAIM = "claim"
@@ -21,10 +21,13 @@ class Did(StrEnum):
     BULK_UNDO = "bulk_undo"
     PAUSE = "pause"
     RESUME = "resume"
+    IMPORT = "import"
+    SHARE_VIEW = "share_view"
+    DELETE_VIEW = "delete_view"  # one that all shared
     SIGN_IN = "sign_in"
     SIGN_IN_REFUSED = "sign_in_refused"
     SIGN_OUT = "sign_out"
-    REFUSED = "refused"  # by the role; those of one minute, route and name are one entry
+    REFUSED = "refused"  # by the role; of one minute, route and name the first
 
 
 # What a page says of each.
@@ -42,6 +45,9 @@ DID = {
     Did.BULK_UNDO: "Undid all",
     Did.PAUSE: "Paused claims",
     Did.RESUME: "Let claims go on",
+    Did.IMPORT: "Imported",
+    Did.SHARE_VIEW: "Saved a view for all",
+    Did.DELETE_VIEW: "Deleted a view of all",
     Did.SIGN_IN: "Signed in",
     Did.SIGN_IN_REFUSED: "Could not sign in",
     Did.SIGN_OUT: "Signed out",
@@ -50,7 +56,7 @@ DID = {
 
 
 class Entry(NamedTuple):
-    """One of them. `count` says how many jobs, or how many refusals; `detail` has nothing secret and no payload."""
+    """One of them. `count` says how many jobs; `detail` has nothing secret and no payload."""
 
     id: int
     at: datetime

@@ -40,7 +40,7 @@ FAILURES = (Outcome.FAILED, Outcome.EXPIRED)  # what max_attempts counts
 
 
 class Run(NamedTuple):
-    """One attempt, as a job's history tells it."""
+    """One attempt, as a job's history tells it. The API tells no names of people and tokens."""
 
     attempt: int
     worker: str | None
@@ -49,6 +49,8 @@ class Run(NamedTuple):
     ended_at: datetime | None
     outcome: str | None
     reason: str | None
+    started_by: str | None
+    ended_by: str | None  # None where time did
 
 
 class Lease(NamedTuple):

@@ -9,6 +9,7 @@ from dashboard.core.job import Job
 class Via(StrEnum):
     DASHBOARD = "dashboard"
     API = "api"
+    SHELL = "shell"
 
 
 class Who(NamedTuple):

@@ -24,6 +24,7 @@ from dashboard.core.histogram import BUCKETS
 from dashboard.core.job import TYPE_MAX, JobStatus
 from dashboard.core.reason import KEY_MAX
 from dashboard.core.run import MESSAGE_MAX, WORKER_MAX, Outcome
+from dashboard.core.view import NAME_MAX
 from dashboard.database.engine import db
 
 PREVIEW = 80  # characters of a payload that lists show
@@ -164,6 +165,8 @@ runs = db.Table(
     Column("ended_at", DateTime),
     Column("outcome", String(9)),
     Column("reason", PlainText),
+    # As those of jobs.
+    *(Column(name, PlainText) for name in ("started_by", "ended_by")),
     CheckConstraint(f"outcome IN ({', '.join(repr(o.value) for o in Outcome)})", name="runs_outcome_is_known"),
     CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="runs_end_has_an_outcome"),
 )
@@ -227,7 +230,8 @@ sessions = db.Table(
     Column("ends_at", DateTime, nullable=False),
 )
 
-# What people and named tokens did that is not a worker's routine. Rows are added, and deleted when they are old.
+# What people and named tokens did that is not a worker's routine. Rows are added, and deleted when they are old, and
+# never changed.
 activity = db.Table(
     "activity",
     Column("id", jobs.c.seq.type, primary_key=True),
@@ -239,8 +243,10 @@ activity = db.Table(
     Column("count", Integer),
     Column("via", String(9), nullable=False),
     Column("detail", PlainText),
-    # What the slices of one bulk action have in common, and refusals of a minute: they are one row, whose count grows.
+    # What refusals of a minute have in common: only the first one is kept.
     Column("together", String(36)),
+    # What the slices of one bulk action, or of one import, have in common: they are shown as one entry.
+    Column("part_of", String(36)),
     sqlite_autoincrement=True,
 )
 Index("activity_at", activity.c.at, activity.c.id)
@@ -248,6 +254,7 @@ Index("activity_who", activity.c.who, activity.c.at, activity.c.id)
 Index("activity_action", activity.c.action, activity.c.at, activity.c.id)
 _partial("activity_job", activity.c.job_id, activity.c.at, activity.c.id, where="job_id IS NOT NULL")
 _partial("activity_together", activity.c.together, where="together IS NOT NULL", unique=True)
+_partial("activity_part_of", activity.c.part_of, activity.c.id, where="part_of IS NOT NULL")
 
 # One row while claims are paused, else none.
 pause = db.Table(
@@ -256,4 +263,12 @@ pause = db.Table(
     Column("who", PlainText),
     Column("since", DateTime, nullable=False),
     Column("reason", PlainText),
+)
+
+# The owner is the name of a person, or a token's after "token:"; the empty one stands for all.
+views = db.Table(
+    "views",
+    Column("owner", PlainText, primary_key=True),
+    Column("name", String(NAME_MAX), primary_key=True),
+    Column("query", Text, nullable=False),
 )

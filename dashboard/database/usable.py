@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from dashboard.config import SettingsError
+from dashboard.core.job import Job
 from dashboard.database import postgresql
 from dashboard.database.engine import db
 from dashboard.database.errors import UNAVAILABLE, UnusableDatabaseError
@@ -88,11 +89,22 @@ def _check_tables(connection: Connection) -> None:
         return  # a version that this code does not know is refused by the upgrade
     if connection.dialect.name == "postgresql":
         tables &= set(db.metadata.tables)
+    if "jobs" in tables and connection.dialect.name == "sqlite" and _is_old(connection):
+        file = connection.engine.url.database
+        raise UnusableDatabaseError(
+            f"{file} is the database of the service that this one takes the place of. Let DATABASE_URL name a new one, "
+            f"and bring its jobs in by: jobqueue import {file} (from a checkout: flask --app wsgi jobs import {file})"
+        )
     if tables:
         raise UnusableDatabaseError(
             f"{connection.engine.url.database} is another service's database: it has a table {min(tables)!r} that is "
             "not ours. Let DATABASE_URL name a new one"
         )
+
+
+def _is_old(connection: Connection) -> bool:
+    """Whether its jobs have the columns that those of the old service had."""
+    return {column["name"] for column in inspect(connection).get_columns("jobs")} >= set(Job._fields)
 
 
 def _check_encoding(connection: Connection) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from flask import Flask, Request, current_app, request
 from flask.globals import request_ctx
-from werkzeug.exceptions import Forbidden, Unauthorized
+from werkzeug.exceptions import Forbidden, NotFound, Unauthorized
 
 from dashboard.config import Credential, Role, Settings
 from dashboard.core.who import Via, Who
@@ -92,11 +92,19 @@ def init_app(app: Flask, settings: Settings) -> None:
     sessions.init_app(app, settings)
     app.add_template_global(may_act)
     app.add_template_global(signed_in_as)
+    app.add_template_global(caller, "caller_name")
+    app.add_template_global(caller_role)
     app.add_template_global(asks_for_token)
 
 
 def may_act() -> bool:
     return request.environ.get(ROLE) is Role.OPERATOR
+
+
+def caller_role() -> Role | None:
+    """The client's role; where no credential is needed, an operator's."""
+    found: Role | None = request.environ.get(ROLE)
+    return found
 
 
 def may_see() -> bool:
@@ -146,8 +154,10 @@ def check(app: Flask, request: Request, view: Callable[..., Any] | None) -> None
         return
     if role is None:
         raise Unauthorized("Sign in, or send a token: Authorization: Bearer …")
-    # Of an address that there is not the client chose the text.
-    what = f"{request.method} {request.url_rule.rule}" if request.url_rule else "no such address"
+    if isinstance(request.routing_exception, NotFound):
+        return  # it is told that there is no such address
+    # Of a method that the address has not the client chose the text.
+    what = f"{request.method} {request.url_rule.rule}" if request.url_rule else "no such method"
     activity.refused(who(Via.API if request.environ.get(TOKEN) else Via.DASHBOARD), what)
     raise Forbidden(NOT_ALLOWED[role])
 

@@ -25,7 +25,7 @@ def of_person(tx: Connection, who: Who, did: Did, job_id: str) -> None:
 
 
 def together(*parts: str | None) -> str:
-    """What entries have in common that are to be one."""
+    """What entries have in common of which one is kept, or which are shown as one."""
     return str(uuid5(NAMESPACE, "\n".join(["activity", *(part or "" for part in parts)])))
 
 
@@ -40,13 +40,13 @@ def sign_in_refused(who: Who) -> None:
 
 
 def _refused(who: Who, did: Did, detail: str | None) -> None:
-    """One entry a minute for each name and detail, so that whoever repeats it fills no disk.
+    """The first of a minute for each name and detail, so that whoever repeats it fills no disk.
 
     Where that cannot be written it is refused all the same.
     """
     once = together(did, who.name, detail, f"{utc_now():%Y-%m-%d %H:%M}")
     try:
-        write(lambda tx: activity.append(tx, who, did, count=1, detail=detail, together=once))
+        write(lambda tx: activity.append(tx, who, did, detail=detail, together=once))
     except UNAVAILABLE:
         current_app.logger.exception("A refusal could not be kept")
 

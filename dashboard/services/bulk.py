@@ -110,7 +110,7 @@ def _do(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[Picked],
     if done and who.is_known:
         slices = together(who.name, bulk.what, bulk.key) if bulk.key else None
         did = Did(f"bulk_{bulk.what}")
-        activity.append(tx, who, did, count=len(done), detail=_told(bulk, status), together=slices)
+        activity.append(tx, who, did, count=len(done), detail=_told(bulk, status), part_of=slices)
     return done | before
 
 
@@ -154,7 +154,7 @@ def _fail(tx: Connection, bulk: Bulk, status: JobStatus, picked: Sequence[Picked
     if status is JobStatus.PENDING:
         due.fail(tx, rows, now, who.name)
     else:
-        runs.take_away(tx, seqs, bulk.reason)
+        runs.take_away(tx, seqs, bulk.reason, who.name)
         runs.finish(tx, Action.FAIL, rows, now, who.name)
     return set(seqs), set()
 

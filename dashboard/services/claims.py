@@ -100,7 +100,7 @@ def lease(limit: int, types: Sequence[str], lease: Lease, *, is_key: bool, who: 
     def work(tx: Connection) -> list[LeasedJob]:
         if is_key and (held := _held(tx, lease.token)) is not None:
             return held
-        return _begin(tx, _take(tx, queue, wish, grace), lease)
+        return _begin(tx, _take(tx, queue, wish, grace), lease, who)
 
     return write(work, undone=_nothing if queue is None else queue.forget)
 
@@ -115,7 +115,7 @@ def process(job_id: str, lease: Lease, *, is_key: bool, who: Who = NOBODY) -> Le
             raise KeyUsedError("This Idempotency-Key holds another job")
         while True:
             if row := jobs.take(tx, job_id, utc_now(), lease.attempts, who.name):
-                return _begin(tx, [row], lease)[0]
+                return _begin(tx, [row], lease, who)[0]
             check(tx, Action.PROCESS, job_id)
 
     return write(work)
@@ -149,12 +149,12 @@ def _held(tx: Connection, token: str) -> list[LeasedJob] | None:
     return [LeasedJob(found[job_id], token) for job_id in sorted(ids, key=lambda each: -found[each].priority)]
 
 
-def _begin(tx: Connection, rows: list[jobs.Row], lease: Lease) -> list[LeasedJob]:
+def _begin(tx: Connection, rows: list[jobs.Row], lease: Lease, who: Who) -> list[LeasedJob]:
     if not rows:
         return []
     now = clock.now(tx)
     until = now + timedelta(seconds=lease.seconds)
-    attempts = runs.begin(tx, [row.seq for row in rows], lease, now, until)
+    attempts = runs.begin(tx, [row.seq for row in rows], lease, now, until, who.name)
     return [
         LeasedJob(
             FullJob(

@@ -48,7 +48,7 @@ def fail(job_id: str, reason: str | None, who: Who = NOBODY) -> Job:
     def work(tx: Connection) -> Job | None:
         is_routine = True  # of a script: to end what it started itself
         for job in runs.lock(tx, [job_id]).values():
-            is_leased = job.status == JobStatus.RUNNING and runs.take_away(tx, [job.seq], reason)
+            is_leased = job.status == JobStatus.RUNNING and runs.take_away(tx, [job.seq], reason, who.name)
             is_routine = job.status == JobStatus.RUNNING and not is_leased
         failed = jobs.act(tx, Action.FAIL, job_id, utc_now(), failure(reason), who.name)
         if failed and who.is_known and (who.is_person or not is_routine):

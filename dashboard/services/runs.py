@@ -83,13 +83,13 @@ def heartbeat(call: Beat) -> Heard:
     return write(work)
 
 
-def release_all(token: str, delay: float) -> list[FullJob]:
+def release_all(token: str, delay: float, who: Who = NOBODY) -> list[FullJob]:
     """Give back every job that is held under this token; the jobs as they are then."""
 
     def work(tx: Connection) -> list[FullJob]:
         ids = [job.id for job in runs.under(tx, token) if job.is_held]
         calls = [End(job_id, token, Action.RELEASE, delay=delay) for job_id in ids]
-        refusals = _end_all(tx, calls, _Meeting(tx, calls, []), NOBODY)
+        refusals = _end_all(tx, calls, _Meeting(tx, calls, []), who)
         given_back = [job_id for job_id, refusal in zip(ids, refusals, strict=True) if refusal is None]
         found = full_jobs.full(tx, given_back)
         return [found[job_id] for job_id in given_back]
@@ -141,7 +141,7 @@ def _end_all(tx: Connection, calls: Sequence[End], meets: "_Meeting", who: Who) 
         else:
             run_at = next_attempt(now, failures) if call.delay is None else _later(now, call.delay)
             again.append({"seq": job.seq, "run_at": run_at})
-    runs.end(tx, ended, now)
+    runs.end(tx, ended, now, who.name)
     for action, rows in finished.items():
         runs.finish(tx, action, rows, now, who.name)
     runs.give_back(tx, again)

@@ -1,9 +1,10 @@
-"""The activity of people and named tokens: added, read, and deleted when it is old. Nothing else changes an entry."""
+"""The activity of people and named tokens: added, read, and deleted when it is old. Nothing changes an entry."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, DateTime, bindparam, delete, select, text, tuple_
+from sqlalchemy import Connection, DateTime, bindparam, case, delete, func, or_, select, text, tuple_
 
 from dashboard.core.activity import Did, Entry, Sought
 from dashboard.core.job import utc_now
@@ -21,24 +22,47 @@ def append(
     count: int | None = None,
     detail: str | None = None,
     together: str | None = None,
+    part_of: str | None = None,
 ) -> None:
-    """Add an entry; where there is one with the same `together`, its count grows instead."""
-    given = {"at": utc_now(), "who": who.name, "role": who.role, "action": str(did), "via": str(who.via)}
-    tx.execute(_APPEND, {**given, "job_id": job_id, "count": count, "detail": detail, "together": together})
+    """Add an entry, unless there is one with the same `together`. Those with the same `part_of` are shown as one."""
+    given: dict[str, Any] = {"who": who.name, "role": who.role, "via": str(who.via), "action": str(did)}
+    given |= {"job_id": job_id, "count": count, "detail": detail, "together": together, "part_of": part_of}
+    tx.execute(_APPEND, given | {"at": utc_now()})
 
 
-_COLUMNS = ("at", "who", "role", "action", "job_id", "count", "via", "detail", "together")
+_COLUMNS = ("at", "who", "role", "action", "job_id", "count", "via", "detail", "together", "part_of")
 _APPEND = text(
     "INSERT INTO activity ({}) VALUES ({}) ".format(  # noqa: S608
         ", ".join(f'"{name}"' for name in _COLUMNS), ", ".join(f":{name}" for name in _COLUMNS)
     )
-    + 'ON CONFLICT (together) WHERE together IS NOT NULL DO UPDATE SET "count" = activity."count" + excluded."count"'
+    + "ON CONFLICT (together) WHERE together IS NOT NULL DO NOTHING"
 ).bindparams(*(bindparam(name, type_=activity.c[name].type) for name in _COLUMNS))
 
 
-def entries(tx: Connection, sought: Sought, limit: int, before: int | None) -> Sequence[Entry]:
-    """The newest entries, newest first; those before the one with the id `before`."""
-    query = select(*(activity.c[name] for name in Entry._fields))
+def last_id(tx: Connection) -> int:
+    """That of the newest entry; 0 where there is none."""
+    return tx.execute(_LAST_ID).scalar_one() or 0
+
+
+_LAST_ID = select(func.max(activity.c.id))
+
+
+def entries(
+    tx: Connection,
+    sought: Sought,
+    limit: int,
+    before: int | None = None,
+    *,
+    known: int | None = None,
+    newer_than: int | None = None,
+) -> Sequence[Entry]:
+    """The newest entries, newest first; those before the one with the id `before`.
+
+    With `known` those alone that there were when it was the newest id, with `newer_than` those that came since.
+
+    Of several that are parts of one, the first stands for all, with the sum of their counts.
+    """
+    query = select(*_SHOWN).where(or_(activity.c.part_of.is_(None), activity.c.id == _FIRST))
     for name in ("who", "action", "job_id"):
         if (value := getattr(sought, name)) is not None:
             query = query.where(activity.c[name] == value)
@@ -49,8 +73,21 @@ def entries(tx: Connection, sought: Sought, limit: int, before: int | None) -> S
     if before is not None:
         place = select(activity.c.at, activity.c.id).where(activity.c.id == before)
         query = query.where(tuple_(activity.c.at, activity.c.id) < place.scalar_subquery())
+    if known is not None:
+        query = query.where(activity.c.id <= known)
+    if newer_than is not None:
+        query = query.where(activity.c.id > newer_than)
     rows = tx.execute(query.order_by(activity.c.at.desc(), activity.c.id.desc()).limit(limit))
     return [Entry._make(row) for row in rows]
+
+
+_part = activity.alias("part")
+_FIRST = select(func.min(_part.c.id)).where(_part.c.part_of == activity.c.part_of).scalar_subquery()
+_COUNT = select(func.sum(_part.c.count)).where(_part.c.part_of == activity.c.part_of).scalar_subquery()
+_SHOWN = [
+    case((activity.c.part_of.is_(None), activity.c.count), else_=_COUNT) if name == "count" else activity.c[name]
+    for name in Entry._fields
+]
 
 
 def names(tx: Connection, limit: int) -> list[str]:

@@ -10,6 +10,14 @@ from dashboard.database.statement import Compiled
 from dashboard.store.minutes import lock
 
 
+def known(tx: Connection, ids: list[str]) -> set[str]:
+    """Those of these ids that a job has."""
+    return set(tx.execute(_KNOWN, {"ids": ids}).scalars())
+
+
+_KNOWN = select(jobs.c.id).where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+
+
 def insert_past(tx: Connection, rows: list[dict[str, Any]]) -> None:
     """Store jobs that have a past; each row has every column but the preview, which is made here."""
     for row in rows:

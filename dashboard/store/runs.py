@@ -36,11 +36,19 @@ _SEQ = jobs.c.seq.type
 _TOKEN = String(64)
 
 
-def begin(tx: Connection, seqs: Iterable[int], lease: Lease, now: datetime, until: datetime) -> dict[int, int]:
+def begin(
+    tx: Connection, seqs: Iterable[int], lease: Lease, now: datetime, until: datetime, who: str | None
+) -> dict[int, int]:
     """Open runs of these jobs under one lease. The attempt of each, by seq."""
-    given = [{"seq": seq} for seq in seqs]
     rows = _BEGIN.rows(
-        tx, given, token=lease.token, worker=lease.worker, lease=lease.seconds, started_at=now, expires_at=until
+        tx,
+        [{"seq": seq} for seq in seqs],
+        token=lease.token,
+        worker=lease.worker,
+        lease=lease.seconds,
+        started_at=now,
+        expires_at=until,
+        started_by=who,
     )
     return dict(rows)
 
@@ -50,7 +58,7 @@ _BEGIN = Many(
     lambda given: (
         insert(runs)
         .from_select(
-            ["seq", "attempt", "token", "worker", "lease", "started_at", "heard_at", "expires_at"],
+            ["seq", "attempt", "token", "worker", "lease", "started_at", "heard_at", "expires_at", "started_by"],
             select(
                 given.seq,
                 func.coalesce(
@@ -63,6 +71,7 @@ _BEGIN = Many(
                 bindparam("started_at", type_=DateTime()),
                 bindparam("started_at", type_=DateTime()),
                 bindparam("expires_at", type_=DateTime()),
+                bindparam("started_by", type_=runs.c.started_by.type),
             ),
         )
         .returning(runs.c.seq, runs.c.attempt)
@@ -221,17 +230,25 @@ _HEAR = Many(
 )
 
 
-def end(tx: Connection, rows: list[dict[str, Any]], now: datetime) -> None:
+def end(tx: Connection, rows: list[dict[str, Any]], now: datetime, who: str | None = None) -> None:
     """End open runs; each row has seq, attempt, outcome and reason."""
     if rows:
-        _END.rows(tx, rows, ended_at=now)
+        _END.rows(tx, rows, ended_at=now, ended_by=who)
+
+
+_ENDED_BY = bindparam("ended_by", type_=runs.c.ended_by.type)
 
 
 _END = Many(
     lambda given: (
         update(runs)
         .where(runs.c.seq == given.seq, runs.c.attempt == given.attempt, runs.c.ended_at.is_(None))
-        .values(ended_at=bindparam("ended_at", type_=DateTime()), outcome=given.outcome, reason=given.reason)
+        .values(
+            ended_at=bindparam("ended_at", type_=DateTime()),
+            ended_by=_ENDED_BY,
+            outcome=given.outcome,
+            reason=given.reason,
+        )
     ),
     seq=_SEQ,
     attempt=Integer(),
@@ -267,9 +284,9 @@ _EXPIRE = Many(
 )
 
 
-def take_away(tx: Connection, seqs: Sequence[int], reason: str | None) -> list[int]:
+def take_away(tx: Connection, seqs: Sequence[int], reason: str | None, who: str | None = None) -> list[int]:
     """End the jobs' open runs: the jobs are ended without their tokens. The seqs of those that had one."""
-    rows = _TAKE_AWAY.rows(tx, [{"seq": seq} for seq in seqs], new_reason=reason)
+    rows = _TAKE_AWAY.rows(tx, [{"seq": seq} for seq in seqs], new_reason=reason, ended_by=who)
     return [seq for (seq,) in rows]
 
 
@@ -279,6 +296,7 @@ _TAKE_AWAY = Many(
         .where(runs.c.seq == given.seq, runs.c.ended_at.is_(None))
         .values(
             ended_at=Now(),
+            ended_by=_ENDED_BY,
             outcome=literal_column(f"'{Outcome.TAKEN}'"),
             reason=bindparam("new_reason", type_=runs.c.reason.type),
         )

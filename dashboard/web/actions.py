@@ -77,6 +77,7 @@ def ask_new(form: NewJobForm | None = None) -> Context:
     return {
         "title": "New job",
         "button": "Create job",
+        "busy": "Creating",
         "types": types,
         "form": form or NewJobForm(),
         "endpoint": "create",
@@ -89,6 +90,7 @@ def ask_pause(form: PauseForm | None = None) -> Context:
     return {
         "title": "Pause claims",
         "button": "Pause claims",
+        "busy": "Pausing",
         "hint": "No job is started until somebody lets claims go on. Jobs that run go on, and claims that wait wait.",
         "form": form or PauseForm(),
         "endpoint": "pause_claims",

@@ -1,6 +1,7 @@
 """The board: the counters and the table of the jobs page."""
 
 from typing import NamedTuple
+from urllib.parse import urlencode
 from zlib import crc32
 
 from sqlalchemy import Connection
@@ -12,7 +13,7 @@ from dashboard.store import claims, counts, full_jobs, listing, selection
 from dashboard.web import bulk
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context, Element, Live, revision, row_context
-from dashboard.web.job_filter import Filter, export_url, from_address, jobs_url
+from dashboard.web.job_filter import Filter, export_url, from_address, jobs_url, kept
 from dashboard.web.rows import job_rows
 
 PAGE_SIZE = 50
@@ -26,18 +27,18 @@ def tag(tx: Connection) -> str:
 
 
 def _tag(tx: Connection, asked: Filter) -> str:
-    return f"{revision(tx)}.{crc32(repr((asked.held, asked.since)).encode()) if asked.held else ''}"
+    return f"{revision(tx)}.{crc32(repr((asked.held, asked.known)).encode()) if asked.held else ''}"
 
 
 def load(tx: Connection) -> Context:
     """The counters and the table, read in one transaction, so they never disagree.
 
     While the pointer is over a row, a refresh `holds` its rows: it gets the same ones again, whatever their
-    status is by now, so that none moves. The jobs created after the job `since` are then only counted.
+    status is by now, so that none moves. The jobs created after the job `known` are then only counted.
     """
     asked = from_address()
     query, place = asked.query, asked.place
-    since = claims.last_seq(tx) if asked.since is None else asked.since
+    known = claims.last_seq(tx) if asked.known is None else asked.known
     tally = counts.counts(tx)
     total = None if "type" in query else getattr(tally, query.get("status", "").lower(), sum(tally[:4]))
     page = _page(tx, asked)
@@ -52,8 +53,8 @@ def load(tx: Connection) -> Context:
         ],
         "delayed": tally.delayed,
         "query": query,
-        "since": since,
-        "arrived": 0 if asked.since is None else listing.count_after(tx, asked.sought, since, ARRIVED_MAX),
+        "known": known,
+        "arrived": 0 if asked.known is None else listing.count_after(tx, asked.sought, known, ARRIVED_MAX),
         "arrived_max": ARRIVED_MAX,
         "total": sum(tally[:4]),
         "rows": job_rows(
@@ -65,6 +66,7 @@ def load(tx: Connection) -> Context:
         "exports": [(form.upper(), export_url(query, form)) for form in Format],
         "choose": jobs_url(query | place | {"choose": "" if for_chosen else "1"}) if choices else None,
         "for_chosen": for_chosen,
+        "save_url": f"{url_for('pages.ask_view')}?{urlencode(kept(query))}" if kept(query) else None,
         "has_filter": bool(query.keys() - {"sort", "choose"}),
         "has_same_json": not place and set(query) <= {"status", "choose"},
         **_links(query, page),

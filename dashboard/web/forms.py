@@ -2,13 +2,14 @@
 
 from wtforms import Field, Form, HiddenField, PasswordField, SearchField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are of 3.2
-from wtforms.validators import AnyOf, InputRequired, Length, Optional, Regexp, ValidationError
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, Optional, Regexp, ValidationError
 
 from dashboard.core.activity import DID
 from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, JobStatus
 from dashboard.core.pause import REASON_MAX as PAUSE_REASON_MAX
 from dashboard.core.reason import KEY_MAX, REASON_MAX
 from dashboard.core.run import ATTEMPTS_MAX
+from dashboard.core.view import NAME_MAX as VIEW_NAME_MAX
 from dashboard.http.download import Format
 from dashboard.services.search import PLACE
 from dashboard.web.fields import JsonObjectField, SeqsField, TimeField, WholeNumberField, no_nul, whole_numbers
@@ -77,6 +78,16 @@ class PauseForm(Form):
     )
 
 
+class ViewForm(Form):
+    name = StringField(
+        "Name",
+        [DataRequired("A view needs a name"), Length(max=VIEW_NAME_MAX), no_nul],
+        filters=[lambda text: " ".join((text or "").split())],
+        description=f"1 to {VIEW_NAME_MAX} characters; a view of the same name is replaced",
+        render_kw={"autocomplete": "off", "autofocus": True},
+    )
+
+
 class SignInForm(Form):
     name = StringField(
         "Name",
@@ -94,7 +105,7 @@ class SignInForm(Form):
 class FilterForm(Form):
     """The address of the jobs page: what narrows the list, and the seq before or after which its page begins.
 
-    `type` is how a type begins, `of_type` is all of it. `choose` gives each row a tick box. `hold` and `since` belong
+    `type` is how a type begins, `of_type` is all of it. `choose` gives each row a tick box. `hold` and `known` belong
     to a refresh, `format` to an export: see job_filter.
     """
 
@@ -118,7 +129,7 @@ class FilterForm(Form):
     before = WholeNumberField(validators=[Optional(), whole_numbers(1, SEQ_MAX)])
     after = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX - 1)])
     hold = StringField(validators=[Optional(strip_whitespace=False), Regexp(r"[0-9]{1,18}(,[0-9]{1,18}){0,99}\Z")])
-    since = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX)])
+    known = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX)])
     format = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf([*Format])])
 
     def validate_after(self, _field: Field) -> None:
@@ -134,7 +145,10 @@ class FilterForm(Form):
 
 
 class ActivityForm(Form):
-    """The address of the activity page: what narrows it, and the entry before which its page begins."""
+    """The address of the activity page: what narrows it, and the entry before which its page begins.
+
+    `known` belongs to a refresh that holds its rows: the newest entry that it knows.
+    """
 
     who = StringField("Who", [Length(max=NAME_MAX), no_nul], render_kw={"list": "names", "autocomplete": "off"})
     action = SelectField(
@@ -146,6 +160,7 @@ class ActivityForm(Form):
     until = TimeField("Until", render_kw={"autocomplete": "off", "placeholder": "2030-01-31 04:00"})
     job_id = HiddenField(validators=[Length(max=ID_MAX), no_nul])
     before = WholeNumberField(validators=[Optional(), whole_numbers(1, SEQ_MAX)])
+    known = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX)])
 
     def problem(self) -> str:
         """What is wrong with the address; for a form that did not validate."""

@@ -11,22 +11,27 @@ from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job
 from dashboard.core.run import FullJob
 from dashboard.core.transitions import CREATED, RETRY, RULES, TRANSITIONS, Action
+from dashboard.core.view import SHARED
 from dashboard.database.transactions import asking, reading
 from dashboard.http.answers import changed, not_modified
 from dashboard.security import bodies
 from dashboard.security.access import operators, viewers
 from dashboard.services import claims, pause
 from dashboard.web import actions
+from dashboard.web import views as views_page
 from dashboard.web.actions import ACT, ASK, POSTS
+from dashboard.web.activity import ACTIVITY
 from dashboard.web.board import BOARD
 from dashboard.web.elements import Context, Element
-from dashboard.web.forms import NewJobForm
+from dashboard.web.forms import NewJobForm, PauseForm
 from dashboard.web.job import JOB
 from dashboard.web.overview import OVERVIEW
 from dashboard.web.queue import QUEUE
 from dashboard.web.workers import WORKERS
 
 JOBS_CHANGED = "jobs-changed"  # the event on which every element refreshes
+
+VIEWS_CHANGED = "views-changed"  # the event on which the row of saved views refreshes
 
 JOB_CREATED = "job-created"  # the event after which the board shows new rows, whatever holds its rows
 
@@ -70,10 +75,48 @@ def workers() -> Fragment:
     return _refresh(WORKERS)
 
 
+@bp.get("/activity")
+@viewers
+def activity() -> Fragment:
+    return _refresh(ACTIVITY)
+
+
+@bp.get("/views")
+@viewers
+def views() -> Fragment:
+    with reading() as tx:
+        return make_response(render_template("views/_row.html", **views_page.load(tx)).strip())
+
+
+@bp.get("/views/new")
+@viewers
+def ask_view() -> Fragment:
+    return _dialog("views/_save.html", views_page.ask())
+
+
+@bp.post("/views/new")
+@viewers
+def save_view() -> Fragment:
+    return _saved(views_page.own())
+
+
+@bp.post("/views/shared")
+@operators
+def share_view() -> Fragment:
+    return _saved(SHARED)
+
+
+def _saved(owner: str) -> Fragment:
+    saved = views_page.save(owner)
+    if saved.again:
+        return render_template("views/_save.html", **saved.again), 422
+    return _told(f"Saved the view {saved.name}", VIEWS_CHANGED)
+
+
 @bp.get("/new")
 @operators
 def new() -> Fragment:
-    return _dialog(actions.ask_new())
+    return _dialog("forms/_ask.html", actions.ask_new())
 
 
 @bp.post("/new")
@@ -89,10 +132,25 @@ def claim() -> Fragment:
     return _done(TRANSITIONS[Action.CLAIM].done, claims.claim(who=actions.person()))
 
 
+@bp.get("/pause")
+@operators
+def ask_pause() -> Fragment:
+    return _dialog("forms/_ask.html", actions.ask_pause())
+
+
+@bp.post("/pause")
+def pause_claims() -> Fragment:
+    form = PauseForm(request.form)
+    if not form.validate():
+        return render_template("forms/_ask.html", **actions.ask_pause(form)), 422
+    pause.begin(actions.person(), form.reason.data or None)
+    return _told("Claims are paused", JOBS_CHANGED)
+
+
 @bp.get(f"/jobs/<job_id>/{ASK}")
 @operators
 def ask(job_id: str, action: str) -> Fragment:
-    return _dialog(actions.ask(action, job_id))
+    return _dialog("forms/_ask.html", actions.ask(action, job_id))
 
 
 @bp.post(f"/jobs/<job_id>/{ACT}")
@@ -118,10 +176,17 @@ def _refresh(element: Element, *names: str) -> Response:
     return response
 
 
-def _dialog(context: Context) -> Response:
+def _dialog(template: str, context: Context) -> Response:
     """A form in the dialog, whichever element requested it."""
-    response = make_response(render_template("forms/_ask.html", **context))
+    response = make_response(render_template(template, **context))
     response.headers.update({"HX-Retarget": "#ask", "HX-Reswap": "innerHTML"})
+    return response
+
+
+def _told(sentence: str, event: str) -> Response:
+    """A toast with this sentence, and the event on which what it tells of refreshes."""
+    response = toast(make_response(render_template("shared/_toast.html", kind="done", sentence=sentence)))
+    response.headers["HX-Trigger"] = event
     return response
 
 

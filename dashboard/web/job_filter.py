@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from flask import render_template, request
 from markupsafe import Markup
 from sqlalchemy import Connection
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnprocessableEntity
 
 from dashboard.core.job import JobStatus
@@ -19,7 +20,8 @@ from dashboard.web.elements import Context
 from dashboard.web.forms import FilterForm
 
 NARROWING = ("status", "type", "of_type", "q", "reason")
-QUERY = (*NARROWING, "sort", "choose")
+KEPT = (*NARROWING, "sort")  # in a saved view
+QUERY = (*KEPT, "choose")
 
 PLACE = ("before", "after")
 
@@ -27,13 +29,13 @@ PLACE = ("before", "after")
 class Filter(NamedTuple):
     """What the address gives: `query` narrows and sorts the list, `place` is where its page begins.
 
-    `held` are the seqs of the rows that a refresh keeps, and `since` the newest job it knows: see board.
+    `held` are the seqs of the rows that a refresh keeps, and `known` the newest job it knows: see board.
     """
 
     query: Context
     place: Context
     held: tuple[int, ...] = ()
-    since: int | None = None
+    known: int | None = None
 
     @property
     def sought(self) -> Selection:
@@ -55,18 +57,27 @@ def from_address() -> Filter:
     """The filter of this request. Raises UnprocessableEntity, which says what is wrong."""
     if not request.query_string:
         return Filter({}, {})
-    form = FilterForm(request.args)
-    for name in form.data:
-        if len(request.args.getlist(name)) > 1:
-            raise UnprocessableEntity(f"The address has more than one {name}")
-    if not form.validate():
-        raise UnprocessableEntity(form.problem())
-    given = {name: value for name, value in form.data.items() if value not in (None, "")}
+    given = _given(request.args)
     query, place = ({name: given[name] for name in names if name in given} for names in (QUERY, PLACE))
     if request.blueprint != "fragments":  # a page holds no rows
         return Filter(query, place)
     held = tuple(int(seq) for seq in given.get("hold", "").split(",") if seq)
-    return Filter(query, place, held, given.get("since"))
+    return Filter(query, place, held, given.get("known"))
+
+
+def from_form() -> Context:
+    """What a posted form has of a filter. Raises UnprocessableEntity."""
+    return kept(_given(request.form))
+
+
+def _given(sent: MultiDict[str, str]) -> Context:
+    form = FilterForm(sent)
+    for name in form.data:
+        if len(sent.getlist(name)) > 1:
+            raise UnprocessableEntity(f"The address has more than one {name}")
+    if not form.validate():
+        raise UnprocessableEntity(form.problem())
+    return {name: value for name, value in form.data.items() if value not in (None, "")}
 
 
 def jobs_url(query: Context) -> str:
@@ -78,6 +89,11 @@ def jobs_url(query: Context) -> str:
 def narrowed(query: Mapping[str, str]) -> dict[str, str]:
     """What of the address narrows the list, without how it is shown."""
     return {name: query[name] for name in NARROWING if query.get(name)}
+
+
+def kept(query: Mapping[str, str]) -> dict[str, str]:
+    """What of the address a saved view has."""
+    return {name: query[name] for name in KEPT if query.get(name)}
 
 
 def export_url(query: Context, form: Format) -> str:

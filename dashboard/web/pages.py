@@ -6,6 +6,7 @@ The forms on them work without JavaScript: a post answers 303, or the form with 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug import Response
 
+from dashboard.core.view import SHARED
 from dashboard.database.transactions import reading
 from dashboard.http.answers import changed
 from dashboard.http.download import Format, download
@@ -13,9 +14,10 @@ from dashboard.security import bodies
 from dashboard.security.access import operators, viewers
 from dashboard.services import claims, pause
 from dashboard.web import actions, job_filter
-from dashboard.web import activity as activity_page
 from dashboard.web import bulk as bulk_page
+from dashboard.web import views as views_page
 from dashboard.web.actions import ACT, ASK, POSTS
+from dashboard.web.activity import ACTIVITY
 from dashboard.web.board import BOARD
 from dashboard.web.forms import NewJobForm, PauseForm
 from dashboard.web.job import JOB
@@ -47,7 +49,54 @@ def overview() -> Page:
 @viewers
 def jobs() -> Page:
     with reading() as tx:
-        return render_template("jobs/page.html", **job_filter.load(tx), **BOARD.load(tx), line=verdict_line(tx))
+        parts = job_filter.load(tx) | views_page.load(tx) | BOARD.load(tx)
+        return render_template("jobs/page.html", **parts, line=verdict_line(tx))
+
+
+@bp.get("/dashboard/views")
+@viewers
+def views() -> Page:
+    with reading() as tx:
+        return render_template("views/page.html", **views_page.load(tx))
+
+
+@bp.get("/dashboard/views/new")
+@viewers
+def ask_view() -> Page:
+    return render_template("views/save.html", **views_page.ask())
+
+
+@bp.post("/dashboard/views/new")
+@viewers
+def save_view() -> Page:
+    return _saved(views_page.own())
+
+
+@bp.post("/dashboard/views/shared")
+@operators
+def share_view() -> Page:
+    return _saved(SHARED)
+
+
+def _saved(owner: str) -> Page:
+    saved = views_page.save(owner)
+    if saved.again:
+        return render_template("views/save.html", **saved.again), 422
+    return redirect(saved.url, 303)
+
+
+@bp.post("/dashboard/views/delete")
+@viewers
+def delete_view() -> Page:
+    views_page.delete(views_page.own())
+    return redirect(url_for("pages.views"), 303)
+
+
+@bp.post("/dashboard/views/shared/delete")
+@operators
+def delete_shared_view() -> Page:
+    views_page.delete(SHARED)
+    return redirect(url_for("pages.views"), 303)
 
 
 @bp.get("/dashboard/export")
@@ -82,7 +131,7 @@ def workers() -> Page:
 @viewers
 def activity() -> Page:
     with reading() as tx:
-        return render_template("activity/page.html", **activity_page.load(tx))
+        return render_template("activity/page.html", **ACTIVITY.load(tx))
 
 
 @bp.get("/dashboard/jobs/new")

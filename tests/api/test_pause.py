@@ -136,7 +136,6 @@ def test_a_form_asks_for_a_reason_and_a_button_lets_claims_go_on(client: FlaskCl
     assert client.post("/dashboard/pause", data={"reason": "x" * 201}).status_code == 422
     assert client.post("/dashboard/pause", data={"reason": "<b>"}).headers["Location"] == "/dashboard/queue"
     html = page(client, "/dashboard/queue")
-    assert 'href="/dashboard/pause"' not in html
     assert "&lt;b&gt;" in html
     assert 'action="/dashboard/resume"' in html
     toast = client.post("/dashboard/fragments/claim")

@@ -114,6 +114,31 @@ def test_the_timeline_of_a_job_names_them(app: Flask) -> None:
     assert told == [("Created", "ci"), ("Started", "ada"), ("Completed", "ci")]
 
 
+def test_each_run_tells_who_started_and_who_ended_it_on_the_page_alone(app: Flask) -> None:
+    ci, mill = script(app, "ci"), script(app, "mill")
+    made = ci.post("/jobs", json={"type": "t", "max_attempts": 9}).get_json()["id"]
+    ends = {"ci": "fail?retry_in=0&", "mill": "release?"}
+    for client, name in ((mill, "mill"), (mill, "ci")):
+        token = client.post(f"/jobs/{made}/process?lease=60&worker=w").get_json()["token"]
+        script(app, name).post(f"/jobs/{made}/{ends[name]}token={token}")
+    token = ci.post(f"/jobs/{made}/process?lease=60&worker=w").get_json()["token"]
+    ci.post(f"/jobs/release?token={token}")
+    ci.post(f"/jobs/{made}/process?lease=60&worker=ci")
+    mill.post(f"/jobs/{made}/fail")
+    html = page(person(app), f"/dashboard/jobs/{made}")
+    told = re.findall(r"<p>(\w+ ?\w*) <time[^>]*>[^<]*</time>(?: by <bdi>(\w+)</bdi>)?", html)
+    assert told == [
+        *(("Started", "mill"), ("Given back", "")),
+        *(("Started", "mill"), ("Failed", "ci")),
+        *(("Started", "ci"), ("Given back", "")),
+        *(("Started", ""), ("Taken away", "mill")),
+    ]
+    attempts = ci.get(f"/jobs/{made}?full=1").get_json()["attempts"]
+    assert {frozenset(each) for each in attempts} == {
+        frozenset({"attempt", "worker", "started_at", "heard_at", "ended_at", "outcome", "reason"})
+    }
+
+
 def test_a_conflict_names_who_was_faster(app: Flask) -> None:
     ci, ada = script(app, "ci"), person(app)
     made = ci.post("/jobs", json={"type": "t"}).get_json()["id"]

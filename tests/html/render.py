@@ -49,8 +49,17 @@ def pages(client: FlaskClient) -> dict[str, str]:
         "refused": client.post(f"/dashboard/jobs/{ids[0]}/fail").text,
         "docs": client.get("/docs").text,
         "pause": client.get("/dashboard/pause").text,
+        **views(client),
         **paused(client),
     }
+
+
+def views(client: FlaskClient) -> dict[str, str]:
+    query = {"status": "FAILED", "type": HOSTILE, "q": HOSTILE}
+    found = {"save_view": client.get("/dashboard/views/new", query_string=query).text}
+    found["save_view_with_an_error"] = client.post("/dashboard/views/shared", data=query).text
+    client.post("/dashboard/views/shared", data=query | {"name": HOSTILE})
+    return found | {"views": client.get("/dashboard/views").text, "with_views": client.get("/dashboard/").text}
 
 
 def paused(client: FlaskClient) -> dict[str, str]:

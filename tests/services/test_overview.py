@@ -11,11 +11,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from dashboard.core.job import JobStatus, json_text, utc_now
+from dashboard.core.past import PastJob
 from dashboard.core.verdict import Word
 from dashboard.database.schema import jobs
 from dashboard.database.transactions import reading
 from dashboard.services import history, overview
-from dashboard.services.history import PastJob
 from dashboard.services.overview import SLOTS, Overview, Range
 from dashboard.store import overview as store
 from dashboard.store import reasons

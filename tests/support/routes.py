@@ -5,8 +5,9 @@ from typing import Any
 
 from dashboard.core.job import Job, JobStatus
 from dashboard.core.run import Lease
+from dashboard.core.view import SHARED, View
 from dashboard.core.who import NOBODY
-from dashboard.services import claims, pause
+from dashboard.services import claims, pause, views
 from tests.support.factory import make_job
 
 LEASED = ("/jobs/<job_id>/heartbeat", "/jobs/<job_id>/release", "/jobs/release", "/jobs/report")
@@ -23,6 +24,9 @@ def job_for(rule: str) -> Job:
     make_job()
     if action == "resume":
         pause.begin(NOBODY, None)
+    if action == "delete":
+        for owner in (SHARED, "viewer", "operator", "token:viewer-script", "token:operator-script"):
+            views.keep(NOBODY, View(owner, "a view", "status=FAILED"))
     return job
 
 
@@ -51,6 +55,8 @@ def sent_to(rule: str, job: Job) -> dict[str, Any]:
         return {"json": bodies[rule]}
     if rule in LEASED:
         return {"query_string": {"token": token}}
+    if "/views/" in rule:
+        return {"data": {"name": "a view" if rule.endswith("/delete") else job.id, "status": "FAILED"}}
     if rule == "/dashboard/bulk":
         return {"data": {"action": "retry", "key": "0" * 36}}
     return {} if rule.startswith("/jobs/") else {"data": {"type": "job"}}

@@ -97,7 +97,10 @@ def a_text(path: Path) -> None:
 
 def the_old_service_s(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE jobs (id VARCHAR PRIMARY KEY, type VARCHAR, payload JSON, status VARCHAR)")
+        connection.execute(
+            "CREATE TABLE jobs (id VARCHAR(36) PRIMARY KEY, type VARCHAR(100), payload JSON, priority INTEGER, "
+            "status VARCHAR(9), result JSON, created_at DATETIME, started_at DATETIME, completed_at DATETIME)"
+        )
 
 
 def a_browser_s(path: Path) -> None:
@@ -115,6 +118,12 @@ def test_a_file_that_is_not_our_database_is_refused_and_stays_as_it_is(
     assert str(path) in refusal(f"sqlite:///{path}")
     assert [each.name for each in tmp_path.iterdir()] == ["jobs.db"]
     assert path.read_bytes() == before
+
+
+def test_of_the_old_service_s_database_it_says_how_its_jobs_come_in(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.db"
+    the_old_service_s(path)
+    assert f"bring its jobs in by: jobqueue import {path} " in refusal(f"sqlite:///{path}")
 
 
 def test_a_folder_in_the_file_s_place_is_refused(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from dashboard.core.job import JobStatus, utc_now
+from dashboard.core.past import PastJob
 from dashboard.services import history, minutes
-from dashboard.services.history import PastJob
 from dashboard.services.overview import Range
 from tests.support.factory import make_job
 from tests.support.html import page, still
