@@ -57,7 +57,7 @@ onRefresh("config:request", (ctx) => {
   const rows = [...element.querySelectorAll("[data-seq]")].map((row) => row.dataset.seq);
   if (rows.length && !mayMove && isInUse(element)) {
     request.body.set("hold", rows.join());
-    request.body.set("since", element.dataset.since);
+    request.body.set("known", element.dataset.known);
   }
   mayMove = false;
 });

@@ -26,18 +26,18 @@ def tag(tx: Connection) -> str:
 
 
 def _tag(tx: Connection, asked: Filter) -> str:
-    return f"{revision(tx)}.{crc32(repr((asked.held, asked.since)).encode()) if asked.held else ''}"
+    return f"{revision(tx)}.{crc32(repr((asked.held, asked.known)).encode()) if asked.held else ''}"
 
 
 def load(tx: Connection) -> Context:
     """The counters and the table, read in one transaction, so they never disagree.
 
     While the pointer is over a row, a refresh `holds` its rows: it gets the same ones again, whatever their
-    status is by now, so that none moves. The jobs created after the job `since` are then only counted.
+    status is by now, so that none moves. The jobs created after the job `known` are then only counted.
     """
     asked = from_address()
     query, place = asked.query, asked.place
-    since = claims.last_seq(tx) if asked.since is None else asked.since
+    known = claims.last_seq(tx) if asked.known is None else asked.known
     tally = counts.counts(tx)
     total = None if "type" in query else getattr(tally, query.get("status", "").lower(), sum(tally[:4]))
     page = _page(tx, asked)
@@ -52,8 +52,8 @@ def load(tx: Connection) -> Context:
         ],
         "delayed": tally.delayed,
         "query": query,
-        "since": since,
-        "arrived": 0 if asked.since is None else listing.count_after(tx, asked.sought, since, ARRIVED_MAX),
+        "known": known,
+        "arrived": 0 if asked.known is None else listing.count_after(tx, asked.sought, known, ARRIVED_MAX),
         "arrived_max": ARRIVED_MAX,
         "total": sum(tally[:4]),
         "rows": job_rows(

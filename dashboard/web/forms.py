@@ -94,7 +94,7 @@ class SignInForm(Form):
 class FilterForm(Form):
     """The address of the jobs page: what narrows the list, and the seq before or after which its page begins.
 
-    `type` is how a type begins, `of_type` is all of it. `choose` gives each row a tick box. `hold` and `since` belong
+    `type` is how a type begins, `of_type` is all of it. `choose` gives each row a tick box. `hold` and `known` belong
     to a refresh, `format` to an export: see job_filter.
     """
 
@@ -118,7 +118,7 @@ class FilterForm(Form):
     before = WholeNumberField(validators=[Optional(), whole_numbers(1, SEQ_MAX)])
     after = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX - 1)])
     hold = StringField(validators=[Optional(strip_whitespace=False), Regexp(r"[0-9]{1,18}(,[0-9]{1,18}){0,99}\Z")])
-    since = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX)])
+    known = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX)])
     format = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf([*Format])])
 
     def validate_after(self, _field: Field) -> None:

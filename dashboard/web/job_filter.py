@@ -27,13 +27,13 @@ PLACE = ("before", "after")
 class Filter(NamedTuple):
     """What the address gives: `query` narrows and sorts the list, `place` is where its page begins.
 
-    `held` are the seqs of the rows that a refresh keeps, and `since` the newest job it knows: see board.
+    `held` are the seqs of the rows that a refresh keeps, and `known` the newest job it knows: see board.
     """
 
     query: Context
     place: Context
     held: tuple[int, ...] = ()
-    since: int | None = None
+    known: int | None = None
 
     @property
     def sought(self) -> Selection:
@@ -66,7 +66,7 @@ def from_address() -> Filter:
     if request.blueprint != "fragments":  # a page holds no rows
         return Filter(query, place)
     held = tuple(int(seq) for seq in given.get("hold", "").split(",") if seq)
-    return Filter(query, place, held, given.get("since"))
+    return Filter(query, place, held, given.get("known"))
 
 
 def jobs_url(query: Context) -> str:

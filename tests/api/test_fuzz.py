@@ -347,7 +347,7 @@ def test_a_result_and_a_reason_that_were_typed_read_back_equal_or_are_refused(
 
 def test_a_filter_is_answered_or_refused(client: FlaskClient) -> None:
     make_job()
-    names = st.sampled_from(("status", "type", "q", "before", "after", "hold", "since", "sort", "limit")) | st.text()
+    names = st.sampled_from(("status", "type", "q", "before", "after", "hold", "known", "sort", "limit")) | st.text()
     values = (
         TEXT | st.integers().map(str) | st.lists(st.integers(0, 2**64), max_size=3).map(lambda s: ",".join(map(str, s)))
     )
@@ -358,7 +358,7 @@ def test_a_filter_is_answered_or_refused(client: FlaskClient) -> None:
     @example(query={"hold": " "})
     @example(query={"sort": " "})
     @example(query={"after": str(2**63 - 1)})
-    @example(query={"before": "1", "hold": "0", "since": str(2**63 - 1), "q": "%_\\"})
+    @example(query={"before": "1", "hold": "0", "known": str(2**63 - 1), "q": "%_\\"})
     def check(query: dict[str, Any]) -> None:
         for path in ("/dashboard/", "/dashboard/fragments/board", "/jobs", "/jobs/queue"):
             unknown = {404} if path == "/jobs" and "before" in query else set()  # it names no job

@@ -73,13 +73,13 @@ def test_a_search_whose_window_ended_says_how_to_go_on(client: FlaskClient, monk
 def test_a_refresh_that_holds_its_rows_gets_them_again_and_the_number_of_newer_ones(client: FlaskClient) -> None:
     job = make_job()
     html = page(client, "/dashboard/?status=PENDING")
-    seq, since = re.search(r'data-seq="(\d+)"', html), re.search(r'data-since="(\d+)"', html)
+    seq, known = re.search(r'data-seq="(\d+)"', html), re.search(r'data-known="(\d+)"', html)
     assert seq
-    assert since
+    assert known
     for _ in range(3):
         make_job()
     client.post("/jobs/claim")
-    html = page(client, f"/dashboard/fragments/board?status=PENDING&hold={seq[1]}&since={since[1]}")
+    html = page(client, f"/dashboard/fragments/board?status=PENDING&hold={seq[1]}&known={known[1]}")
     assert list(rows(html)) == [job.id]
     assert "RUNNING" in rows(html)[job.id]
     assert "3 newer jobs" in html
