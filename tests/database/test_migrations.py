@@ -25,6 +25,7 @@ LANDED = {
     "0007_minutes_and_reasons": "ff8b1829da00d7346e003120480f355ce9557403e151fad44a8fb8e2cda506bb",
     "0008_types": "21487a7cac1923b2212c714f00cda60aa38b2eb1caa189c8a242aeb0ffcb81c7",
     "0009_who": "303917b1f929b2886b97382d73dad082a92a8d062c25e647930ba809d397b511",
+    "0011_starts_and_oldest": "003b5a6211bf130ee1b4eba47bd1fcdc5aada10d3c665019a743c0043d8b0385",
 }
 
 
@@ -139,7 +140,7 @@ EARLIER = (
 )
 
 
-@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004", "0005", "0006", "0007"])
+@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0009"])
 def test_a_database_of_any_earlier_version_becomes_like_a_new_one_and_can_lease(
     version: str, empty_url: str, new_url: str, make_app: MakeApp
 ) -> None:
