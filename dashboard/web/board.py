@@ -15,6 +15,7 @@ from dashboard.web import bulk
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context, Element, Live, revision, row_context
 from dashboard.web.job_filter import Filter, export_url, from_address, jobs_url, placed
+from dashboard.web.overview import Line, known_line, verdict_line
 from dashboard.web.rows import job_rows
 
 PAGE_SIZE = 50
@@ -25,15 +26,16 @@ ARRIVED_MAX = 100  # newer jobs are counted up to this
 def tag(tx: Connection) -> str:
     """With the rows that the refresh holds: while they are held, the table is another one.
 
-    In the list of those that run with the minute: a job becomes overdue by the time that passes.
+    With the verdict as this process knows it, and in the list of those that run with the minute: a job becomes overdue
+    by the time that passes.
     """
-    return _tag(tx, from_address())
+    return _tag(tx, from_address(), known_line())
 
 
-def _tag(tx: Connection, asked: Filter) -> str:
+def _tag(tx: Connection, asked: Filter, line: Line | None) -> str:
     held = crc32(repr((asked.held, asked.known)).encode()) if asked.held else ""
     minute = f"{utc_now():%H%M}" if asked.by_start else ""
-    return f"{revision(tx)}.{held}.{minute}"
+    return f"{revision(tx)}.{held}.{minute}.{line.tag if line else ''}"
 
 
 def load(tx: Connection) -> Context:
@@ -51,10 +53,12 @@ def load(tx: Connection) -> Context:
     may_act = access.may_act()
     choices = bulk.for_chosen(query) if may_act else {}
     for_chosen = choices if "choose" in query else {}  # a tick box costs each row a tenth of its bytes
-    cells = row_context()
+    line, cells = verdict_line(tx), row_context()
     late = overdue(tx, page.lines, cells["now"]) if asked.by_start else {}
     return {
-        "live": Live(url_for("fragments.board", **query, **place), _tag(tx, asked)),
+        "live": Live(url_for("fragments.board", **query, **place), _tag(tx, asked, line)),
+        "line": line,
+        "health_url": url_for("pages.overview"),
         "counters": [
             (status, getattr(tally, status.lower()), jobs_url(query | {"status": _toggled(query, status)}))
             for status in JobStatus
@@ -161,4 +165,4 @@ def _links(asked: Filter, page: listing.Lines) -> Context:
     }
 
 
-BOARD = Element("jobs/_board.html", tag, load)
+BOARD = Element("jobs/_refresh.html", tag, load)

@@ -19,7 +19,7 @@ from dashboard.web.actions import ACT, ASK, POSTS
 from dashboard.web.board import BOARD
 from dashboard.web.forms import NewJobForm, PauseForm
 from dashboard.web.job import JOB
-from dashboard.web.overview import OVERVIEW, verdict_line
+from dashboard.web.overview import OVERVIEW
 from dashboard.web.queue import QUEUE
 from dashboard.web.workers import WORKERS
 
@@ -47,7 +47,7 @@ def overview() -> Page:
 @viewers
 def jobs() -> Page:
     with reading() as tx:
-        return render_template("jobs/page.html", **job_filter.load(tx), **BOARD.load(tx), line=verdict_line(tx))
+        return render_template("jobs/page.html", **job_filter.load(tx), **BOARD.load(tx))
 
 
 @bp.get("/dashboard/export")
