@@ -19,8 +19,8 @@ from dashboard.ops import health, logs
 from dashboard.security import access, checks, headers
 from dashboard.services.activity import Keeper
 from dashboard.services.grace import Grace
+from dashboard.services.memory import Memory
 from dashboard.services.minutes import Counter
-from dashboard.services.overview import Memory
 from dashboard.services.pause import Known
 from dashboard.services.waiting import WaitingRoom
 from dashboard.web import assets, filters, fragments, pages, sign_in

@@ -101,7 +101,7 @@ def postgres_url(postgres: Postgres) -> str:
             connection.execute("DELETE FROM jobs; ALTER SEQUENCE jobs_seq_seq RESTART")
         else:
             connection.execute("TRUNCATE jobs RESTART IDENTITY CASCADE")
-        for table in ("minutes", "uncounted", "activity", "pause", "attempts", "sessions", "views"):
+        for table in ("minutes", "oldest", "uncounted", "activity", "pause", "attempts", "sessions", "views"):
             connection.execute(f"DELETE FROM {table}")
     return postgres.url("migrated")
 

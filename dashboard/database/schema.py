@@ -94,8 +94,8 @@ jobs = db.Table(
 # third of the rows, and of `seq > 0 AND seq > ?` SQLite takes the first for the range. The plus makes it an
 # expression: PostgreSQL 17 drops the condition where a column is NOT NULL. The statements join tables that have a
 # column of the same name, so each is qualified.
-IN_CLAIM_ORDER, BY_TYPE, BY_AGE, BY_END, OF_TYPE = (
-    text(f"{each} IS NOT NULL") for each in ("+jobs.priority", "-jobs.priority", "+jobs.seq", "-jobs.seq", "~jobs.seq")
+IN_CLAIM_ORDER, BY_TYPE, BY_START, BY_AGE, BY_END, OF_TYPE = (
+    text(f"{sign}{column} IS NOT NULL") for column in ("jobs.priority", "jobs.seq") for sign in "+-~"
 )
 # Of runs; the latter is never stated.
 BY_EXPIRY, UNIQUE_ONLY = text("+runs.lease IS NOT NULL"), text("+runs.attempt IS NOT NULL")
@@ -123,7 +123,10 @@ for _status in JobStatus:
 AGE: ColumnElement[int] = literal_column("jobs.seq + 0", BigInteger)
 Index("jobs_by_type", jobs.c.type, text("(seq + 0)"), sqlite_where=OF_TYPE, postgresql_where=OF_TYPE)
 
-Index("jobs_started", jobs.c.started_at)  # the pace of the last minutes
+_partial("jobs_started", jobs.c.started_at, where="started_at IS NOT NULL")  # the pace of the last minutes
+_partial(
+    "jobs_by_start", jobs.c.started_at, jobs.c.seq, where=f"status = '{JobStatus.RUNNING}'", purpose=BY_START
+)  # those first that have run longest
 _partial("jobs_completed_at", jobs.c.completed_at, where=f"status = '{JobStatus.COMPLETED}'", purpose=BY_END)
 _partial(
     "jobs_failed_at",
@@ -188,6 +191,14 @@ minutes = db.Table(
     *(Column(name, Integer, nullable=False) for name in ("created", "started", "completed", "failed", "called_off")),
     *(Column(f"waited_{place}", Integer, nullable=False) for place in range(BUCKETS)),
     *(Column(f"ran_{place}", Integer, nullable=False) for place in range(BUCKETS)),
+    sqlite_with_rowid=False,
+)
+
+# For how long the oldest job that a claim could take had waited, as it was seen in each minute, in whole seconds.
+oldest = db.Table(
+    "oldest",
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("seconds", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.database import clock
 from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.transactions import asking, write
-from dashboard.services import minutes, pause
+from dashboard.services import minutes, pause, verdict
 from dashboard.services.activity import keeper
 from dashboard.services.claims import this_grace
 from dashboard.services.settle import settle
@@ -67,9 +67,11 @@ def _tried_again(app: Flask, what: str) -> Iterator[None]:
 
 
 def look(app: Flask) -> None:
-    """Learn whether claims are paused, for the pages."""
+    """Learn what the pages tell of without asking: whether claims are paused, and whether the queue is healthy."""
     with _tried_again(app, "see whether claims are paused"):
         pause.look()
+    with _tried_again(app, "see whether the queue is healthy"):
+        verdict.renew()
 
 
 def count(app: Flask) -> None:

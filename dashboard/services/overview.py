@@ -1,45 +1,28 @@
-"""All numbers of the Overview, read in one transaction; and the verdict alone, for a line above the jobs.
+"""All numbers of the Overview, read in one transaction.
 
 Whatever the number of jobs, it reads as much: rows of minutes, and heads of indexes up to fixed limits. What is cut
 by a limit says so. Percentiles come from histograms: mostly within 15 % (core/histogram.py). Times are UTC without a
 zone, spans of time are seconds unless they are timedeltas.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from time import monotonic
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
-from flask import current_app
 from sqlalchemy import Connection
 
 from dashboard.core.histogram import percentile
 from dashboard.core.minutes import HOUR, MINUTE, TWELVE_MINUTES, Sum
-from dashboard.core.verdict import (
-    FAILING_MINUTES,
-    GROWING_MINUTES,
-    FailingType,
-    Verdict,
-    failing_since,
-    growth,
-    is_failing,
-    may_run,
-    still_for,
-)
+from dashboard.core.verdict import GROWING_MINUTES, Verdict
 from dashboard.database import clock
 from dashboard.services import claims as claim_service
+from dashboard.services.overdue import DAY, TYPES_KNOWN
+from dashboard.services.verdict import Look
 from dashboard.store import claims, counts, minute_sums, minutes, overview, reasons
 
-T = TypeVar("T")
-
 SLOTS = 60
-DAY = 24 * HOUR
-LOOK_BACK = 6 * HOUR  # seconds in which it is looked for when a type began to fail
 SHOWN, TYPES_SHOWN, NEXT_SHOWN = 8, 12, 5
-TYPES_KNOWN = 100  # of which the usual time is looked up
-REMEMBERED_MAX = 100  # results
-VERDICT_SECONDS = 5.0
 SPARK = 12  # parts of the range in which a group's failures are counted
 
 
@@ -164,14 +147,6 @@ def tag(tx: Connection) -> str:
     return f"{state.revision}.{state.version}.{minutes.minute_of(clock.now(tx))}"
 
 
-def recent_verdict(tx: Connection) -> Verdict:
-    """The verdict alone, as this process found it in the last VERDICT_SECONDS: it stands on the page of the jobs."""
-    memory: Memory = current_app.extensions["overview"]
-    if memory.recent is None or monotonic() - memory.recent[1] > VERDICT_SECONDS:
-        memory.recent = _Look(tx).verdict(), monotonic()
-    return memory.recent[0]
-
-
 def overview_of(tx: Connection, chosen: Range) -> Overview:
     """All of it, for a range."""
     look = _Look(tx)
@@ -188,93 +163,31 @@ def overview_of(tx: Connection, chosen: Range) -> Overview:
         tiles=look.tiles(total, hours),
         slots=slots,
         running_seen=len(look.running),
-        too_long=tuple(look.too_long[:SHOWN]),
+        too_long=tuple(map(look.too_long, look.overdue[:SHOWN])),
         failing=_failing(tx, since, look.minute + MINUTE),
         types=look.types(steps.type_span, since, hours),
         next=look.next(),
     )
 
 
-class Memory:
-    """What this process has made of the table of minutes, as long as that does not change.
-
-    It changes every five seconds at the most, and fifty dashboards ask ten times a second: adding up the rows of a day
-    is what costs most.
-    """
-
-    def __init__(self) -> None:
-        self.recent: tuple[Verdict, float] | None = None  # and when it was found, by monotonic()
-        self._content: object = None
-        self._found: dict[Hashable, Any] = {}
-
-    def of(self, content: object, name: Hashable, make: Callable[[], T]) -> T:
-        """What was made of this content under this name, or what `make` makes of it now."""
-        if content != self._content or len(self._found) > REMEMBERED_MAX:
-            self._content, self._found = content, {}
-        found = self._found  # of this content, also if another request replaces it meanwhile
-        if name not in found:
-            found[name] = make()
-        return cast(T, found[name])
-
-
-class _Look:
-    """What is read once, for the verdict and the rest."""
+class _Look(Look):
+    """What the verdict looks at, and the rest."""
 
     def __init__(self, tx: Connection) -> None:
-        self.tx = tx
-        self.now = clock.now(tx)
-        self.minute = minutes.minute_of(self.now)
-        self.state = minutes.state(tx)
+        super().__init__(tx)
         self.tally = counts.counts(tx)
-        self.running = overview.running(tx)
-        self.oldest = overview.oldest_ready(tx)
-        self._usual = self._counted(("usual", self.minute), self._usual_times)
-        self.too_long = [found for job in self.running if (found := self._too_long(job))]
-        start = self.minute - GROWING_MINUTES * MINUTE
-        last = self._counted(("last", self.minute), lambda: minute_sums.slots(tx, MINUTE, start, self.minute, MINUTE))
-        self._last_minutes = [last.get(at) for at in range(start, self.minute, MINUTE)]
-
-    def _counted(self, name: Hashable, make: Callable[[], T]) -> T:
-        memory: Memory = current_app.extensions["overview"]
-        return memory.of(self.state.content, name, make)
-
-    def _usual_times(self) -> dict[str, float | None]:
-        """The p95 of each type in the last 24 hours."""
-        day = minute_sums.by_type(self.tx, HOUR, self.minute - DAY, self.minute + MINUTE, TYPES_KNOWN)
-        return {name: percentile(each.ran, 0.95) for name, each in day.items()}
 
     def slots(self, steps: _Steps, since: int) -> tuple[Slot, ...]:
         def make() -> tuple[Slot, ...]:
             found = minute_sums.slots(self.tx, steps.span, since, self.minute + MINUTE, steps.slot)
             return tuple(_slot(since + place * steps.slot, steps.slot, found) for place in range(SLOTS))
 
-        return self._counted(("slots", steps, since, self.minute), make)
+        return self.counted(("slots", steps, since, self.minute), make)
 
-    def _too_long(self, job: overview.RunningJob) -> TooLong | None:
-        runs = self.now - job.started_at
-        usual = self._usual.get(job.type)
-        if runs.total_seconds() <= may_run(usual):
-            return None
+    def too_long(self, job: overview.RunningJob) -> TooLong:
+        runs, usual = self.now - job.started_at, self.usual.get(job.type)
         times = runs.total_seconds() / usual if usual else None
         return TooLong(job.id, job.type, job.started_at, runs, usual, times)
-
-    def verdict(self) -> Verdict:
-        still = still_for(self.now, self.oldest, overview.last_start(self.tx)) if self.oldest else None
-        failing = self._counted(("failing", self.minute), self._failing_types)
-        return Verdict(len(self.too_long), failing, still, growth(self._last_minutes))
-
-    def _failing_types(self) -> tuple[FailingType, ...]:
-        start = self.minute - (FAILING_MINUTES - 1) * MINUTE
-        recent = minute_sums.by_type(self.tx, MINUTE, start, self.minute + MINUTE, TYPES_KNOWN)
-        failing = {name: each for name, each in recent.items() if is_failing(each.failed, each.ended)}
-        ends: dict[str, dict[int, tuple[int, int]]] = {name: {} for name in failing}
-        for row in minute_sums.ends_of(self.tx, [*failing], self.minute - LOOK_BACK):
-            ends[row.type][row.at] = row.completed, row.failed
-        found = [
-            FailingType(name, each.failed, each.failed_share, failing_since(ends[name], self.minute))
-            for name, each in failing.items()
-        ]
-        return tuple(sorted(found, key=lambda each: -each.failed))
 
     def tiles(self, total: Sum, hours: float) -> Tiles:
         waiting = self.tally.pending - self.tally.delayed
@@ -297,7 +210,7 @@ class _Look:
 
     def _pace(self) -> tuple[float, float]:
         """Jobs created and started a minute."""
-        total = _total([each for each in self._last_minutes if each])
+        total = _total([each for each in self.last_minutes if each])
         return total.created / GROWING_MINUTES, total.started / GROWING_MINUTES
 
     def types(self, span: int, since: int, hours: float) -> tuple[TypeRow, ...]:
@@ -306,7 +219,7 @@ class _Look:
 
         def sums(since: int, until: int, limit: int) -> dict[str, Sum]:
             name = "types", span, since, until, limit
-            return self._counted(name, lambda: minute_sums.by_type(self.tx, span, since, until, limit))
+            return self.counted(name, lambda: minute_sums.by_type(self.tx, span, since, until, limit))
 
         now = sums(start, end, TYPES_SHOWN)
         names = [*now, *overview.ready_types(self.tx, TYPES_SHOWN), *(job.type for job in self.running)]

@@ -14,6 +14,7 @@ from dashboard.core.errors import words
 from dashboard.core.reason import failure
 from dashboard.core.transitions import Action
 from dashboard.database import clock
+from dashboard.database.planner import by_indexes
 from dashboard.services.grace import Grace
 from dashboard.store import due, runs
 
@@ -26,7 +27,7 @@ def settle(tx: Connection, grace: Grace, limit: int = SLICE) -> int:
     The runs come first: this waits for their locks, which a transaction that has written to jobs must not do, for it
     holds a row of the tally. The others pass over what is locked.
     """
-    due.by_indexes(tx)
+    by_indexes(tx)
     sweeps = grace.is_over() and grace.is_over_at(clock.now(tx))
     return (_end_overdue_runs(tx, limit) if sweeps else 0) + _expire_jobs(tx, limit) + due.wake(tx, limit)
 

@@ -14,7 +14,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    text,
     update,
 )
 
@@ -42,19 +41,6 @@ def is_due(tx: Connection, *, sweeps: bool) -> bool:
 
 
 _IS_DUE = Compiled(select(IS_DUE))
-
-
-def by_indexes(tx: Connection) -> None:
-    """On PostgreSQL, for this transaction: what is due is read in the order of its index, and no more than a slice.
-
-    Where it takes an index for almost empty, as after an ANALYZE of an idle queue, it would read all that is due, and
-    sort that, for each slice.
-    """
-    if tx.dialect.name == "postgresql":
-        tx.execute(_BY_INDEXES)
-
-
-_BY_INDEXES = text("SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true)")
 
 
 def wake(tx: Connection, limit: int) -> int:

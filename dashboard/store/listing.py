@@ -9,9 +9,11 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar, cast
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
     Connection,
+    DateTime,
     Select,
     Text,
     and_,
@@ -25,12 +27,13 @@ from dashboard.core.errors import JobNotFoundError
 from dashboard.core.job import Job, JobStatus
 from dashboard.core.run import FullJob
 from dashboard.database.deadline import at_most
+from dashboard.database.planner import by_indexes
 from dashboard.database.schema import BY_AGE, jobs
 from dashboard.database.statement import Compiled
 from dashboard.store import full_jobs, selection
 from dashboard.store.jobs import get, has_status, in_claim_order
 from dashboard.store.selection import Selection
-from dashboard.store.types import Span
+from dashboard.store.types import Place, Span, Start
 
 
 def seq_of(tx: Connection, job_id: str) -> int:
@@ -154,15 +157,15 @@ class Matches(NamedTuple):
     """How many jobs match, up to MATCHES_MAX, and where the window ended in which they were counted, if it did."""
 
     number: int
-    end: int | None
+    end: Place | None
 
 
 class Lines(NamedTuple):
     """Lines of a list, in its order, and what to go on from on either side; None where there is no more."""
 
     lines: list[JobLine]
-    newer: int | None = None  # the `after` of the next newer page
-    older: int | None = None  # the `before` of the next older page
+    newer: Place | None = None  # the `after` of the next newer page
+    older: Place | None = None  # the `before` of the next older page
     cut: str | None = None  # the side, newer or older, where the window ended before the page was full
 
 
@@ -173,61 +176,91 @@ def lines(
     tx: Connection,
     sought: Selection,
     limit: int,
-    before: int | None = None,
-    after: int | None = None,
+    before: Place | None = None,
+    after: Place | None = None,
     *,
     oldest_first: bool = False,
+    by_start: bool = False,
 ) -> Lines:
-    """Up to `limit` lines before or after a seq: keyset paging, both exclusive.
+    """Up to `limit` lines before or after a place: keyset paging, both exclusive.
+
+    By start, newer and older are said of the starts: the oldest first are those that have run longest.
 
     What no index knows is looked for in a window of jobs, so that a search costs the same however many jobs there are:
     see selection. Where the window ends the page ends, full or not, and the next one goes on.
     """
     is_first = before is None and after is None
     if is_first and oldest_first:
-        after = 0
-    found, end = _seek(tx, sought, limit + 1, before, after)
+        after = Start(datetime.min, 0) if by_start else 0
+    found, end = _seek(tx, sought, limit + 1, Span(after, before, by_start))
     is_full = len(found) > limit
-    last = found[limit - 1].seq if is_full else end
+    last = _place(found[limit - 1], by_start) if is_full else end
     cut = None if is_full or end is None else "older" if after is None else "newer"
     found = found[:limit]
     if (after is not None) != oldest_first:  # we went back
         if last is None:  # to where there is no more: that is the first page
-            return lines(tx, sought, limit, oldest_first=oldest_first)
+            return lines(tx, sought, limit, oldest_first=oldest_first, by_start=by_start)
         found.reverse()
-    seqs = [line.seq for line in found]
-    if after is not None:
-        return Lines(found, newer=last, older=None if is_first else min(seqs, default=after + 1), cut=cut)
-    return Lines(found, newer=None if is_first else max(seqs, default=(before or 0) - 1), older=last, cut=cut)
+    if is_first:
+        return Lines(found, older=last, cut=cut) if after is None else Lines(found, newer=last, cut=cut)
+    places = [_place(line, by_start) for line in found] or [_beside(before, -1) if after is None else _beside(after, 1)]
+    if after is None:
+        return Lines(found, newer=max(places), older=last, cut=cut)
+    return Lines(found, newer=last, older=min(places), cut=cut)
+
+
+def _place(line: JobLine, by_start: bool) -> Any:
+    return Start(line.started_at or datetime.min, line.seq) if by_start else line.seq
+
+
+def _beside(place: Any, step: int) -> Any:
+    return place._replace(seq=place.seq + step) if isinstance(place, Start) else place + step
 
 
 def count_after(tx: Connection, sought: Selection, after: int, limit: int) -> int:
     """How many jobs came after this seq, up to a limit."""
-    return len(_seek(tx, sought, limit, None, after)[0])
+    return len(_seek(tx, sought, limit, Span(above=after))[0])
 
 
-def _seek(
-    tx: Connection, sought: Selection, limit: int, before: int | None, after: int | None
-) -> tuple[list[JobLine], int | None]:
-    """The nearest lines downwards from `before` or upwards from `after`, and where the window ended, if it did."""
-    side = "after" if after is not None else "newest" if before is None else "before"
+def _seek(tx: Connection, sought: Selection, limit: int, span: Span) -> tuple[list[JobLine], Place | None]:
+    """The nearest lines upwards from the lower end of the span, or else downwards, and where the window ended."""
+    side = "after" if span.above is not None else "newest" if span.below is None else "before"
+    if span.by_start:
+        by_indexes(tx)
     if not sought.is_searched:
-        place = {} if side == "newest" else {"place": before if after is None else after}
-        return [JobLine._make(row) for row in _LINES[sought.status, side].rows(tx, **place, limit=limit)], None
+        place = span.below if span.above is None else span.above
+        given = {} if place is None else place._asdict() if isinstance(place, Start) else {"place": place}
+        found = _BY_START[side] if span.by_start else _LINES[sought.status, side]
+        return [JobLine._make(row) for row in found.rows(tx, **given, limit=limit)], None
     with at_most(tx, selection.SECONDS):
-        rows, end = selection.found(tx, sought, JobLine._fields, limit, Span(after, before), descending=side != "after")
+        rows, end = selection.found(tx, sought, JobLine._fields, limit, span, descending=side != "after")
     return [JobLine._make(row) for row in rows], end
 
 
-def matches(tx: Connection, sought: Selection, *, oldest_first: bool = False) -> Matches:
+def matches(tx: Connection, sought: Selection, *, oldest_first: bool = False, by_start: bool = False) -> Matches:
     """How many match in what the list looks through from its first page on: a count of all would read every job."""
     with at_most(tx, selection.SECONDS):
-        look = selection.look_through(tx, sought, ["seq"], MATCHES_MAX, Span(), descending=not oldest_first)
+        span = Span(by_start=by_start)
+        look = selection.look_through(tx, sought, ["seq"], MATCHES_MAX, span, descending=not oldest_first)
         found = select(look.source.c.seq).where(*look.rules).limit(MATCHES_MAX).subquery()
         return Matches(tx.execute(select(func.count()).select_from(found)).scalar_one(), look.end)
 
 
 _LINES = _paged([jobs.c[name] for name in JobLine._fields])
+
+_TOLD: Any = Start(bindparam("time", type_=DateTime()), bindparam("seq", type_=BigInteger()))  # type: ignore[arg-type]
+_BY_START = {
+    side: Compiled(
+        selection.in_order(selection.running(span), jobs, span, descending=side != "after")
+        .with_only_columns(*(jobs.c[name] for name in JobLine._fields))
+        .limit(bindparam("limit"))
+    )
+    for side, span in {
+        "newest": Span(by_start=True),
+        "before": Span(below=_TOLD, by_start=True),
+        "after": Span(above=_TOLD, by_start=True),
+    }.items()
+}
 
 
 def lines_of(tx: Connection, seqs: list[int]) -> list[JobLine]:

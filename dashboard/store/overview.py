@@ -6,11 +6,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, func, literal_column, select
 
 from dashboard.core.job import JobStatus
-from dashboard.database.schema import BY_AGE, BY_TYPE, IN_CLAIM_ORDER, jobs, runs
+from dashboard.database.schema import BY_START, BY_TYPE, IN_CLAIM_ORDER, jobs, runs
 from dashboard.database.statement import Compiled
 from dashboard.store.jobs import has_status, is_ready
 
-RUNNING_MAX = 300  # RUNNING jobs that are looked at, those created first
+RUNNING_MAX = 300  # RUNNING jobs that are looked at, those that have run longest
 PRIORITIES_MAX = 10  # at each of which the oldest job is looked for, the highest first
 WAITING_MAX = 1_000  # up to which those of a type are counted
 
@@ -24,15 +24,14 @@ class RunningJob(NamedTuple):
 
 
 def running(tx: Connection) -> list[RunningJob]:
-    """The RUNNING jobs, up to RUNNING_MAX; those first that have run longest."""
-    found = [RunningJob._make(row) for row in _RUNNING.rows(tx) if row[2] is not None]
-    return sorted(found, key=lambda job: job.started_at)
+    """The RUNNING jobs that have run longest, up to RUNNING_MAX, in the order of their starts."""
+    return [RunningJob._make(row) for row in _RUNNING.rows(tx) if row[2] is not None]
 
 
 _RUNNING = Compiled(
     select(*(jobs.c[name] for name in RunningJob._fields))
-    .where(has_status(JobStatus.RUNNING), BY_AGE)
-    .order_by(jobs.c.seq)
+    .where(has_status(JobStatus.RUNNING), BY_START)
+    .order_by(jobs.c.started_at, jobs.c.seq)
     .limit(literal_column(str(RUNNING_MAX)))
 )
 
@@ -110,5 +109,5 @@ def last_start(tx: Connection) -> datetime | None:
     return max((time for (time,) in (*_LAST_OF_JOBS.rows(tx), *_LAST_OF_RUNS.rows(tx)) if time), default=None)
 
 
-_LAST_OF_JOBS = Compiled(select(func.max(jobs.c.started_at)))
+_LAST_OF_JOBS = Compiled(select(func.max(jobs.c.started_at)).where(jobs.c.started_at.is_not(None)))
 _LAST_OF_RUNS = Compiled(select(func.max(runs.c.started_at)))

@@ -6,18 +6,18 @@ sought, else a window of them.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Subquery, func, or_, select, tuple_
 
 from dashboard.core.job import JobStatus
 from dashboard.core.reason import reason_key
 from dashboard.database.deadline import at_most
 from dashboard.database.matching import begins, contains
-from dashboard.database.schema import BY_AGE, jobs
+from dashboard.database.schema import BY_AGE, BY_START, jobs
 from dashboard.store import types
 from dashboard.store.jobs import has_status
-from dashboard.store.types import Span
+from dashboard.store.types import Place, Span, Start
 
 WINDOW = 10_000  # jobs that one look goes through
 
@@ -61,7 +61,7 @@ class Look(NamedTuple):
 
     source: Subquery
     rules: list[ColumnElement[bool]]
-    end: int | None
+    end: Place | None
 
 
 def newest(tx: Connection, selection: Selection, limit: int, before: int | None) -> Window:
@@ -84,7 +84,7 @@ def _pick(tx: Connection, selection: Selection, limit: int, span: Span, *, desce
     with at_most(tx, SECONDS):
         rows, end = found(tx, selection, Picked._fields, limit, span, descending=descending)
     picked = [Picked._make(row) for row in rows]
-    return Window(picked, picked[-1].seq if len(picked) == limit else end)
+    return Window(picked, picked[-1].seq if len(picked) == limit else cast(int | None, end))
 
 
 def found(
@@ -95,12 +95,17 @@ def found(
     span: Span,
     *,
     descending: bool,
-) -> tuple[Sequence[Any], int | None]:
+) -> tuple[Sequence[Any], Place | None]:
     """These columns of the selected jobs in a span, in order, and where the window ended, if it did."""
     look = look_through(tx, selection, columns, limit, span, descending=descending)
-    seq = look.source.c.seq
-    query = select(*(look.source.c[name] for name in columns)).where(*look.rules)
-    return tx.execute(query.order_by(seq.desc() if descending else seq.asc()).limit(limit)).all(), look.end
+    query = in_order(select(*(look.source.c[name] for name in columns)), look.source, span, descending=descending)
+    return tx.execute(query.where(*look.rules).limit(limit)).all(), look.end
+
+
+def in_order(query: Select[Any], source: FromClause, span: Span, *, descending: bool) -> Select[Any]:
+    """In the order of the list that the span is of."""
+    columns = (source.c.started_at, source.c.seq) if span.by_start else (source.c.seq,)
+    return query.order_by(*(column.desc() if descending else column.asc() for column in columns))
 
 
 def look_through(
@@ -112,14 +117,18 @@ def look_through(
     *,
     descending: bool,
 ) -> Look:
-    """Which jobs have to be read, in order: all jobs of some types if nothing else is asked for, else one window."""
+    """Which jobs have to be read, in order: all jobs of some types if nothing else is asked for, else one window.
+
+    Of those that run, in the order of their starts, one window most often has all.
+    """
     names_of_columns = dict.fromkeys((*columns, *_RULED, *(_SEARCHED if selection.q else ())))
     looked_at = [jobs.c[name] for name in names_of_columns if name != "seq"]
-    names = _types(tx, selection)
+    names = None if span.by_start else _types(tx, selection)
     if names is None:
-        ordered = _ordered(selection, span, descending=descending)
+        ordered = running(span) if span.by_start else _by_age(selection, span)
+        ordered = in_order(ordered, jobs, span, descending=descending)
         source = ordered.with_only_columns(jobs.c.seq, *looked_at).limit(WINDOW).subquery()
-        seqs = ordered.with_only_columns(jobs.c.seq)
+        seqs = ordered.with_only_columns(*([jobs.c.started_at] if span.by_start else []), jobs.c.seq)
     else:
         selection = selection._replace(**({"type_prefix": None} if selection.type is None else {"type": None}))
         most = WINDOW if selection != Selection() else limit
@@ -127,8 +136,9 @@ def look_through(
         if selection == Selection():
             return Look(source, [], None)
         seqs = types.jobs_of(tx, names, [], span, WINDOW + 1, descending=descending)
-    ends = tx.execute(seqs.offset(WINDOW - 1).limit(2)).scalars().all()
-    return Look(source, _rules(source, selection, tx.dialect.name), ends[0] if len(ends) == 2 else None)
+    ends = tx.execute(seqs.offset(WINDOW - 1).limit(2)).all()
+    end = None if len(ends) < 2 else Start._make(ends[0]) if span.by_start else ends[0][0]
+    return Look(source, _rules(source, selection, tx.dialect.name), end)
 
 
 # What the rules look at: what every job has of it is short.
@@ -156,17 +166,23 @@ def _types(tx: Connection, selection: Selection) -> tuple[str, ...] | None:
     return names
 
 
-def _ordered(selection: Selection, span: Span, *, descending: bool) -> Select[Any]:
+def _by_age(selection: Selection, span: Span) -> Select[Any]:
     """The jobs for the same reason, or of a status, or all."""
-    ordered = (
-        select(jobs).where(*span.rules(jobs.c.seq)).order_by(jobs.c.seq.desc() if descending else jobs.c.seq.asc())
-    )
+    query = select(jobs).where(*span.rules(jobs.c.seq))
     if selection.reason is not None:
-        key = reason_key(selection.reason)
-        ordered = ordered.where(has_status(JobStatus.FAILED), jobs.c.reason_key == key)
+        query = query.where(has_status(JobStatus.FAILED), jobs.c.reason_key == reason_key(selection.reason))
     if selection.status:
-        ordered = ordered.where(has_status(selection.status), BY_AGE)
-    return ordered
+        query = query.where(has_status(selection.status), BY_AGE)
+    return query
+
+
+def running(span: Span) -> Select[Any]:
+    """The RUNNING jobs that were started in a span."""
+    return select(jobs).where(has_status(JobStatus.RUNNING), BY_START, *span.rules(START))
+
+
+# Both at once: of two conditions, one for each, SQLite would take one for the range.
+START = tuple_(jobs.c.started_at, jobs.c.seq)
 
 
 def _rules(source: Subquery, selection: Selection, dialect: str) -> list[ColumnElement[bool]]:

@@ -5,16 +5,20 @@ from as many places in it.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
     Connection,
+    DateTime,
     Select,
     false,
     or_,
     select,
+    tuple_,
     union_all,
 )
 
@@ -42,16 +46,31 @@ def beginning_with(tx: Connection, prefix: str) -> tuple[str, ...] | None:
 _EACH = each(jobs.c.type, OF_TYPE)
 
 
+class Start(NamedTuple):
+    """The place of a job in the order of starts."""
+
+    time: datetime
+    seq: int
+
+
+Place = int | Start  # of a job in a list: its seq, or in a list by start that
+
+
 class Span(NamedTuple):
-    """The seqs between two others."""
+    """The jobs between two places of a list; `by_start` is the list of those that run, else it is one by age."""
 
-    above: int | None = None
-    below: int | None = None
+    above: Place | None = None
+    below: Place | None = None
+    by_start: bool = False
 
-    def rules(self, seq: ColumnElement[int]) -> list[ColumnElement[bool]]:
-        """The conditions that a seq is in it."""
-        rules = [] if self.above is None else [seq > self.above]
-        return rules if self.below is None else [*rules, seq < self.below]
+    def rules(self, place: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+        """The conditions that a place is in it."""
+        rules = [] if self.above is None else [place > _bound(self.above)]
+        return rules if self.below is None else [*rules, place < _bound(self.below)]
+
+
+def _bound(place: Place) -> Any:
+    return tuple_(*place, types=(DateTime(), BigInteger())) if isinstance(place, Start) else place
 
 
 def have_more_than(tx: Connection, names: Sequence[str], number: int) -> bool:

@@ -1,19 +1,22 @@
 """The board: the counters and the table of the jobs page."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from zlib import crc32
 
 from sqlalchemy import Connection
 
-from dashboard.core.job import JobStatus
+from dashboard.core.job import JobStatus, utc_now
 from dashboard.http.download import Format
 from dashboard.security import access
+from dashboard.services.overdue import overdue
 from dashboard.store import claims, counts, full_jobs, listing, selection
+from dashboard.store.types import Place, Start
 from dashboard.web import bulk
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context, Element, Live, revision, row_context
-from dashboard.web.job_filter import Filter, export_url, from_address, jobs_url, kept
+from dashboard.web.job_filter import Filter, export_url, from_address, jobs_url, kept, placed
+from dashboard.web.overview import Line, known_line, verdict_line
 from dashboard.web.rows import job_rows
 
 PAGE_SIZE = 50
@@ -22,12 +25,18 @@ ARRIVED_MAX = 100  # newer jobs are counted up to this
 
 
 def tag(tx: Connection) -> str:
-    """With the rows that the refresh holds: while they are held, the table is another one."""
-    return _tag(tx, from_address())
+    """With the rows that the refresh holds: while they are held, the table is another one.
+
+    With the verdict as this process knows it, and in the list of those that run with the minute: a job becomes overdue
+    by the time that passes.
+    """
+    return _tag(tx, from_address(), known_line())
 
 
-def _tag(tx: Connection, asked: Filter) -> str:
-    return f"{revision(tx)}.{crc32(repr((asked.held, asked.known)).encode()) if asked.held else ''}"
+def _tag(tx: Connection, asked: Filter, line: Line | None) -> str:
+    held = crc32(repr((asked.held, asked.known)).encode()) if asked.held else ""
+    minute = f"{utc_now():%H%M}" if asked.by_start else ""
+    return f"{revision(tx)}.{held}.{minute}.{line.tag if line else ''}"
 
 
 def load(tx: Connection) -> Context:
@@ -45,8 +54,12 @@ def load(tx: Connection) -> Context:
     may_act = access.may_act()
     choices = bulk.for_chosen(query) if may_act else {}
     for_chosen = choices if "choose" in query else {}  # a tick box costs each row a tenth of its bytes
+    line, cells = verdict_line(tx), row_context()
+    late = overdue(tx, page.lines, cells["now"]) if asked.by_start else {}
     return {
-        "live": Live(url_for("fragments.board", **query, **place), _tag(tx, asked)),
+        "live": Live(url_for("fragments.board", **query, **place), _tag(tx, asked, line)),
+        "line": line,
+        "health_url": url_for("pages.overview"),
         "counters": [
             (status, getattr(tally, status.lower()), jobs_url(query | {"status": _toggled(query, status)}))
             for status in JobStatus
@@ -58,7 +71,7 @@ def load(tx: Connection) -> Context:
         "arrived_max": ARRIVED_MAX,
         "total": sum(tally[:4]),
         "rows": job_rows(
-            page.lines, full_jobs.last_of(tx, _tried(page.lines)), **row_context(), may_choose=bool(for_chosen)
+            page.lines, full_jobs.last_of(tx, _tried(page.lines)), **cells, late=late, may_choose=bool(for_chosen)
         ),
         "searched": _searched(tx, asked, page, total),
         "window": selection.WINDOW,
@@ -69,7 +82,9 @@ def load(tx: Connection) -> Context:
         "save_url": f"{url_for('pages.ask_view')}?{urlencode(kept(query))}" if kept(query) else None,
         "has_filter": bool(query.keys() - {"sort", "choose"}),
         "has_same_json": not place and set(query) <= {"status", "choose"},
-        **_links(query, page),
+        "order": asked.order,
+        "by_start": asked.by_start,
+        **_links(asked, page),
     }
 
 
@@ -89,16 +104,14 @@ def _searched(tx: Connection, asked: Filter, page: listing.Lines, total: int | N
     query = asked.query
     if not asked.sought.is_searched:
         return None
-    side = "after" if asked.oldest_first else "before"
+    side = "after" if asked.order.oldest_first else "before"
     if asked.place:
         end = page.older if page.cut == "older" else page.newer if page.cut else None
-        return Searched(
-            "", total, jobs_url(query | {"after" if page.cut == "newer" else "before": end}) if end else None
-        )
-    found = listing.matches(tx, asked.sought, oldest_first=asked.oldest_first)
+        return Searched("", total, placed(query, "after" if page.cut == "newer" else "before", end) if end else None)
+    found = listing.matches(tx, asked.sought, oldest_first=asked.order.oldest_first, by_start=asked.by_start)
     at_least = "At least " if found.number == listing.MATCHES_MAX else ""
     said = f"{at_least}{found.number:,} {'matches' if found.number == 1 else 'match'}"
-    return Searched(said, total, jobs_url(query | {side: found.end}) if found.end else None)
+    return Searched(said, total, placed(query, side, found.end) if found.end else None)
 
 
 def _toggled(query: Context, status: JobStatus) -> str:
@@ -107,9 +120,12 @@ def _toggled(query: Context, status: JobStatus) -> str:
 
 
 def _page(tx: Connection, asked: Filter) -> listing.Lines:
-    if not asked.held:
-        return listing.lines(tx, asked.sought, PAGE_SIZE, **asked.place, oldest_first=asked.oldest_first)
-    return _held(tx, asked)
+    return _held(tx, asked) if asked.held else _lines(tx, asked, PAGE_SIZE, **asked.sides)
+
+
+def _lines(tx: Connection, asked: Filter, limit: int, **sides: Place) -> listing.Lines:
+    oldest_first = asked.order.oldest_first
+    return listing.lines(tx, asked.sought, limit, **sides, oldest_first=oldest_first, by_start=asked.by_start)
 
 
 def _tried(lines: list[listing.JobLine]) -> list[int]:
@@ -118,30 +134,37 @@ def _tried(lines: list[listing.JobLine]) -> list[int]:
 
 
 def _held(tx: Connection, asked: Filter) -> listing.Lines:
-    """The same rows again, with links to the same neighbours as their page had."""
-    found = listing.lines_of(tx, list(asked.held))
-    first, last = min(asked.held), max(asked.held)
-    if asked.oldest_first:
-        newer = listing.count_after(tx, asked.sought, last, 1)
-        return listing.Lines(found[::-1], last if newer else None, first if asked.place else None)
-    below = listing.lines(tx, asked.sought, 1, before=first)
+    """The same rows again, as they stood, with links to the same neighbours as their page had."""
+    found = sorted(listing.lines_of(tx, list(asked.held)), key=lambda line: asked.held.index(line.seq))
+    places: list[Any] = [line.seq for line in found]
+    if asked.by_start:  # one that was given back has no start any more
+        places = [Start(line.started_at, line.seq) for line in found if line.started_at]
+    if not places:
+        return listing.Lines(found)
+    first, last = min(places), max(places)
+    if asked.order.oldest_first:
+        above = _lines(tx, asked, 1, after=last)
+        return listing.Lines(found, last if above.lines or above.newer else None, first if asked.place else None)
+    below = _lines(tx, asked, 1, before=first)
     return listing.Lines(found, last if asked.place else None, first if below.lines or below.older else None)
 
 
-def _links(query: Context, page: listing.Lines) -> Context:
+def _links(asked: Filter, page: listing.Lines) -> Context:
     """The URLs that the board leads to; None where there is nothing on that side.
 
     `onward` continues a search whose window ended before the page was full.
     """
-    newer = page.newer and jobs_url(query | {"after": page.newer})
-    older = page.older and jobs_url(query | {"before": page.older})
+    query = asked.query
+    newer = page.newer and placed(query, "after", page.newer)
+    older = page.older and placed(query, "before", page.older)
     return {
         "newest": jobs_url(query | {"sort": ""}),
-        "other_order": jobs_url(query | {"sort": "" if "sort" in query else "oldest"}),
+        "other_order": jobs_url(query | {"sort": asked.other_order.sort}),
+        "other_first": asked.other_order.first,
         "newer": newer,
         "older": older,
         "onward": page.cut and (newer if page.cut == "newer" else older),
     }
 
 
-BOARD = Element("jobs/_board.html", tag, load)
+BOARD = Element("jobs/_refresh.html", tag, load)

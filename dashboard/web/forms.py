@@ -16,6 +16,8 @@ from dashboard.web.fields import JsonObjectField, SeqsField, TimeField, WholeNum
 
 SEQ_MAX = 2**63 - 1
 
+MICROSECONDS_MAX = 253_402_300_799_999_999  # since 1970, to the end of the year 9999
+
 SEARCH_MAX = 200  # characters
 
 NAME_MAX, PASSWORD_MAX, ID_MAX = 100, 1_000, 36  # characters
@@ -105,8 +107,9 @@ class SignInForm(Form):
 class FilterForm(Form):
     """The address of the jobs page: what narrows the list, and the seq before or after which its page begins.
 
-    `type` is how a type begins, `of_type` is all of it. `choose` gives each row a tick box. `hold` and `known` belong
-    to a refresh, `format` to an export: see job_filter.
+    A list by start has `at` too: when the job with that seq was started, in microseconds since 1970. `type` is how a
+    type begins, `of_type` is all of it. `choose` gives each row a tick box. `hold` and `known` belong to a refresh,
+    `format` to an export: see job_filter.
     """
 
     status = SelectField("Status", [Optional(strip_whitespace=False)], id="filter-status", choices=STATUSES)
@@ -124,10 +127,11 @@ class FilterForm(Form):
     )
     of_type = HiddenField(validators=[Length(max=TYPE_MAX), no_nul])
     reason = HiddenField(validators=[Length(max=KEY_MAX), no_nul])
-    sort = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf(["oldest"])])
+    sort = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf(["oldest", "shortest"])])
     choose = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf(["1"])])
     before = WholeNumberField(validators=[Optional(), whole_numbers(1, SEQ_MAX)])
     after = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX - 1)])
+    at = WholeNumberField(validators=[Optional(), whole_numbers(0, MICROSECONDS_MAX)])
     hold = StringField(validators=[Optional(strip_whitespace=False), Regexp(r"[0-9]{1,18}(,[0-9]{1,18}){0,99}\Z")])
     known = WholeNumberField(validators=[Optional(), whole_numbers(0, SEQ_MAX)])
     format = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf([*Format])])

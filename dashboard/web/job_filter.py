@@ -1,6 +1,7 @@
 """The filter of the jobs page: read from the address, and drawn as a form."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -15,6 +16,7 @@ from dashboard.core.job import JobStatus
 from dashboard.http.download import Format
 from dashboard.store import listing
 from dashboard.store.selection import Selection
+from dashboard.store.types import Place, Start
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context
 from dashboard.web.forms import FilterForm
@@ -23,11 +25,27 @@ NARROWING = ("status", "type", "of_type", "q", "reason")
 KEPT = (*NARROWING, "sort")  # in a saved view
 QUERY = (*KEPT, "choose")
 
-PLACE = ("before", "after")
+PLACE = ("before", "after", "at")
+
+EPOCH = datetime(1970, 1, 1)
+
+
+class Order(NamedTuple):
+    """In which order a list is: the value of `sort`, what comes first, and the other order that a link leads to."""
+
+    sort: str
+    first: str
+    oldest_first: bool  # or those that have run longest
+
+
+BY_AGE = Order("", "newest", False), Order("oldest", "oldest", True)
+BY_START = Order("", "longest running", True), Order("shortest", "last started", False)
 
 
 class Filter(NamedTuple):
     """What the address gives: `query` narrows and sorts the list, `place` is where its page begins.
+
+    The list of those that run is by start, any other by age.
 
     `held` are the seqs of the rows that a refresh keeps, and `known` the newest job it knows: see board.
     """
@@ -42,8 +60,30 @@ class Filter(NamedTuple):
         return selection(self.query)
 
     @property
-    def oldest_first(self) -> bool:
-        return "sort" in self.query
+    def by_start(self) -> bool:
+        return self.query.get("status") == JobStatus.RUNNING
+
+    @property
+    def order(self) -> Order:
+        return self.orders["sort" in self.query]
+
+    @property
+    def other_order(self) -> Order:
+        return self.orders["sort" not in self.query]
+
+    @property
+    def orders(self) -> tuple[Order, Order]:
+        return BY_START if self.by_start else BY_AGE
+
+    @property
+    def sides(self) -> dict[str, Place]:
+        """The place before or after which the page begins, as a list takes it."""
+        start = EPOCH + timedelta(microseconds=self.place.get("at", 0))
+        return {
+            side: Start(start, self.place[side]) if self.by_start else self.place[side]
+            for side in ("before", "after")
+            if side in self.place
+        }
 
 
 def selection(query: Context) -> Selection:
@@ -59,8 +99,13 @@ def from_address() -> Filter:
         return Filter({}, {})
     given = _given(request.args)
     query, place = ({name: given[name] for name in names if name in given} for names in (QUERY, PLACE))
+    asked = Filter(query, place)
+    if query.get("sort") not in (None, *(order.sort for order in asked.orders)):
+        del query["sort"]  # of another list, whose form it was
+    if asked.by_start != ("at" in place) or not asked.sides:
+        place.clear()
     if request.blueprint != "fragments":  # a page holds no rows
-        return Filter(query, place)
+        return asked
     held = tuple(int(seq) for seq in given.get("hold", "").split(",") if seq)
     return Filter(query, place, held, given.get("known"))
 
@@ -84,6 +129,13 @@ def jobs_url(query: Context) -> str:
     """The jobs page with this filter; an empty value is left out."""
     given = urlencode({name: value for name, value in query.items() if value})
     return url_for("pages.jobs") + (f"?{given}" if given else "")
+
+
+def placed(query: Context, side: str, place: Place) -> str:
+    """The page of the list that begins before or after a place."""
+    if isinstance(place, Start):
+        return jobs_url(query | {side: place.seq, "at": (place.time - EPOCH) // timedelta(microseconds=1)})
+    return jobs_url(query | {side: place})
 
 
 def narrowed(query: Mapping[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from zlib import crc32
 
 from flask import request
 from sqlalchemy import Connection
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 from dashboard.core.verdict import RULES as VERDICT_RULES
 from dashboard.core.verdict import Verdict, Word
 from dashboard.services import overview
+from dashboard.services import verdict as verdicts
 from dashboard.services.overview import SLOTS, Overview, Range, Slot
 from dashboard.store.minutes import time_of
 from dashboard.web.assets import url_for
@@ -68,7 +70,13 @@ def load(tx: Connection) -> Context:
 
 def verdict_line(tx: Connection) -> "Line":
     """For the page of the jobs, as it was in the last seconds."""
-    return Line(overview.recent_verdict(tx))
+    return Line(verdicts.recent(tx))
+
+
+def known_line() -> "Line | None":
+    """The same as this process found it last, if it has; it asks the database for nothing."""
+    known = verdicts.known()
+    return known and Line(known)
 
 
 class Line(NamedTuple):
@@ -81,6 +89,11 @@ class Line(NamedTuple):
         return VERDICT_RULES
 
     @property
+    def tag(self) -> str:
+        """Changes with what the line says."""
+        return f"{crc32(repr((self.verdict.word, self.parts)).encode()):x}"
+
+    @property
     def parts(self) -> list[Part]:
         return _parts(self.verdict)
 
@@ -91,7 +104,7 @@ def _parts(verdict: Verdict) -> list[Part]:
         parts.append(Part(f"jobs wait, and none was started for {age(verdict.still)}", jobs_url({"status": "PENDING"})))
     if verdict.overdue:
         jobs = "1 job runs" if verdict.overdue == 1 else f"{verdict.overdue:,} jobs run"
-        parts.append(Part(f"{jobs} far longer than usual", jobs_url({"status": "RUNNING", "sort": "oldest"})))
+        parts.append(Part(f"{jobs} far longer than usual", jobs_url({"status": "RUNNING"})))
     for each in verdict.failing[:3]:
         sentence = (
             f"{visible(each.type)} fails since {time_of(each.since):%H:%M} UTC ({each.failed:,}, {each.share:.0%})"

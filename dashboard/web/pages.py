@@ -21,7 +21,7 @@ from dashboard.web.activity import ACTIVITY
 from dashboard.web.board import BOARD
 from dashboard.web.forms import NewJobForm, PauseForm
 from dashboard.web.job import JOB
-from dashboard.web.overview import OVERVIEW, verdict_line
+from dashboard.web.overview import OVERVIEW
 from dashboard.web.queue import QUEUE
 from dashboard.web.workers import WORKERS
 
@@ -50,7 +50,7 @@ def overview() -> Page:
 def jobs() -> Page:
     with reading() as tx:
         parts = job_filter.load(tx) | views_page.load(tx) | BOARD.load(tx)
-        return render_template("jobs/page.html", **parts, line=verdict_line(tx))
+        return render_template("jobs/page.html", **parts)
 
 
 @bp.get("/dashboard/views")

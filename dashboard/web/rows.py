@@ -1,7 +1,7 @@
 """The rows of the jobs table, remembered."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from flask import get_template_attribute
@@ -22,9 +22,12 @@ def job_rows(
     jobs_at: str,
     now: datetime,
     *,
+    late: Mapping[int, float | None] | None = None,
     may_choose: bool = False,
 ) -> Markup:
     """The rows of these jobs, with their last runs by seq, and the actions that they offer; see elements.row_context.
+
+    `late` are the seqs of those that are overdue, with the seconds that those of their type usually run, if known.
 
     A row is the same until its job changes, but for the times in it. So the rest is remembered: without that, the
     page of fifty jobs takes 3.7 times as long.
@@ -40,15 +43,22 @@ def job_rows(
             times.insert(0, left(job.run_at - now))
         if since := goes_on(job):
             times.append(lasted(now - since))
-        first, *rest = _row(job, run, offers, jobs_at, may_choose)
+        usual = _usual(late[job.seq]) if late and job.seq in late else ""
+        first, *rest = _row(job, run, offers, jobs_at, may_choose, usual)
         parts.append(first)
         for time, part in zip(times, rest, strict=True):
             parts += time, part
     return Markup("".join(parts))  # noqa: S704
 
 
+def _usual(seconds: float | None) -> str:
+    return "usual time unknown" if seconds is None else f"usual {age(timedelta(seconds=max(1, seconds)))}"
+
+
 @lru_cache(maxsize=2_000)
-def _row(job: JobLine, run: LastRun | None, actions: tuple[str, ...], jobs_at: str, may_choose: bool) -> list[str]:
+def _row(
+    job: JobLine, run: LastRun | None, actions: tuple[str, ...], jobs_at: str, may_choose: bool, usual: str
+) -> list[str]:
     """The parts of a row before, between and after the times that go on in it."""
-    row: str = get_template_attribute("jobs/_row.html", "row")(job, run, actions, jobs_at, may_choose, GAP)
+    row: str = get_template_attribute("jobs/_row.html", "row")(job, run, actions, jobs_at, may_choose, usual, GAP)
     return f"{row}\n".split(GAP)

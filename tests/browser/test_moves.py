@@ -1,6 +1,8 @@
 """Nothing moves under what one works with: layout shift 0 while jobs are created and finished at 50 a second."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -120,3 +122,24 @@ def test_a_refresh_leaves_no_node_behind(open_page: OpenPage, full: Server, elem
         http.post(f"{full.url}/jobs/{job_id}/complete")
         refreshes(page, 1, element)
     assert page.evaluate(nodes) == before
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_verdict_changes_with_a_refresh_and_moves_nothing(open_page: OpenPage, server: Server, width: int) -> None:
+    create(server)
+    page = open_page(viewport={"width": width, "height": 900})
+    expect(page.locator("#verdict")).to_contain_text("Healthy")
+    watch_shifts(page)
+    path = server.env["DATABASE_URL"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO jobs (id, type, priority, status, created_at, started_at) WITH RECURSIVE n (n) AS "
+            "(SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20) SELECT 'overdue-' || n, 'resize', 0, 'RUNNING', "
+            "datetime('now', '-1 day') || '.000000', datetime('now', '-1 day') || '.000000' FROM n"
+        )
+        connection.execute("UPDATE jobs SET created_at = datetime('now', '-1 day') || '.000000'")
+    expect(page.locator("#verdict")).to_contain_text("Stands still")
+    expect(page.locator("#verdict")).to_contain_text("20 jobs run far longer than usual")
+    verdict = [shift for shift in page.evaluate("window.shifts") if "verdict" in str(shift)]
+    assert verdict == []
+    assert page.locator("#verdict").evaluate("element => element.clientHeight") == 32

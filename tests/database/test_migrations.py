@@ -26,6 +26,7 @@ LANDED = {
     "0008_types": "21487a7cac1923b2212c714f00cda60aa38b2eb1caa189c8a242aeb0ffcb81c7",
     "0009_who": "303917b1f929b2886b97382d73dad082a92a8d062c25e647930ba809d397b511",
     "0010_tools": "7bb72a911ebf2ce551f174f517c79d7be0b92ad0ad9da4a352ce58478307c4b2",
+    "0011_starts_and_oldest": "200b1496cad6be63bc5b68c62c3adb1b3ce69b863c4240b52c96000e0cc4fa92",
 }
 
 
@@ -140,7 +141,7 @@ EARLIER = (
 )
 
 
-@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"])
+@pytest.mark.parametrize("version", [f"{number:04}" for number in range(1, len(LANDED))])
 def test_a_database_of_any_earlier_version_becomes_like_a_new_one_and_can_lease(
     version: str, empty_url: str, new_url: str, make_app: MakeApp
 ) -> None:

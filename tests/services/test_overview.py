@@ -15,7 +15,7 @@ from dashboard.core.past import PastJob
 from dashboard.core.verdict import Word
 from dashboard.database.schema import jobs
 from dashboard.database.transactions import reading
-from dashboard.services import history, overview
+from dashboard.services import history, overview, verdict
 from dashboard.services.overview import SLOTS, Overview, Range
 from dashboard.store import overview as store
 from dashboard.store import reasons
@@ -141,7 +141,7 @@ def test_a_queue_stands_still_if_nothing_was_started_while_a_job_waits(app: Flas
     assert found.verdict.still is not None
     assert 7 * MINUTES < found.verdict.still < 9 * MINUTES
     with reading() as tx:
-        assert overview.recent_verdict(tx).word is Word.STILL
+        assert verdict.recent(tx).word is Word.STILL
 
 
 def test_the_tag_changes_with_every_job_and_count(app: Flask) -> None:

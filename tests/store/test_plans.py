@@ -13,6 +13,7 @@ from dashboard.app import create_app
 from dashboard.core.job import JobStatus
 from dashboard.core.reason import Success, failure
 from dashboard.core.transitions import Action
+from dashboard.database.planner import by_indexes
 from dashboard.database.transactions import writing
 from dashboard.store import (
     claims,
@@ -27,6 +28,7 @@ from dashboard.store import (
     types,
     workers,
 )
+from dashboard.store.selection import Selection
 from tests.support.app import dispose
 from tests.support.postgres import Postgres
 from tests.support.statements import Statement, statements
@@ -85,8 +87,8 @@ def claim(tx: Connection, types: list[str], limit: int = 1) -> object:
     return claims.take_next(tx, types, limit, 3, now=NOW, settled=False, sweeps=True)
 
 
-def by_indexes(tx: Connection, sweep: Callable[[Connection, int], object]) -> object:
-    due.by_indexes(tx)
+def swept(tx: Connection, sweep: Callable[[Connection, int], object]) -> object:
+    by_indexes(tx)
     return sweep(tx, 200)
 
 
@@ -126,9 +128,9 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
         lambda tx: tx.execute(types.jobs_of(tx, ["z"], [], types.Span(below=60_000), 10, descending=True)),
         "jobs_by_type",
     ),
-    "wake": (lambda tx: by_indexes(tx, due.wake), "jobs_later jobs_pkey"),
-    "expire": (lambda tx: by_indexes(tx, due.expired), "jobs_expiring"),
-    "sweep": (lambda tx: by_indexes(tx, due.overdue), "jobs_pkey runs_due"),
+    "wake": (lambda tx: swept(tx, due.wake), "jobs_later jobs_pkey"),
+    "expire": (lambda tx: swept(tx, due.expired), "jobs_expiring"),
+    "sweep": (lambda tx: swept(tx, due.overdue), "jobs_pkey runs_due"),
     "lock of jobs": (lambda tx: runs.lock(tx, IDS), BY_ID),
     "lock of runs": (lambda tx: runs.lock_known(tx, [(seq, "x") for seq in SEQS]), "runs_pkey"),
     "heartbeat": (lambda tx: runs.hear(tx, [BEAT | {"seq": seq} for seq in SEQS], NOW), "runs_pkey"),
@@ -143,6 +145,15 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "who holds a job": (lambda tx: runs.open_run(tx, "RUNNING9"), f"{BY_ID} runs_pkey"),
     "a run is taken away": (lambda tx: runs.take_away(tx, [120_000], None), "runs_pkey"),
     "which were run again": (lambda tx: jobs.run_again(tx, SEQS), "jobs_pkey jobs_retry_of"),
+    "what is overdue": (lambda tx: swept(tx, lambda tx, _: overview.running(tx)), "jobs_by_start"),
+    "those that have run longest": (
+        lambda tx: listing.lines(tx, Selection(JobStatus.RUNNING), 50, oldest_first=True, by_start=True),
+        "jobs_by_start",
+    ),
+    "those that run longer than another": (
+        lambda tx: listing.lines(tx, Selection(JobStatus.RUNNING), 50, types.Start(NOW, 120_000), by_start=True),
+        "jobs_by_start",
+    ),
     "the next type that waits": (lambda tx: overview.ready_types(tx, 1), "jobs_next_of_type"),
     "another priority": (lambda tx: jobs.prioritise(tx, range(1, 20), 5), "jobs_pkey"),
     "jobs with their last runs": (lambda tx: full_jobs.full(tx, IDS), f"{BY_ID} runs_pkey"),

@@ -14,14 +14,19 @@ from tests.support.leases import leased
 from tests.support.waiting import eventually
 
 
-@pytest.mark.parametrize("query", ["", "?status=PENDING", "?status=FAILED", "?before=50", "?status=RUNNING&after=2"])
+@pytest.mark.parametrize(
+    "query", ["", "?status=PENDING", "?status=FAILED", "?before=50", "?status=RUNNING&after=2&at=1"]
+)
 def test_the_board_refreshes_to_what_its_page_shows(client: FlaskClient, query: str) -> None:
     for number in range(PAGE_SIZE + 10):
         make_job(JobStatus.RUNNING if number % 7 == 0 else JobStatus.PENDING)
     html = page(client, f"/dashboard/{query}")
     url = re.search(r'id="board"[^>]*?\sdata-hx-get="([^"]+)"', html)
     assert url
-    assert still(page(client, unescape(url[1]))) in still(html)
+    board, apart, verdict = still(page(client, unescape(url[1]))).partition(' data-hx-swap-oob="outerMorph"')
+    assert board.removesuffix('<div id="verdict"') in still(html)
+    assert apart
+    assert f'<div id="verdict"{verdict}' in still(html)
 
 
 @pytest.mark.parametrize("status", JobStatus)

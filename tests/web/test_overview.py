@@ -11,10 +11,11 @@ from flask.testing import FlaskClient
 
 from dashboard.core.job import JobStatus, utc_now
 from dashboard.core.past import PastJob
-from dashboard.services import history, minutes
+from dashboard.services import history, minutes, verdict
 from dashboard.services.overview import Range
 from tests.support.factory import make_job
 from tests.support.html import page, still
+from tests.support.statements import statements
 
 MINUTE = timedelta(minutes=1)
 HOSTILE = "<b>'\"& \u202e"
@@ -111,6 +112,39 @@ def test_the_overview_refreshes_to_what_its_page_shows_and_is_304_until_somethin
 def test_the_verdict_stands_above_the_jobs(client: FlaskClient, night: None) -> None:
     html = page(client, "/dashboard/")
     assert html.index("Needs attention:") < html.index('id="board"')
+
+
+def test_the_verdict_above_the_jobs_comes_with_their_refresh_also_where_no_job_changed(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "/dashboard/fragments/board"
+
+    def poll(tag: str) -> tuple[str, str]:
+        """The tag, and the verdict that the answer has, if it has one."""
+        answer = client.get(url, headers={"If-None-Match": tag})
+        found = re.search(
+            r'<div id="verdict" data-hx-swap-oob="outerMorph">.*?</span> ([^:]+):', answer.text, re.DOTALL
+        )
+        return answer.headers["ETag"], found[1] if found else str(answer.status_code)
+
+    tag, word = poll("")
+    assert word == "Healthy"
+    verdict.renew()  # soon after it was found: it is good for some seconds
+    assert poll(tag)[1] == "304"
+    history.bring_in([past("resize", 120 * MINUTE, ends=False)])
+    tag, word = poll(tag)
+    assert word == "Healthy"  # as it was found just now
+    monkeypatch.setattr(verdict, "RENEWED", -1)
+    verdict.renew()
+    tag, word = poll(tag)
+    assert word == "Needs attention"
+    assert len(statements(lambda: poll(tag))) == 1
+    assert poll(tag)[1] == "304"
+
+
+def test_nobody_looks_for_the_verdict_where_nobody_looks_at_it(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdict, "RENEWED", -1)
+    assert statements(verdict.renew) == []
 
 
 def test_a_failed_job_begins_with_its_reason_and_tells_how_many_are_like_it(client: FlaskClient, night: None) -> None:
