@@ -26,11 +26,11 @@ export const left = (ms) => (ms < 3_600_000 ? inUnits(ms, true) : age(ms + 1_800
 export const lasted = (ms) =>
   ms < 1_000 ? `${ms} ms` : ms < 10_000 ? `${(Math.floor(ms / 100) / 10).toFixed(1)} s` : inUnits(ms, true);
 
-function local(moment) {
+function local(moment, end) {
   const ahead = -new Date(moment).getTimezoneOffset(); // of UTC, in minutes
   const zone = `${ahead < 0 ? "-" : "+"}${Math.floor(Math.abs(ahead) / 60)}${ahead % 60 ? `:${Math.abs(ahead % 60)}` : ""}`;
   const there = new Date(Date.parse(moment) + ahead * 60_000).toISOString();
-  return `${there.slice(0, 10)} ${there.slice(11, 19)} UTC${ahead ? zone : ""}`;
+  return `${there.slice(0, 10)} ${there.slice(11, end)} UTC${ahead ? zone : ""}`;
 }
 
 function show(element, text) {
@@ -41,7 +41,8 @@ export function tick() {
   const now = performance.now() + ahead;
   const since = (moment, sign = 1) => Math.max(0, Math.floor(sign * (now - new Date(moment))));
   for (const each of document.querySelectorAll("[data-now]")) each.dateTime = new Date(now).toISOString();
-  for (const each of document.querySelectorAll("time")) show(each, "age" in each.dataset ? age(since(each.dateTime)) : local(each.dateTime));
+  for (const each of document.querySelectorAll("time"))
+    show(each, "age" in each.dataset ? age(since(each.dateTime)) : local(each.dateTime, "exact" in each.dataset ? 23 : 19));
   for (const each of document.querySelectorAll("span[data-since]")) show(each, lasted(since(each.dataset.since)));
   for (const each of document.querySelectorAll("span[data-until]")) show(each, left(since(each.dataset.until, -1)));
 }

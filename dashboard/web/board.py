@@ -53,6 +53,7 @@ def load(tx: Connection) -> Context:
     page = _page(tx, asked)
     may_act = access.may_act()
     choices = bulk.for_chosen(query) if may_act else {}
+    of_failed = query.get("status") == JobStatus.FAILED
     for_chosen = choices if "choose" in query else {}  # a tick box costs each row a tenth of its bytes
     line, cells = verdict_line(tx), row_context()
     late = overdue(tx, page.lines, cells["now"]) if asked.by_start else {}
@@ -71,8 +72,14 @@ def load(tx: Connection) -> Context:
         "arrived_max": ARRIVED_MAX,
         "total": sum(tally[:4]),
         "rows": job_rows(
-            page.lines, full_jobs.last_of(tx, _tried(page.lines)), **cells, late=late, may_choose=bool(for_chosen)
+            page.lines,
+            full_jobs.last_of(tx, _tried(page.lines)),
+            **cells,
+            late=late,
+            may_choose=bool(for_chosen),
+            of_failed=of_failed,
         ),
+        "of_failed": of_failed,
         "searched": _searched(tx, asked, page, total),
         "window": selection.WINDOW,
         "bulk": bulk.offers(query) if may_act else [],

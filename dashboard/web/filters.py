@@ -128,6 +128,11 @@ def utc(time: datetime) -> str:
 
 
 @bp.app_template_filter()
+def exact_utc(time: datetime) -> str:
+    return f"{time.isoformat(' ', 'milliseconds')} UTC"
+
+
+@bp.app_template_filter()
 def machine(time: datetime) -> str:
     """For <time datetime>: ISO 8601 with its zone."""
     return f"{time.isoformat(timespec='milliseconds')}Z"

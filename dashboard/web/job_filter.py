@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from flask import render_template, request
 from markupsafe import Markup
@@ -98,16 +98,26 @@ def from_address() -> Filter:
     if not request.query_string:
         return Filter({}, {})
     given = _given(request.args)
+    asked = _filter(given)
+    if request.blueprint != "fragments":  # a page holds no rows
+        return asked
+    held = tuple(int(seq) for seq in given.get("hold", "").split(",") if seq)
+    return asked._replace(held=held, known=given.get("known"))
+
+
+def of_query(text: str) -> Filter:
+    """The filter of another address, of which this stands after the `?`. Raises UnprocessableEntity."""
+    return _filter(_given(MultiDict(parse_qsl(text))))
+
+
+def _filter(given: Context) -> Filter:
     query, place = ({name: given[name] for name in names if name in given} for names in (QUERY, PLACE))
     asked = Filter(query, place)
     if query.get("sort") not in (None, *(order.sort for order in asked.orders)):
         del query["sort"]  # of another list, whose form it was
     if asked.by_start != ("at" in place) or not asked.sides:
         place.clear()
-    if request.blueprint != "fragments":  # a page holds no rows
-        return asked
-    held = tuple(int(seq) for seq in given.get("hold", "").split(",") if seq)
-    return Filter(query, place, held, given.get("known"))
+    return asked
 
 
 def from_form() -> Context:

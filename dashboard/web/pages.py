@@ -13,7 +13,7 @@ from dashboard.http.download import Format, download
 from dashboard.security import bodies
 from dashboard.security.access import operators, viewers
 from dashboard.services import claims, pause
-from dashboard.web import actions, job_filter
+from dashboard.web import actions, job_filter, neighbours
 from dashboard.web import bulk as bulk_page
 from dashboard.web import views as views_page
 from dashboard.web.actions import ACT, ASK, POSTS
@@ -110,7 +110,8 @@ def export() -> Response:
 @viewers
 def job(job_id: str) -> Page:
     with reading() as tx:
-        return render_template("job/page.html", **JOB.load(tx, job_id))
+        shown = JOB.load(tx, job_id)
+        return render_template("job/page.html", **shown, **neighbours.load(tx, shown["job"]))
 
 
 @bp.get("/dashboard/queue")

@@ -24,11 +24,13 @@ def job_rows(
     *,
     late: Mapping[int, float | None] | None = None,
     may_choose: bool = False,
+    of_failed: bool = False,
 ) -> Markup:
     """The rows of these jobs, with their last runs by seq, and the actions that they offer; see elements.row_context.
 
     `late` are the seqs of those that are overdue, with the seconds that those of their type usually run, if known.
 
+    Those of a list of FAILED jobs tell the reason and when it failed, instead of the payload and how long it waited.
     A row is the same until its job changes, but for the times in it. So the rest is remembered: without that, the
     page of fifty jobs takes 3.7 times as long.
     """
@@ -43,8 +45,10 @@ def job_rows(
             times.insert(0, left(job.run_at - now))
         if since := goes_on(job):
             times.append(lasted(now - since))
+        if of_failed and job.completed_at:
+            times.append(age(now - job.completed_at))
         usual = _usual(late[job.seq]) if late and job.seq in late else ""
-        first, *rest = _row(job, run, offers, jobs_at, may_choose, usual)
+        first, *rest = _row(job, run, offers, jobs_at, usual, may_choose, of_failed)
         parts.append(first)
         for time, part in zip(times, rest, strict=True):
             parts += time, part
@@ -57,8 +61,15 @@ def _usual(seconds: float | None) -> str:
 
 @lru_cache(maxsize=2_000)
 def _row(
-    job: JobLine, run: LastRun | None, actions: tuple[str, ...], jobs_at: str, may_choose: bool, usual: str
+    job: JobLine,
+    run: LastRun | None,
+    actions: tuple[str, ...],
+    jobs_at: str,
+    usual: str,
+    may_choose: bool,
+    of_failed: bool,
 ) -> list[str]:
     """The parts of a row before, between and after the times that go on in it."""
-    row: str = get_template_attribute("jobs/_row.html", "row")(job, run, actions, jobs_at, may_choose, usual, GAP)
+    draw = get_template_attribute("jobs/_row.html", "row")
+    row: str = draw(job, run, actions, jobs_at, usual, may_choose, of_failed, GAP)
     return f"{row}\n".split(GAP)

@@ -373,20 +373,44 @@ def test_the_list_of_the_docs_leads_to_each_call(open_page: OpenPage, script: bo
     expect(claim.get_by_role("button", name="Copy")).to_have_count(2 if script else 0)
 
 
-def test_nothing_scrolls_sideways_on_any_page(open_page: OpenPage, server: Server) -> None:
-    paths = ["/dashboard/", "/dashboard/queue", "/dashboard/jobs/new", "/docs", "/nope"]
-    payload = {"url": "https://example.com/" + "x" * 500}
-    for actions in ((), ("process",), ("process", "complete"), ("process", "fail")):
-        job_id = create(server, "W" * 100, payload=payload, priority=2**31 - 1)
-        for action in actions:
-            post(server, f"/{job_id}/{action}")
-        paths.append(f"/dashboard/jobs/{job_id}")
-        paths += [f"/dashboard/jobs/{job_id}/{ask}" for ask in ("complete", "fail") if actions == ("process",)]
-    page, wide = open_page(), {}
-    for path in paths:
-        page.goto(path)
-        for width in (320, 768, 1440):
-            page.set_viewport_size({"width": width, "height": 900})
-            if (scrolls := page.evaluate("document.documentElement.scrollWidth")) > width:
-                wide[path, width] = scrolls
-    assert wide == {}
+def test_the_browser_gets_html_compressed_and_of_what_it_has_only_that_it_is_current(
+    open_page: OpenPage, server: Server
+) -> None:
+    for number in range(50):
+        create(server, f"first-{number}")
+    page = open_page()
+    sent = page.evaluate(
+        "performance.getEntriesByType('navigation').map((each) => [each.encodedBodySize, each.decodedBodySize])"
+    )
+    [(encoded, decoded)] = sent
+    assert encoded < decoded / 5
+    with page.expect_response(lambda answer: "/fragments/board" in answer.url) as poll:
+        pass
+    assert (poll.value.status, poll.value.request.sizes()["responseBodySize"]) == (304, 0)
+
+
+def test_the_queue_is_one_list_without_jargon_and_its_first_is_the_next_claim(
+    open_page: OpenPage, server: Server
+) -> None:
+    ids = [create(server, f"first-{number}") for number in range(3)]
+    page = open_page("/dashboard/queue")
+    expect(page.get_by_role("row")).to_have_count(4)
+    post(server, f"/{ids[0]}/process")  # which the queue of the process does not know yet
+    expect(page.get_by_role("row")).to_have_count(3)
+    assert page.get_by_role("table").count() == 1
+    assert page.get_by_role("heading").all_inner_texts() == ["Queue"]
+    place = page.get_by_role("row").filter(has=page.get_by_role("cell", name="1", exact=True))
+    expect(place.get_by_role("link")).to_have_attribute("href", re.compile(ids[1]))
+    assert post(server, "/claim")["id"] == ids[1]
+    said = page.get_by_role("main").inner_text().lower()
+    assert [word for word in ("heap", "cursor", "stale", "entries", "entry", "seq", "pid") if word in said] == []
+
+
+def test_the_docs_are_light_enough_and_ask_for_nothing(open_page: OpenPage) -> None:
+    page = open_page("/docs")
+    loaded = page.evaluate(
+        "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+        ".map((each) => each.encodedBodySize)"
+    )
+    assert sum(loaded) < 100_000
+    expect(page.get_by_text("Authorization")).to_have_count(0)

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.test_layout import CROSSING, WIDTHS
 from tests.support import http
+from tests.support.fit import WIDTHS, misfits
 from tests.support.pages import OpenPage, create, refreshes
 from tests.support.server import Server
 
@@ -98,5 +98,4 @@ def test_a_tick_box_is_a_target_of_24_pixels_and_covers_nothing(open_page: OpenP
             "all => all.map((each) => [each.offsetWidth, each.offsetHeight])"
         )
         assert all(min(size) >= 24 for size in sizes)
-        assert page.evaluate(CROSSING) == [], width
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert misfits(page) == [], width

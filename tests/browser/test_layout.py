@@ -6,35 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support import http
+from tests.support.fit import misfits_at_any_width, misfits_on_paper
 from tests.support.pages import OpenPage
 from tests.support.server import Server
-
-WIDTHS = [320, 390, 600, 601, 768, 870, 960, 961, 1100, 1440]
-
-# Texts and controls whose boxes cross: what is cut off does not count, for it is not painted.
-CROSSING = """() => {
-    const clipped = (element) => [...element.getClientRects()].map(({left, top, right, bottom}) => {
-        for (let at = element; at && at !== document.body; at = at.parentElement) {
-            if (getComputedStyle(at).overflowX === "visible") continue;
-            const box = at.getBoundingClientRect();
-            [left, top] = [Math.max(left, box.left), Math.max(top, box.top)];
-            [right, bottom] = [Math.min(right, box.right), Math.min(bottom, box.bottom)];
-        }
-        return {element, left, top, right, bottom};
-    });
-    const parts = "main :is(h1, .badge, b, .what code, .preview code, .note, time, label, button, input, select, "
-        + ".button, .bar > a, th a, td > span)";
-    const boxes = [...document.querySelectorAll(parts)].filter((each) => each.checkVisibility()).flatMap(clipped)
-        .filter(({left, top, right, bottom}) => right - left > 2 && bottom - top > 2);
-    const crossing = [];
-    for (const [place, a] of boxes.entries())
-        for (const b of boxes.slice(place + 1))
-            if (!a.element.contains(b.element) && !b.element.contains(a.element)
-                && Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
-                && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3)
-                crossing.push([a.element.outerHTML.slice(0, 80), b.element.outerHTML.slice(0, 80)]);
-    return crossing;
-}"""
 
 
 @pytest.fixture
@@ -54,24 +28,10 @@ def jobs(server: Server) -> Server:
 
 
 @pytest.mark.parametrize("path", ["/dashboard/", "/dashboard/?q=x", "/dashboard/queue", "/dashboard/workers"])
-def test_nothing_covers_anything_else(open_page: OpenPage, jobs: Server, path: str) -> None:
+def test_nothing_covers_anything_else_at_any_width_or_on_paper(open_page: OpenPage, jobs: Server, path: str) -> None:
     page = open_page(path)
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate(CROSSING) == [], width
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-@pytest.mark.parametrize("path", ["/dashboard/", "/dashboard/queue", "/dashboard/workers"])
-def test_nothing_covers_anything_else_on_paper(open_page: OpenPage, jobs: Server, path: str) -> None:
-    page = open_page(path, viewport={"width": 718, "height": 1047})  # A4 less its margins
-    page.emulate_media(media="print")
-    assert page.evaluate(CROSSING) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= 718
-    assert (
-        page.locator(".filter, .topbar, td.actions").evaluate_all("all => all.some((e) => e.checkVisibility())")
-        is False
-    )
+    assert misfits_at_any_width(page) == {}
+    assert misfits_on_paper(page) == []
 
 
 @pytest.mark.parametrize(
@@ -127,9 +87,10 @@ def test_what_stands_in_a_row_stands_on_one_baseline(open_page: OpenPage, jobs: 
     assert max(baselines) - min(baselines) <= 1
 
 
-def test_a_row_has_two_lines_on_a_phone(open_page: OpenPage, jobs: Server) -> None:
+@pytest.mark.parametrize("query", ["", "?status=FAILED"])
+def test_a_row_has_two_lines_on_a_phone(open_page: OpenPage, jobs: Server, query: str) -> None:
     for width in (320, 390):
-        page = open_page(viewport={"width": width, "height": 800})
+        page = open_page(f"/dashboard/{query}", viewport={"width": width, "height": 800})
         heights = page.locator("#board tbody tr").evaluate_all("all => all.map((each) => each.offsetHeight)")
         assert max(heights) <= 76
 
@@ -153,11 +114,16 @@ def test_a_screen_reader_has_the_headers_and_the_cells_at_every_width(
     assert names(page, "columnheader") == headers
     rows = page.locator("#board tbody tr").count()
     assert len(names(page, "row")) == rows + 1
+    page.goto("/dashboard/?status=FAILED")
+    assert names(page, "columnheader") == [*headers[:2], "Reason", *headers[3:5], "Failed", *headers[6:]]
     page.goto("/dashboard/queue")
     expected = ["Place", "Job", "Payload", "Priority", "Waited", "Turn in about"]
     assert names(page, "columnheader")[: len(expected)] == expected
     page.goto("/dashboard/workers")
     assert names(page, "columnheader") == ["Job", "Progress", "Runs", "Last heard", "Lease holds"]
+    http.post(f"{jobs.url}/dashboard/claim")  # by a person
+    page.goto("/dashboard/activity")
+    assert names(page, "columnheader") == ["When", "Who", "Did", "What", "By way of"]
 
 
 def test_each_action_is_named_for_its_job_and_the_sorted_column_says_so(open_page: OpenPage, jobs: Server) -> None:
@@ -207,3 +173,54 @@ def test_a_page_has_one_first_heading_also_under_a_dialog(open_page: OpenPage) -
     page.locator("#new").click()
     page.get_by_role("dialog").wait_for()
     assert page.locator("h1").count() == 1
+
+
+def test_a_type_in_arabic_leaves_the_id_beside_it_as_it_is(open_page: OpenPage, server: Server) -> None:
+    job_id = http.post(f"{server.url}/jobs", json={"type": "\u0639\u0631\u0628\u064a 1-2"}).json()["id"]
+    page = open_page(f"/dashboard/jobs/{job_id}")
+    places = page.locator("h1").evaluate(
+        """(title) => {
+            const left = (node, at) => {
+                const range = document.createRange();
+                range.setStart(node, at);
+                range.setEnd(node, at + 1);
+                return range.getBoundingClientRect().left;
+            };
+            const id = title.querySelector("code").firstChild;
+            return [title.querySelector("bdi").getBoundingClientRect().right - 1,
+                ...[...id.data].map((_, at) => left(id, at))];
+        }"""
+    )
+    assert places == sorted(places)
+    assert page.title().startswith("\u2068\u0639\u0631\u0628\u064a 1-2\u2069 " + job_id[-8:])
+
+
+def test_a_control_that_turns_text_around_is_seen_and_turns_nothing(open_page: OpenPage, server: Server) -> None:
+    job_id = http.post(f"{server.url}/jobs", json={"type": "\u202eevil"}).json()["id"]
+    for path in ("/dashboard/", f"/dashboard/jobs/{job_id}", "/dashboard/queue"):
+        page = open_page(path)
+        expect(page.locator("bdi").first).to_have_text("\\u202eevil")
+
+
+@pytest.mark.parametrize(
+    "path", ["/dashboard/jobs/{}", "/dashboard/workers", "/dashboard/overview", "/dashboard/activity"]
+)
+def test_without_colours_dots_marks_and_the_current_page_are_to_be_seen(
+    open_page: OpenPage, jobs: Server, path: str
+) -> None:
+    page = open_page(path.format(http.get(f"{jobs.url}/jobs?status=FAILED").json()[0]["id"]), forced_colors="active")
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    dots = page.locator(".timeline li, .key, #live:not([hidden])").evaluate_all(
+        """all => all.map((each) => getComputedStyle(each, "::before"))
+            .map((dot) => [dot.backgroundColor, dot.borderTopColor, dot.backgroundImage])"""
+    )
+    assert [ground, ground, "none"] not in dots
+    look = "all => all.map((each) => getComputedStyle(each).backgroundColor)"
+    assert ground not in page.locator("[aria-current]").evaluate_all(look)
+
+
+def test_each_text_that_can_be_scrolled_has_a_role_for_its_name(open_page: OpenPage, jobs: Server) -> None:
+    job_id = http.get(f"{jobs.url}/jobs?status=PENDING").json()[-1]["id"]
+    page = open_page(f"/dashboard/jobs/{job_id}")
+    expect(page.get_by_role("group", name="Payload").locator("code")).to_be_visible()
+    assert page.locator("pre[aria-labelledby]:not([role])").count() == 0

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support import http
-from tests.support.pages import OpenPage, busy, create, refreshes
+from tests.support.pages import OpenPage, busy, create, refreshes, watch_shifts
 from tests.support.server import Server
 
 PHONE = {"has_touch": True, "is_mobile": True, "viewport": {"width": 390, "height": 800}}
@@ -26,19 +26,6 @@ def full(server: Server) -> Server:
         for number in range(60):
             client.post("/jobs", json={"type": f"first-{number}"})
     return server
-
-
-def watch_shifts(page: Page) -> None:
-    page.evaluate(
-        """() => {
-            window.shifts = [];
-            new PerformanceObserver((list) => {
-                for (const entry of list.getEntries())
-                    window.shifts.push([entry.value, entry.hadRecentInput, ...entry.sources.map(({node}) =>
-                        (node?.parentElement ?? node)?.outerHTML.slice(0, 80))]);
-            }).observe({type: "layout-shift"});
-        }"""
-    )
 
 
 def point(page: Page) -> None:

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support import http
+from tests.support.fit import States, faults
 from tests.support.server import ROOT, Server, StartServer, environment
 from tests.support.waiting import eventually
 
@@ -46,6 +47,21 @@ def overview(night: tuple[Server, Callable[[str], Any]], open_page: OpenPage) ->
 @pytest.fixture
 def query(night: tuple[Server, Callable[[str], Any]]) -> Callable[[str], Any]:
     return night[1]
+
+
+def open_numbers(page: Page) -> None:
+    page.get_by_text("The numbers of the charts").click()
+
+
+NIGHT_STATES: States = {
+    "the overview": ("/dashboard/overview", None),
+    "the numbers of the charts": ("/dashboard/overview?last=24h", open_numbers),
+    "the jobs": ("/dashboard/", None),
+    "the failed ones": ("/dashboard/?status=FAILED", None),
+    "those that run": ("/dashboard/?status=RUNNING", None),
+    "the queue": ("/dashboard/queue", None),
+    "running many again": ("/dashboard/bulk?action=retry&status=FAILED", None),
+}
 
 
 def number(text: str) -> int:
@@ -119,10 +135,8 @@ def test_throughput_and_waiting_of_the_last_hour(overview: Page, query: Callable
     expect(overview.locator(".numbers tbody tr").first).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [1440, 960, 768, 390, 320])
-def test_nothing_scrolls_sideways(overview: Page, width: int) -> None:
-    overview.set_viewport_size({"width": width, "height": 900})
-    assert overview.evaluate("document.documentElement.scrollWidth") <= width
+def test_nothing_is_wrong_with_what_shows_a_night(overview: Page) -> None:
+    assert faults(overview, NIGHT_STATES, {}) == {}
 
 
 def test_the_overview_works_without_javascript(night: tuple[Server, Callable[[str], Any]], open_page: OpenPage) -> None:

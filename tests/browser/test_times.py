@@ -53,16 +53,19 @@ def test_waiting_goes_on_until_the_job_runs_and_then_running_does(open_page: Ope
         ("America/Phoenix", timedelta(hours=-7), "UTC-7"),
     ],
 )
-def test_a_time_is_local_and_in_utc_in_its_title(
+def test_a_time_is_local_to_the_millisecond_and_in_utc_in_its_title(
     open_page: OpenPage, server: Server, zone: str, ahead: timedelta, name: str
 ) -> None:
     job_id = create(server)
     created = datetime.fromisoformat(http.get(f"{server.url}/jobs/{job_id}").json()["created_at"])
     time = open_page(f"/dashboard/jobs/{job_id}", timezone_id=zone).locator(".timeline time").first
-    expect(time).to_have_text(f"{created + ahead:%Y-%m-%d %H:%M:%S} {name}")
-    expect(time).to_have_attribute("title", f"{created:%Y-%m-%d %H:%M:%S} UTC")
+    milliseconds = f"{created.microsecond // 1_000:03}"
+    expect(time).to_have_text(f"{created + ahead:%Y-%m-%d %H:%M:%S}.{milliseconds} {name}")
+    expect(time).to_have_attribute("title", f"{created:%Y-%m-%d %H:%M:%S}.{milliseconds} UTC")
 
 
 def test_without_javascript_a_time_is_in_utc(open_page: OpenPage, server: Server) -> None:
     page = open_page(f"/dashboard/jobs/{create(server)}", timezone_id="Asia/Kolkata", java_script_enabled=False)
-    expect(page.locator(".timeline time").first).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$"))
+    expect(page.locator(".timeline time").first).to_have_text(
+        re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC$")
+    )

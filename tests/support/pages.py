@@ -44,3 +44,17 @@ def refreshes(page: Page, times: int = 2, element: str = "board") -> None:
         with page.expect_response(lambda answer: f"/fragments/{element}" in answer.url and answer.status == 200):
             page.evaluate("htmx.trigger(document.querySelector('.live'), 'every', {}, false)")
     expect(page.locator(".live")).not_to_have_class("htmx-request")
+
+
+def watch_shifts(page: Page) -> None:
+    """Have the page keep each layout shift from now on in window.shifts, also those after a key or a click."""
+    page.evaluate(
+        """() => {
+            window.shifts = [];
+            new PerformanceObserver((list) => {
+                for (const entry of list.getEntries())
+                    window.shifts.push([entry.value, entry.hadRecentInput, ...entry.sources.map(({node}) =>
+                        (node?.parentElement ?? node)?.outerHTML.slice(0, 80))]);
+            }).observe({type: "layout-shift"});
+        }"""
+    )

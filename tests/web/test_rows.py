@@ -115,6 +115,18 @@ def test_a_row_has_the_actions_of_each_client_that_sees_it(line: JobLine) -> Non
     assert "Complete" not in row_of(line, START)
 
 
+def test_a_list_of_failed_jobs_tells_why_and_when_instead_of_the_payload_and_the_wait(client: FlaskClient) -> None:
+    job_id = create(client, payload={"to": "ada"})
+    client.post(f"/jobs/{job_id}/fail?reason=the mailbox is full")
+    for query, wanted, left_out in (
+        ("?status=FAILED", ("the mailbox is full", 'class="ended"', "Run again"), ("ada", 'class="waited"')),
+        ("", ("the mailbox is full", "ada", 'class="waited"'), ('class="ended"',)),
+    ):
+        row = rows(page(client, f"/dashboard/{query}"))[job_id]
+        assert all(part in row for part in wanted)
+        assert not any(part in row for part in left_out)
+
+
 # What leases and times add
 
 
