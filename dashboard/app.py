@@ -17,6 +17,7 @@ from dashboard.database.group_commit import GROUP_MAX
 from dashboard.http import compression, refusals
 from dashboard.ops import health, logs
 from dashboard.security import access, checks, headers
+from dashboard.services import totals
 from dashboard.services.activity import Keeper
 from dashboard.services.grace import Grace
 from dashboard.services.minutes import Counter
@@ -55,6 +56,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
         ClaimQueue(in_flight=GROUP_MAX) if settings.database_url.startswith("sqlite") else None
     )
     app.extensions["counter"] = Counter()
+    app.extensions["totals"] = totals.Known()
     app.extensions["overview"] = Memory()
     app.extensions["keeper"] = Keeper(settings.keep_activity)
     app.extensions["pause"] = Known()

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.database import clock
 from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.transactions import asking, write
-from dashboard.services import minutes, pause
+from dashboard.services import minutes, pause, totals
 from dashboard.services.activity import keeper
 from dashboard.services.claims import this_grace
 from dashboard.services.settle import settle
@@ -75,8 +75,11 @@ def look(app: Flask) -> None:
 def count(app: Flask) -> None:
     """Count what happened, until nothing is left to count now."""
     with _tried_again(app, "count the last minutes"):
-        while minutes.keep():
-            sleep(PAUSE)
+        is_behind = True
+        while is_behind:
+            is_behind = minutes.keep()
+            while totals.keep():
+                sleep(PAUSE)
 
 
 def forget(app: Flask) -> None:
