@@ -51,8 +51,9 @@ def keep(app: Flask) -> int:
             if not settled:
                 return total  # another process was faster
             sleep(PAUSE)
-    except (SQLAlchemyError, DatabaseBusyError):
+    except (SQLAlchemyError, DatabaseBusyError) as error:
         app.logger.exception("The housekeeper could not reach the database; it tries again")
+        app.extensions["numbers"].failed(error)
         grace.begin()
         return total
 
@@ -62,8 +63,9 @@ def _tried_again(app: Flask, what: str) -> Iterator[None]:
     """A round that fails is logged, and tried again with the next one."""
     try:
         yield
-    except (SQLAlchemyError, DatabaseBusyError):
+    except (SQLAlchemyError, DatabaseBusyError) as error:
         app.logger.exception(f"The housekeeper could not {what}; it tries again")
+        app.extensions["numbers"].failed(error)
 
 
 def look(app: Flask) -> None:
