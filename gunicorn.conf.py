@@ -33,13 +33,16 @@ if TYPE_CHECKING:
     from gunicorn.workers.base import Worker
 
     from dashboard import config as ours  # gunicorn has a setting `config`
+    from dashboard.core.numbers import PART
 else:
     # By its path, not as a module: a reload reads it anew, and the workers, which are forks of this process, import the
     # package as it is then. It is also found where gunicorn runs in another folder.
     ours = SimpleNamespace(**runpy.run_path(str(PACKAGE / "config.py")))
+    PART = runpy.run_path(str(PACKAGE / "core" / "numbers.py"))["PART"]
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 YIELD_MAX = 0.005  # seconds that a connection lets others go first
+SPARE = 16  # processes that may end late, beside those of a reload
 
 try:
     settings = ours.Settings.from_environ(os.environ)
@@ -124,8 +127,23 @@ class PatientServer(StreamServer):  # type: ignore[misc]
 ggevent.StreamServer = PatientServer  # type: ignore[attr-defined]
 
 
+def pre_fork(server: "Arbiter", worker: "Worker") -> None:
+    """Give the worker the first part that no living one has of the memory that /metrics reads.
+
+    It is made here, for the master of an earlier version has none when it loads this one.
+    """
+    if not hasattr(server, "numbers"):
+        server.numbers = mmap.mmap(  # type: ignore[attr-defined]
+            -1, (2 * server.num_workers + SPARE) * PART
+        )
+    taken = {other.part for other in server.WORKERS.values()}  # type: ignore[attr-defined]
+    free = (part for part in range(len(server.numbers) // PART) if part not in taken)  # type: ignore[attr-defined]
+    worker.part = next(free, None)  # type: ignore[attr-defined]  # None: /metrics of the others lacks its numbers
+
+
 def post_fork(server: "Arbiter", worker: "Worker") -> None:
     """End the worker when its master ends, by kill -9 too: it would keep the port."""
+    worker.numbers = server.numbers  # type: ignore[attr-defined]
     worker.about_to_stop = server.about_to_stop  # type: ignore[attr-defined]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -139,6 +157,8 @@ def post_worker_init(worker: "Worker") -> None:
     gc.freeze()  # 5 to 10 % of a request: no collection looks through what was imported
     flag: mmap.mmap = worker.about_to_stop  # type: ignore[attr-defined]
     worker.wsgi.extensions["is_about_to_stop"] = lambda: flag[0] == 1  # type: ignore[attr-defined]
+    if worker.part is not None:  # type: ignore[attr-defined]
+        worker.wsgi.extensions["numbers"].share(worker.numbers, worker.part)  # type: ignore[attr-defined]
     _stop_at_once(worker)
 
 

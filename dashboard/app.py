@@ -12,11 +12,13 @@ from dashboard.api import refusals as api_refusals
 from dashboard.cli import flask_jobs
 from dashboard.config import Settings
 from dashboard.core.claim_queue import ClaimQueue
+from dashboard.core.numbers import Numbers
 from dashboard.database import engine, migrate, transactions, usable
 from dashboard.database.group_commit import GROUP_MAX
 from dashboard.http import compression, refusals
-from dashboard.ops import health, logs
+from dashboard.ops import health, logs, metrics, traffic
 from dashboard.security import access, checks, headers
+from dashboard.services import totals
 from dashboard.services.activity import Keeper
 from dashboard.services.grace import Grace
 from dashboard.services.memory import Memory
@@ -38,6 +40,7 @@ BLUEPRINTS = (
         openapi.bp,
         client_file.bp,
         health.bp,
+        metrics.bp,
     ),
     *(sign_in.bp, pages.bp, fragments.bp, filters.bp, assets.bp, flask_jobs.bp),
 )
@@ -54,7 +57,9 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.extensions["claim_queue"] = (
         ClaimQueue(in_flight=GROUP_MAX) if settings.database_url.startswith("sqlite") else None
     )
+    app.extensions["numbers"] = Numbers()
     app.extensions["counter"] = Counter()
+    app.extensions["totals"] = totals.Known()
     app.extensions["overview"] = Memory()
     app.extensions["keeper"] = Keeper(settings.keep_activity)
     app.extensions["pause"] = Known()
@@ -64,8 +69,9 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.extensions["waiting"] = room = WaitingRoom(app)
     transactions.init_app(app, room.nudge)
     headers.init_app(app, settings)
-    refusals.init_app(app, (api_refusals.DOOR, health.DOOR), web_refusals.render)
+    refusals.init_app(app, (api_refusals.DOOR, health.DOOR, metrics.DOOR), web_refusals.render)
     access.init_app(app, settings)
+    traffic.init_app(app)
     logs.init_app(app, settings)
     checks.init_app(app)
     compression.init_app(app)

@@ -35,6 +35,8 @@ TESTED_BY = {
     "security/test_security.py": ("security/checks", "security/cross_site", "security/headers", "security/hosts"),
     "services/test_lease_machine.py": ("core/backoff", "services/settle"),
     "services/test_machine.py": ("services/claims",),
+    "ops/test_metrics.py": ("ops/traffic", "services/metrics", "store/by_type"),
+    "services/test_totals.py": ("store/totals",),
     "services/test_minutes.py": ("core/minutes",),
     "services/test_overview.py": ("services/memory", "services/overdue", "services/verdict", "store/overview"),
     "services/test_races.py": ("ops/housekeeper",),

@@ -8,6 +8,7 @@ from dashboard.core.histogram import BUCKETS
 
 MINUTE, TWELVE_MINUTES, HOUR = 60, 720, 3_600  # the spans of a row, in seconds
 ALL = ""  # the type that stands for all: no job has it
+REST = "other"  # stands for types that are not told by themselves, where these are limited; a job may have it, too
 
 EVENTS = ("created", "started", "completed", "failed", "called_off")  # called off: failed while it was PENDING
 WAITED = tuple(f"waited_{place}" for place in range(BUCKETS))

@@ -11,6 +11,7 @@ from typing import Any
 from gevent import monkey
 from sqlalchemy import Connection, Engine
 
+from dashboard.core.numbers import COMMITS, Numbers
 from dashboard.database.blocking import in_thread
 from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.file_lock import locked
@@ -34,10 +35,11 @@ class GroupCommit:
     the service runs in threads) that starts with the first task and ends when none is left.
     """
 
-    def __init__(self, engine: Engine, path: str) -> None:
+    def __init__(self, engine: Engine, path: str, numbers: Numbers) -> None:
         """Write by the one connection of this engine's pool; `path` is the file of the lock between processes."""
         self._engine = engine
         self._path = path
+        self._numbers = numbers
         self._tasks: deque[_Task] = deque()
         self._is_consumed = False
         self._lock = _RealLock()  # of the two above, for a moment at a time
@@ -51,6 +53,7 @@ class GroupCommit:
     def transaction(self) -> Iterator[Connection]:
         with connect(self._engine) as connection, self._transaction_on(connection):
             yield connection
+        self._numbers.add(COMMITS, 1, 1)
 
     @contextmanager
     def _transaction_on(self, connection: Connection) -> Iterator[None]:
@@ -104,6 +107,7 @@ class GroupCommit:
             while self._tasks and len(taken) < GROUP_MAX:
                 taken.append(self._tasks.popleft())
                 taken[-1].run(connection)
+        self._numbers.add(COMMITS, 1, len(taken))
 
     def _take_all(self) -> "list[_Task]":
         return [self._tasks.popleft() for _ in range(len(self._tasks))]

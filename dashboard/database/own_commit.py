@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from dashboard.core.numbers import COMMITS, Numbers
 from dashboard.database.pools import connect
 from dashboard.database.postgresql import check_commit
 
@@ -17,8 +18,9 @@ UNDONE = ("40001", "40P01")  # their SQLSTATEs: it could not be serialized; ther
 class OwnCommit:
     """Write by the connections of this engine, each of which commits every statement where no transaction is begun."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, numbers: Numbers) -> None:
         self._engine = engine
+        self._numbers = numbers
         self._transactions = engine.execution_options(isolation_level="READ COMMITTED")
 
     @contextmanager
@@ -27,6 +29,7 @@ class OwnCommit:
             with connection.begin():
                 yield connection
             check_commit(connection)
+        self._numbers.add(COMMITS, 1, 1)
 
     def write(self, work: Callable[[Connection], Any], undone: Callable[[], None], one_statement: bool) -> Any:
         """Do the work and commit it, once more where the server has undone it; call `undone` where that fails."""
@@ -49,4 +52,5 @@ class OwnCommit:
         with connect(self._engine) as connection:
             done = work(connection)
             check_commit(connection)
-            return done
+        self._numbers.add(COMMITS, 1, 1)
+        return done

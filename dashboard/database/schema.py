@@ -182,7 +182,8 @@ Index("runs_started", runs.c.started_at)
 
 # What happened in each minute to the jobs of each type: counts, and how long those that were started had waited and
 # those that ended had run, as histograms. Rows of a minute, of twelve and of an hour; `at` is the beginning, in seconds
-# since 1970. The type that no job has, the empty one, stands for all of them.
+# since 1970. Rows with the span 0 are totals (store/totals.py). The type that no job has, the empty one, stands for all
+# of them.
 minutes = db.Table(
     "minutes",
     Column("span", Integer, primary_key=True, autoincrement=False),

@@ -3,6 +3,7 @@
 A write inside a write would wait for itself: it raises RuntimeError.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import Context, ContextVar
@@ -12,6 +13,7 @@ from typing import TypeVar, cast
 from flask import Flask, current_app
 from sqlalchemy import Connection
 
+from dashboard.core.numbers import Key, Numbers
 from dashboard.database.engine import WRITES, db
 from dashboard.database.errors import UNAVAILABLE
 from dashboard.database.group_commit import GroupCommit
@@ -30,11 +32,12 @@ def init_app(app: Flask, written: Callable[[], None]) -> None:
     app.extensions["pulse"] = Pulse()
     with app.app_context():
         reads, writes = db.engine, db.engines[WRITES]
+    numbers: Numbers = app.extensions["numbers"]
     if reads.dialect.name == "sqlite":
-        app.extensions["writer"] = GroupCommit(writes, f"{writes.url.database}-turn")
+        app.extensions["writer"] = GroupCommit(writes, f"{writes.url.database}-turn", numbers)
         app.extensions["asks"] = app.extensions["reads"] = Kept(reads).connect
     else:
-        app.extensions["writer"] = OwnCommit(writes)
+        app.extensions["writer"] = OwnCommit(writes, numbers)
         app.extensions["asks"] = partial(connect, reads)
         # By default each statement would see a state of its own.
         app.extensions["reads"] = partial(connect, reads.execution_options(isolation_level="REPEATABLE READ"))
@@ -95,8 +98,22 @@ def write(
     finally:
         pulse.end(is_through)
     extensions["written"]()
+    if noted := inside.get(_noted):
+        for key, number in noted[1].items():
+            extensions["numbers"].add(key, number)
     return done
 
+
+def note(tx: Connection, key: Key, number: int) -> None:
+    """Have the work of a write() count so many, once they are committed."""
+    noted = _noted.get()
+    if noted is None or noted[0] is not tx:  # a write that is tried again begins anew
+        noted = tx, Counter()
+        _noted.set(noted)
+    noted[1][key] += number
+
+
+_noted: ContextVar[tuple[Connection, Counter[Key]] | None] = ContextVar("noted", default=None)
 
 _is_writing = ContextVar("is_writing", default=False)
 

@@ -12,7 +12,9 @@ from dashboard.core.run import FullJob, LeasedJob
 
 JSON = "application/json"
 
-CHANGED = "dashboard.changed"  # the key in the request's environ: the job or the jobs that it changed, or how many
+# Keys of the request's environ.
+CHANGED = "dashboard.changed"  # the job or the jobs that it changed, or how many
+ROUTE = "dashboard.route"  # its rule, as /jobs/<job_id>: nothing of it is the client's own text
 
 Changed = TypeVar("Changed")
 

@@ -86,6 +86,7 @@ def as_json(refusal: Refusal, _error: Exception) -> Response:
 def _unavailable(error: Exception) -> Refusal:
     """The database is locked, full, read-only or down, or no connection is free. The transaction was rolled back."""
     current_app.logger.error("The database refused: %s", _first_cause(error))
+    current_app.extensions["numbers"].failed(error)
     return Refusal(503, BUSY, {"Retry-After": RETRY_AFTER})
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.database import clock
 from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.transactions import asking, write
-from dashboard.services import minutes, pause, verdict
+from dashboard.services import minutes, pause, totals, verdict
 from dashboard.services.activity import keeper
 from dashboard.services.claims import this_grace
 from dashboard.services.settle import settle
@@ -51,8 +51,9 @@ def keep(app: Flask) -> int:
             if not settled:
                 return total  # another process was faster
             sleep(PAUSE)
-    except (SQLAlchemyError, DatabaseBusyError):
+    except (SQLAlchemyError, DatabaseBusyError) as error:
         app.logger.exception("The housekeeper could not reach the database; it tries again")
+        app.extensions["numbers"].failed(error)
         grace.begin()
         return total
 
@@ -62,8 +63,9 @@ def _tried_again(app: Flask, what: str) -> Iterator[None]:
     """A round that fails is logged, and tried again with the next one."""
     try:
         yield
-    except (SQLAlchemyError, DatabaseBusyError):
+    except (SQLAlchemyError, DatabaseBusyError) as error:
         app.logger.exception(f"The housekeeper could not {what}; it tries again")
+        app.extensions["numbers"].failed(error)
 
 
 def look(app: Flask) -> None:
@@ -77,8 +79,11 @@ def look(app: Flask) -> None:
 def count(app: Flask) -> None:
     """Count what happened, until nothing is left to count now."""
     with _tried_again(app, "count the last minutes"):
-        while minutes.keep():
-            sleep(PAUSE)
+        is_behind = True
+        while is_behind:
+            is_behind = minutes.keep()
+            while totals.keep():
+                sleep(PAUSE)
 
 
 def forget(app: Flask) -> None:

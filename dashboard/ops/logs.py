@@ -19,12 +19,12 @@ from dashboard.config import LogFormat, Settings
 from dashboard.core.job import Job
 from dashboard.core.printable import printable
 from dashboard.core.run import FullJob, LeasedJob
-from dashboard.http.answers import CHANGED
+from dashboard.http.answers import CHANGED, ROUTE
+from dashboard.ops import traffic
 from dashboard.security import access
 
 HEADER = "X-Request-ID"
-METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}  # others are a client's own words
-_ID, _ROUTE = "dashboard.request_id", "dashboard.route"  # keys of the request's environ
+_ID = "dashboard.request_id"  # the key of the request's environ
 _FORM = re.compile(r"[A-Za-z0-9._:-]{1,64}").fullmatch  # nothing that could end a line, or look like another field
 
 requests = logging.getLogger("dashboard.requests")
@@ -39,7 +39,6 @@ def init_app(app: Flask, settings: Settings) -> None:
     requests.handlers = [default_handler]
     wsgi: Wsgi = app.wsgi_app
     if settings.access_log:
-        app.before_request(_remember_route)  # before the hook that may reject the request
         wsgi = _with_line(wsgi)
     app.wsgi_app = _with_id(wsgi)  # type: ignore[method-assign, assignment]
 
@@ -74,16 +73,11 @@ def _with_line(app: Wsgi) -> Wsgi:
     return with_line
 
 
-def _remember_route() -> None:
-    if request.url_rule:
-        request.environ[_ROUTE] = request.url_rule.rule
-
-
 def _facts(environ: dict[str, Any]) -> dict[str, Any]:
     """Who sent the request, its route, and what it changed. Nothing of it is the client's own text."""
     facts = {
-        "method": environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in METHODS else "-",
-        "route": environ.get(_ROUTE, "-"),
+        "method": traffic.method_of(environ),
+        "route": environ.get(ROUTE, traffic.UNKNOWN),
         "who": environ.get(access.USER) or environ.get(access.TOKEN) or "-",
     }
     changed = environ.get(CHANGED)

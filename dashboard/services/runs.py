@@ -12,12 +12,13 @@ from sqlalchemy import Connection
 
 from dashboard.core.errors import JobError, JobNotFoundError, LeaseLostError, words
 from dashboard.core.job import JobStatus
+from dashboard.core.numbers import RETRIED
 from dashboard.core.reason import failure
 from dashboard.core.run import FullJob, Outcome
 from dashboard.core.transitions import Action
 from dashboard.core.who import NOBODY, Who
 from dashboard.database import clock
-from dashboard.database.transactions import write
+from dashboard.database.transactions import note, write
 from dashboard.services.settle import next_attempt
 from dashboard.store import full_jobs, runs
 
@@ -141,6 +142,7 @@ def _end_all(tx: Connection, calls: Sequence[End], meets: "_Meeting", who: Who) 
         else:
             run_at = next_attempt(now, failures) if call.delay is None else _later(now, call.delay)
             again.append({"seq": job.seq, "run_at": run_at})
+            note(tx, RETRIED, 1)
     runs.end(tx, ended, now, who.name)
     for action, rows in finished.items():
         runs.finish(tx, action, rows, now, who.name)

@@ -11,10 +11,12 @@ from sqlalchemy import Connection
 
 from dashboard.core.backoff import backoff
 from dashboard.core.errors import words
+from dashboard.core.numbers import EXPIRED, LEASES, RETRIED
 from dashboard.core.reason import failure
 from dashboard.core.transitions import Action
 from dashboard.database import clock
 from dashboard.database.planner import by_indexes
+from dashboard.database.transactions import note
 from dashboard.services.grace import Grace
 from dashboard.store import due, runs
 
@@ -37,6 +39,7 @@ def _expire_jobs(tx: Connection, limit: int) -> int:
         return 0
     rows = [{"seq": seq, **failure(f"expired {words(at)} before anybody began it")._asdict()} for seq, at in found]
     due.fail(tx, rows, clock.now(tx))
+    note(tx, EXPIRED, len(found))
     return len(found)
 
 
@@ -62,6 +65,8 @@ def _end_overdue_runs(tx: Connection, limit: int) -> int:
             failed.append({"seq": seq, **failure(reasons[seq])._asdict()})
     runs.finish(tx, Action.FAIL, failed, now)
     runs.give_back(tx, again)
+    note(tx, LEASES, len(ended))
+    note(tx, RETRIED, len(again))
     return len(ended)
 
 

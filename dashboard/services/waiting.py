@@ -13,6 +13,7 @@ from typing import TypeVar
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
+from dashboard.core.numbers import WAITING, Numbers
 from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.transactions import asking
 from dashboard.database.watch import Watch
@@ -46,6 +47,7 @@ class WaitingRoom:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
+        self._numbers: Numbers = app.extensions["numbers"]
         self._waiting: list[_Waiter] = []
         self._changed = Event()
         self._is_draining = False
@@ -100,6 +102,7 @@ class WaitingRoom:
             if got := attempt():
                 return got
             waiter.waits = True
+            self._count(waiter, 1)
             self._begin_to_watch()
             while waiter.woken.wait(max(0.0, until - monotonic())) and not self._is_draining and is_there():
                 waiter.woken.clear()
@@ -110,7 +113,13 @@ class WaitingRoom:
             return None
         finally:
             self._waiting.remove(waiter)
+            if waiter.waits:
+                self._count(waiter, -1)
             waiter.tried.set()
+
+    def _count(self, waiter: _Waiter, number: int) -> None:
+        if not waiter.job_id:
+            self._numbers.add(WAITING, number)
 
     def _begin_to_watch(self) -> None:
         with self._lock:

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.test_accessible import violations
-from tests.browser.test_layout import CROSSING, WIDTHS
 from tests.support import http
+from tests.support.fit import faults
 from tests.support.pages import OpenPage, create, refreshes
 from tests.support.server import Server
 
@@ -78,13 +77,8 @@ def test_nothing_is_covered_and_axe_finds_nothing_where_there_are_views(open_pag
     for name in ("Broken", "w" * 40, "x y " * 10):
         save(page, name)
         expect(page.locator("#views")).to_contain_text(name.strip())
-    for path in ("/dashboard/?status=FAILED", "/dashboard/views", "/dashboard/views/new?status=FAILED"):
-        page.goto(path)
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            assert page.evaluate(CROSSING) == [], (path, width)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
-        assert violations(page) == [], path
+    paths = ("/dashboard/?status=FAILED", "/dashboard/views", "/dashboard/views/new?status=FAILED")
+    assert faults(page, {path: (path, None) for path in paths}, {}) == {}
 
 
 @SCRIPTS

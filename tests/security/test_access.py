@@ -57,6 +57,7 @@ TABLE = {
     "GET /docs": (302, 200, 403, 200, 200),
     "GET /openapi.json": (401, 200, 200, 200, 200),
     "GET /client.py": (401, 200, 200, 200, 200),
+    "GET /metrics": (401, 200, 403, 200, 200),
     "GET /jobs": (401, 200, 200, 200, 200),
     "POST /jobs": (401, 403, 201, 201, 403),
     "GET /jobs/queue": (401, 200, 200, 200, 200),
@@ -127,7 +128,7 @@ TABLE = {
 }
 
 
-JSON = ("/jobs", "/workers", "/activity", "/queue")  # what answers refusals as JSON
+JSON = ("/jobs", "/workers", "/activity", "/queue", "/metrics")  # what answers refusals as JSON
 
 
 @pytest.fixture
@@ -198,9 +199,7 @@ def test_each_role_may_do_what_the_table_says(app: Flask, line: str, way: Callab
         assert (state(app) != before) == (acts and answer.status_code in (200, 201, 303))
         if line.startswith("GET"):
             assert ask(client, line.replace("GET", "HEAD", 1), job).status_code == answer.status_code
-        if answer.status_code in (401, 403) and line.split()[1].startswith(
-            ("/jobs", "/workers", "/activity", "/queue")
-        ):
+        if answer.status_code in (401, 403) and line.split()[1].startswith(JSON):
             assert [type(detail) for detail in answer.get_json().values()] == [str]
             assert answer.headers.get("WWW-Authenticate") == ("Bearer" if client is nobody else None)
         elif answer.status_code in (302, 401) and client is nobody:

@@ -11,7 +11,7 @@ from tests.support.waiting import eventually
 # By the fixture that stands for each; None is one that is not installed.
 PROGRAMS = {
     name: shutil.which(name.replace("_", "-"), path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    for name in ("haproxy", "nginx", "pgbouncer", "systemd_analyze")
+    for name in ("haproxy", "nginx", "pgbouncer", "prometheus", "promtool", "systemd_analyze")
 }
 
 
