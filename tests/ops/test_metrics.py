@@ -21,6 +21,7 @@ from dashboard.database.transactions import writing
 from dashboard.ops import housekeeper
 from dashboard.services import minutes as minute_service
 from dashboard.services import pause
+from dashboard.services.memory import Memory
 from dashboard.store import by_type
 from dashboard.store.minutes import minute_of
 from tests.support.app import MakeApp
@@ -87,7 +88,7 @@ def test_the_oldest_that_waits_and_what_runs_too_long_are_told(client: FlaskClie
         then = utc_now() - timedelta(hours=2)
         tx.execute(update(jobs).where(jobs.c.id == waits.id).values(created_at=then))
         tx.execute(update(jobs).where(jobs.c.id == runs.id).values(started_at=then))
-    client.application.extensions["overview"].recent = None  # found a moment ago
+    client.application.extensions["overview"] = Memory()  # the verdict of a moment ago is remembered
     found = seen(client)
     assert found["oldest_ready_seconds"] == pytest.approx(7_200, abs=60)
     assert found["jobs_overdue"] == 1
@@ -237,7 +238,7 @@ def test_where_very_many_wait_the_sum_is_still_right(client: FlaskClient, monkey
 
 def test_it_costs_as_many_statements_however_many_jobs_there_are(client: FlaskClient) -> None:
     def cost() -> int:
-        client.application.extensions["overview"].recent = None
+        client.application.extensions["overview"] = Memory()
         return len(statements(lambda: client.get("/metrics")))
 
     def fill(number: int) -> None:
