@@ -95,9 +95,22 @@ def selection(query: Context) -> Selection:
 
 def from_address() -> Filter:
     """The filter of this request. Raises UnprocessableEntity, which says what is wrong."""
-    if not request.query_string:
-        return Filter({}, {})
-    given = _given(request.args)
+    return _filter(request.args) if request.query_string else Filter({}, {})
+
+
+def from_form() -> Context:
+    """What a posted form has of a filter, as a saved view keeps it. Raises UnprocessableEntity."""
+    return kept(_filter(request.form).query)
+
+
+def _filter(sent: MultiDict[str, str]) -> Filter:
+    form = FilterForm(sent)
+    for name in form.data:
+        if len(sent.getlist(name)) > 1:
+            raise UnprocessableEntity(f"The address has more than one {name}")
+    if not form.validate():
+        raise UnprocessableEntity(form.problem())
+    given = {name: value for name, value in form.data.items() if value not in (None, "")}
     query, place = ({name: given[name] for name in names if name in given} for names in (QUERY, PLACE))
     asked = Filter(query, place)
     if query.get("sort") not in (None, *(order.sort for order in asked.orders)):
@@ -108,21 +121,6 @@ def from_address() -> Filter:
         return asked
     held = tuple(int(seq) for seq in given.get("hold", "").split(",") if seq)
     return Filter(query, place, held, given.get("known"))
-
-
-def from_form() -> Context:
-    """What a posted form has of a filter. Raises UnprocessableEntity."""
-    return kept(_given(request.form))
-
-
-def _given(sent: MultiDict[str, str]) -> Context:
-    form = FilterForm(sent)
-    for name in form.data:
-        if len(sent.getlist(name)) > 1:
-            raise UnprocessableEntity(f"The address has more than one {name}")
-    if not form.validate():
-        raise UnprocessableEntity(form.problem())
-    return {name: value for name, value in form.data.items() if value not in (None, "")}
 
 
 def jobs_url(query: Context) -> str:
