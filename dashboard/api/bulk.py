@@ -63,7 +63,9 @@ class BulkFail(_Slice):
 
     action: Literal["fail"]
     filter: GoingFilter
-    key: _Key | None = Field(None, description="Not needed: a repeat finds nothing to do")
+    key: _Key | None = Field(
+        None, description="Not needed: a repeat finds nothing to do. With one all slices are one line of activity"
+    )
     reason: str | None = Field(None, description="Why, in words")
 
 
@@ -72,7 +74,9 @@ class BulkPriority(_Slice):
 
     action: Literal["priority"]
     filter: PendingFilter
-    key: _Key | None = Field(None, description="Not needed: a repeat changes nothing")
+    key: _Key | None = Field(
+        None, description="Not needed: a repeat changes nothing. With one all slices are one line of activity"
+    )
     priority: Priority
 
 

@@ -16,7 +16,7 @@ from dashboard.store import activity, claims
 from dashboard.store import past as past_store
 from dashboard.store.minutes import lock
 
-SLICE = 500  # jobs of one transaction
+SLICE = 200  # jobs of one transaction, so that other writes wait for a few hundredths of a second
 
 SHELL = NOBODY._replace(via=Via.SHELL)
 

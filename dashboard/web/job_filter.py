@@ -110,19 +110,9 @@ def of_query(text: str) -> Filter:
     return _filter(_given(MultiDict(parse_qsl(text))))
 
 
-def _filter(given: Context) -> Filter:
-    query, place = ({name: given[name] for name in names if name in given} for names in (QUERY, PLACE))
-    asked = Filter(query, place)
-    if query.get("sort") not in (None, *(order.sort for order in asked.orders)):
-        del query["sort"]  # of another list, whose form it was
-    if asked.by_start != ("at" in place) or not asked.sides:
-        place.clear()
-    return asked
-
-
 def from_form() -> Context:
-    """What a posted form has of a filter. Raises UnprocessableEntity."""
-    return kept(_given(request.form))
+    """What a posted form has of a filter, as a saved view keeps it. Raises UnprocessableEntity."""
+    return kept(_filter(_given(request.form)).query)
 
 
 def _given(sent: MultiDict[str, str]) -> Context:
@@ -133,6 +123,16 @@ def _given(sent: MultiDict[str, str]) -> Context:
     if not form.validate():
         raise UnprocessableEntity(form.problem())
     return {name: value for name, value in form.data.items() if value not in (None, "")}
+
+
+def _filter(given: Context) -> Filter:
+    query, place = ({name: given[name] for name in names if name in given} for names in (QUERY, PLACE))
+    asked = Filter(query, place)
+    if query.get("sort") not in (None, *(order.sort for order in asked.orders)):
+        del query["sort"]  # of another list, whose form it was
+    if asked.by_start != ("at" in place) or not asked.sides:
+        place.clear()
+    return asked
 
 
 def jobs_url(query: Context) -> str:

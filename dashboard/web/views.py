@@ -16,7 +16,7 @@ from dashboard.web.actions import person
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context
 from dashboard.web.forms import ViewForm
-from dashboard.web.job_filter import jobs_url, kept
+from dashboard.web.job_filter import Filter, jobs_url, kept
 
 
 class Link(NamedTuple):
@@ -24,6 +24,7 @@ class Link(NamedTuple):
 
     name: str
     query: dict[str, str]
+    first: str  # which jobs come first in it
     url: str
     is_shared: bool
     is_current: bool
@@ -47,7 +48,9 @@ def load(tx: Connection) -> Context:
 
 def _link(view: View, current: str) -> Link:
     query = dict(parse_qsl(view.query))
-    return Link(view.name, query, jobs_url(query), view.owner == SHARED, view.query == current)
+    return Link(
+        view.name, query, Filter(query, {}).order.first, jobs_url(query), view.owner == SHARED, view.query == current
+    )
 
 
 def ask() -> Context:
@@ -56,7 +59,8 @@ def ask() -> Context:
 
 
 def _ask(query: dict[str, str], form: ViewForm) -> Context:
-    return {"query": query, "form": form, "list_url": jobs_url(query), "has_own": own() != SHARED}
+    first = Filter(query, {}).order.first
+    return {"query": query, "first": first, "form": form, "list_url": jobs_url(query), "has_own": own() != SHARED}
 
 
 class Saved(NamedTuple):

@@ -228,6 +228,26 @@ def test_a_method_that_no_route_has_is_refused_to_each_role_as_a_write_is(app: F
     assert [client.options("/jobs").status_code for client in people] == [401, 200, 200, 200]
 
 
+@pytest.mark.parametrize("path", ["/nope", "/jobs/a/b/c", "/dashboard/nope"])
+def test_an_address_that_there_is_not_is_404_for_each_role_and_tells_nobody_else_anything(
+    app: Flask, path: str
+) -> None:
+    for method in ("GET", "POST"):
+        assert app.test_client().open(path, method=method).status_code in (302, 401)
+        for role in TOKENS:
+            assert by_token(app, role).open(path, method=method).status_code == 404
+    assert by_token(app, "operator").get("/activity?action=refused").get_json() == []
+
+
+def test_the_bar_tells_who_is_signed_in_and_as_what(app: Flask, make_app: MakeApp, sqlite_url: str) -> None:
+    for client, name in ((by_password(app, "viewer"), "viewer"), (by_token(app, "viewer"), "viewer-script")):
+        html = client.get("/dashboard/").text
+        assert f'<span class="who"><bdi>{name}</bdi> <span class="hint">· viewer</span></span>' in html
+        assert ("Sign out" in html) == (name == "viewer")
+    for client in (app.test_client(), make_app(sqlite_url).test_client()):
+        assert 'class="who"' not in client.get("/dashboard/", follow_redirects=True).text
+
+
 # ---- Tokens
 
 

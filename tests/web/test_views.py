@@ -169,6 +169,24 @@ def test_a_filter_that_the_jobs_page_would_refuse_is_not_saved(app: Flask, query
     assert kept(app) == []
 
 
+def test_a_view_says_which_jobs_come_first_and_keeps_no_order_of_another_list(app: Flask) -> None:
+    ada = person(app, "ada")
+    save(ada, "longest", status="RUNNING", sort="oldest")
+    save(ada, "shortest", status="RUNNING", sort="shortest")
+    save(ada, "oldest", status="FAILED", sort="oldest")
+    assert [query for _, _, query in kept(app)] == [
+        "status=RUNNING",
+        "status=FAILED&sort=oldest",
+        "status=RUNNING&sort=shortest",
+    ]
+    told = re.findall(r'class="hint">(The jobs[^<]*)</span>', page(ada, "/dashboard/views"))
+    assert told == [
+        "The jobs that are RUNNING, the longest running first",
+        "The jobs that are FAILED, the oldest first",
+        "The jobs that are RUNNING, the last started first",
+    ]
+
+
 def test_of_what_is_sent_only_the_fields_of_a_filter_are_kept(app: Flask) -> None:
     ada = person(app, "ada")
     sent = {"before": "5", "hold": "1,2", "choose": "1", "format": "csv", "url": "//evil.example"}
