@@ -1,6 +1,7 @@
 """Statements that are compiled once and run on the driver's own cursor.
 
 For the statements that every request runs: with Connection.execute 32 clients claim 0.69 times as many jobs a second.
+Where somebody listens to SQLAlchemy's events, as a tracer does, they run in its way, and raise the same.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Dialect,
+    Engine,
     String,
     TypeDecorator,
     bindparam,
@@ -219,12 +221,32 @@ class _Form(NamedTuple):
 
 def run(tx: Connection, form: _Form, values: Any) -> list[tuple[Any, ...]]:
     """Run it in this transaction, and return the rows as the driver has them. Raises DBAPIError."""
+    if is_listened_to(tx.engine):
+        return _heard(tx, form, tuple(values) if form.names else values)
     return _with_cursor(tx, form, partial(_execute, form=form, values=values))
 
 
 def run_each(tx: Connection, form: _Form, given: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """The same for each of these values, one after another."""
+    if is_listened_to(tx.engine):
+        return [row for values in given for row in _heard(tx, form, values)]
     return _with_cursor(tx, form, partial(_execute_each, form=form, given=given))
+
+
+def is_listened_to(engine: Engine) -> bool:
+    """Whether somebody listens to its statements."""
+    return bool(engine.dispatch.before_cursor_execute)
+
+
+def _heard(tx: Connection, form: _Form, values: Any) -> list[tuple[Any, ...]]:
+    """By SQLAlchemy's own cursor, with its events."""
+    try:
+        result = tx.exec_driver_sql(form.sql, values)
+    except DBAPIError as error:
+        if error.orig and is_read_only(error.orig):
+            tx.invalidate(error.orig)
+        raise
+    return [tuple(row) for row in result] if form.has_rows else []
 
 
 def _with_cursor(tx: Connection, form: _Form, execute: Callable[[Any], list[tuple[Any, ...]]]) -> list[tuple[Any, ...]]:

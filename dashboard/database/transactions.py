@@ -6,7 +6,7 @@ A write inside a write would wait for itself: it raises RuntimeError.
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, copy_context
 from functools import partial
 from typing import TypeVar, cast
 
@@ -86,7 +86,8 @@ def write(
     trips of three, and SQLite a savepoint, 4 µs. Raises DatabaseBusyError as writing() does.
     """
     _refuse_inside_a_write()
-    inside, extensions = _INSIDE.copy(), current_app.extensions
+    extensions = current_app.extensions
+    inside = _with_a_tracer_s_own() if extensions["writer"].is_listened_to else _INSIDE.copy()
     pulse: Pulse = extensions["pulse"]
     pulse.begin()
     is_through = True
@@ -120,6 +121,15 @@ _is_writing = ContextVar("is_writing", default=False)
 _INSIDE = Context()
 
 _INSIDE.run(_is_writing.set, True)
+
+
+def _with_a_tracer_s_own() -> Context:
+    """An empty context, but for what others than Flask keep in it: the span that the statements are a part of."""
+    inside = _INSIDE.copy()
+    for variable, value in copy_context().items():
+        if not variable.name.startswith("flask.") and variable not in inside:
+            inside.run(variable.set, value)
+    return inside
 
 
 def _refuse_inside_a_write() -> None:
