@@ -56,6 +56,7 @@ def load(tx: Connection) -> Context:
         ],
         "found": found,
         "now": found.now,
+        "begin": found.slots[0].at.isoformat(),
         "throughput": stack(
             [s.completed for s in sums], [s.failed for s in sums], [s.created for s in sums[:-1]]
         ),  # the last minute goes on
