@@ -35,7 +35,7 @@ TESTED_BY = {
     "security/test_security.py": ("security/checks", "security/cross_site", "security/headers", "security/hosts"),
     "services/test_lease_machine.py": ("core/backoff", "services/settle"),
     "services/test_machine.py": ("services/claims",),
-    "services/test_minutes.py": ("core/minutes", "store/past"),
+    "services/test_minutes.py": ("core/minutes", "store/oldest", "store/past"),
     "services/test_overview.py": ("services/memory", "services/overdue", "services/verdict", "store/overview"),
     "services/test_races.py": ("ops/housekeeper",),
     "services/test_waiting.py": ("database/watch",),
