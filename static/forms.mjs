@@ -26,7 +26,9 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   const named = ctx.request.submitter?.getAttribute("formaction"); // of two buttons, each has an address of its own
   const page = named ?? element.getAttribute(element.matches("form") ? "action" : "href");
   ctx.request.action ||= page.replace("/dashboard/", "/dashboard/fragments/"); // a row does not tell it twice
-  if (element.matches(".filter")) for (const [name, value] of [...body]) if (!value) body.delete(name);
+  if (!element.matches(".filter")) return;
+  if (body.get("when") !== "between") for (const name of ["since", "until"]) body.delete(name); // they do not show
+  for (const [name, value] of [...body]) if (!value) body.delete(name);
 });
 document.addEventListener("htmx:before:history:update", ({ detail: { history } }) => {
   const field = document.activeElement.matches("input") && document.activeElement;

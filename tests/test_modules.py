@@ -37,7 +37,7 @@ TESTED_BY = {
     "services/test_machine.py": ("services/claims",),
     "ops/test_metrics.py": ("ops/traffic", "services/metrics", "store/by_type"),
     "services/test_totals.py": ("store/totals",),
-    "services/test_minutes.py": ("core/minutes",),
+    "services/test_minutes.py": ("core/minutes", "store/oldest"),
     "services/test_overview.py": ("services/memory", "services/overdue", "services/verdict", "store/overview"),
     "services/test_races.py": ("ops/housekeeper",),
     "services/test_waiting.py": ("database/watch",),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from math import ceil
 from typing import NamedTuple
 
 from dashboard.core.histogram import BUCKETS
@@ -57,6 +58,21 @@ def in_spans(counts: Counts, span: int) -> Counts:
         key = at // span * span, name
         longer[key] = [a + b for a, b in zip(longer[key], values, strict=True)] if key in longer else values
     return longer
+
+
+def waited_longest(spans: Iterable[tuple[float, float]], since: int) -> dict[int, int]:
+    """For how long the one that waited longest had waited, in whole seconds rounded up, in each minute from `since` on.
+
+    `spans` is from when to when each waited, in seconds since 1970.
+    """
+    found: dict[int, int] = {}
+    end = since  # up to here it was one that came before
+    for begin, over in sorted(spans):
+        last = int(over) // MINUTE * MINUTE
+        for at in range(max(end, int(begin) // MINUTE * MINUTE), last + MINUTE, MINUTE):
+            found[at] = ceil(min(over, at + MINUTE) - begin)
+        end = max(end, last + MINUTE)
+    return found
 
 
 class Sum(NamedTuple):

@@ -6,16 +6,18 @@ the last one committed; the next one goes on from there.
 """
 
 from datetime import timedelta
+from math import ceil
 
 from flask import current_app
 from sqlalchemy import Connection
 
-from dashboard.core.minutes import HOUR, MINUTE, Counts
+from dashboard.core.minutes import HOUR, MINUTE, Counts, waited_longest
 from dashboard.core.reason import failure
 from dashboard.database import clock
 from dashboard.database.blocking import in_thread
 from dashboard.database.transactions import asking, reading, write
-from dashboard.store import claims, minutes, reasons
+from dashboard.store import claims, minutes, overview, reasons
+from dashboard.store import oldest as oldest_store
 from dashboard.store import past as past_store
 
 EVERY = timedelta(seconds=5)  # the newest minutes are counted, while jobs change
@@ -61,11 +63,14 @@ def recount(counter: Counter) -> bool:
         since = min(state.minute, newest) - MINUTE
         until = min(newest + MINUTE, since + LOOK)
         found = _look(tx, since, until)
+        oldest = overview.oldest_ready(tx)
+        waited = {newest: ceil((now - oldest).total_seconds())} if oldest else {}
 
     def replace(tx: Connection) -> bool:
         if not minutes.advance(tx, state, until - MINUTE, now):
             return False
         minutes.replace(tx, since, until, found)
+        oldest_store.note(tx, waited)
         return True
 
     if write(replace) and until > newest:
@@ -106,6 +111,8 @@ def bring_along() -> bool:
             return False
         last = past_store.slice_end(tx, past, SLICE)
         minutes.add(tx, minutes.of_seqs(tx, past.after, last, past.before), state.folded_to)
+        began = state.minute - KEPT
+        oldest_store.note(tx, waited_longest(oldest_store.spans(tx, past.after, last, past.before), began))
         reasons.store(tx, [(seq, failure(why)) for seq, why in reasons.missing(tx, past.after, last)])
         past_store.went_on(tx, past, last)
         return True
@@ -116,3 +123,4 @@ def bring_along() -> bool:
 def _fold(tx: Connection, before: int) -> None:
     if minutes.lock(tx).folded_to < before:
         minutes.fold(tx, before)
+        oldest_store.forget(tx, before)

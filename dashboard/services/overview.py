@@ -19,7 +19,7 @@ from dashboard.database import clock
 from dashboard.services import claims as claim_service
 from dashboard.services.overdue import DAY, TYPES_KNOWN
 from dashboard.services.verdict import Look
-from dashboard.store import claims, counts, minute_sums, minutes, overview, reasons
+from dashboard.store import claims, counts, minute_sums, minutes, oldest, overview, reasons
 
 SLOTS = 60
 SHOWN, TYPES_SHOWN, NEXT_SHOWN = 8, 12, 5
@@ -57,6 +57,7 @@ class Slot(NamedTuple):
     sum: Sum
     waited_p50: float | None
     waited_p95: float | None
+    oldest: int | None  # seconds that the oldest that waited had waited, at the most
 
 
 class Tiles(NamedTuple):
@@ -180,7 +181,9 @@ class _Look(Look):
     def slots(self, steps: _Steps, since: int) -> tuple[Slot, ...]:
         def make() -> tuple[Slot, ...]:
             found = minute_sums.slots(self.tx, steps.span, since, self.minute + MINUTE, steps.slot)
-            return tuple(_slot(since + place * steps.slot, steps.slot, found) for place in range(SLOTS))
+            waited = oldest.slots(self.tx, since, self.minute + MINUTE, steps.slot)
+            places = range(since, since + SLOTS * steps.slot, steps.slot)
+            return tuple(_slot(at, steps.slot, found.get(at, Sum()), waited.get(at)) for at in places)
 
         return self.counted(("slots", steps, since, self.minute), make)
 
@@ -251,9 +254,9 @@ class _Look(Look):
         )
 
 
-def _slot(at: int, seconds: int, found: Mapping[int, Sum]) -> Slot:
-    each = found.get(at, Sum())
-    return Slot(minutes.time_of(at), seconds, each, percentile(each.waited, 0.5), percentile(each.waited, 0.95))
+def _slot(at: int, seconds: int, each: Sum, waited: int | None) -> Slot:
+    waits = percentile(each.waited, 0.5), percentile(each.waited, 0.95)
+    return Slot(minutes.time_of(at), seconds, each, *waits, waited)
 
 
 def _total(sums: Sequence[Sum]) -> Sum:

@@ -218,7 +218,12 @@ def time_of(at: int) -> datetime:
 
 
 def minute_of(time: datetime) -> int:
-    return int(time.replace(tzinfo=UTC).timestamp()) // MINUTE * MINUTE
+    return int(seconds_of(time)) // MINUTE * MINUTE
+
+
+def seconds_of(time: datetime) -> float:
+    """Since 1970."""
+    return time.replace(tzinfo=UTC).timestamp()
 
 
 def first_created(tx: Connection, since: datetime, end: int) -> int:

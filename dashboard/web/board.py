@@ -15,7 +15,7 @@ from dashboard.store.types import Place, Start
 from dashboard.web import bulk
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context, Element, Live, revision, row_context
-from dashboard.web.job_filter import Filter, export_url, from_address, jobs_url, kept, placed
+from dashboard.web.job_filter import Filter, export_url, from_address, jobs_url, kept, narrowed, placed
 from dashboard.web.overview import Line, known_line, verdict_line
 from dashboard.web.rows import job_rows
 
@@ -27,15 +27,15 @@ ARRIVED_MAX = 100  # newer jobs are counted up to this
 def tag(tx: Connection) -> str:
     """With the rows that the refresh holds: while they are held, the table is another one.
 
-    With the verdict as this process knows it, and in the list of those that run with the minute: a job becomes overdue
-    by the time that passes.
+    With the verdict as this process knows it. With the minute where the time that passes makes another list of it: of
+    those that run some become overdue, and a span that ends now leaves some behind.
     """
     return _tag(tx, from_address(), known_line())
 
 
 def _tag(tx: Connection, asked: Filter, line: Line | None) -> str:
     held = crc32(repr((asked.held, asked.known)).encode()) if asked.held else ""
-    minute = f"{utc_now():%H%M}" if asked.by_start else ""
+    minute = f"{utc_now():%H%M}" if asked.by_start or "when" in asked.query else ""
     return f"{revision(tx)}.{held}.{minute}.{line.tag if line else ''}"
 
 
@@ -87,6 +87,7 @@ def load(tx: Connection) -> Context:
         "choose": jobs_url(query | place | {"choose": "" if for_chosen else "1"}) if choices else None,
         "for_chosen": for_chosen,
         "save_url": f"{url_for('pages.ask_view')}?{urlencode(kept(query))}" if kept(query) else None,
+        "narrowed": narrowed(query),
         "has_filter": bool(query.keys() - {"sort", "choose"}),
         "has_same_json": not place and set(query) <= {"status", "choose"},
         "order": asked.order,

@@ -21,7 +21,7 @@ from dashboard.web.actions import person
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context
 from dashboard.web.forms import BulkForm
-from dashboard.web.job_filter import jobs_url, narrowed, selection
+from dashboard.web.job_filter import fixed, jobs_url, narrowed, selection
 
 SLICE = 200  # jobs that one post does
 PREVIEW_MAX = 1_000  # jobs that a preview counts
@@ -125,7 +125,7 @@ def _what(form: BulkForm) -> What:
 
 def _asked(form: BulkForm) -> dict[str, str]:
     """The filter. All jobs of a list have one status; those that were chosen in a list of all may have any."""
-    asked = narrowed(form.data)
+    asked = fixed(narrowed(form.data))
     return asked if form.seq.data else {"status": STATUSES[_what(form)][0]} | asked
 
 

@@ -44,7 +44,7 @@ class TimeField(Field):
     data: datetime | None
 
     def _value(self) -> str:
-        return str(self.raw_data[0]) if self.raw_data else ""
+        return str(self.raw_data[0]) if self.raw_data else str(self.data or "")
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         self.data = None

@@ -19,6 +19,7 @@ from dashboard.core.transitions import ARRIVED, FINAL, RULES, TRANSITIONS
 from dashboard.security import access
 from dashboard.services import pause
 from dashboard.web.pretty import pretty
+from dashboard.web.spans import WORDS
 
 bp = Blueprint("filters", __name__)
 
@@ -63,7 +64,7 @@ class Ended(Protocol):
 @bp.record_once
 def _add_state_machine(state: BlueprintSetupState) -> None:
     state.app.jinja_env.globals.update(
-        TRANSITIONS=TRANSITIONS, RULES=RULES, ARRIVED=ARRIVED, FINAL=FINAL, ENDED=ENDED, DID=DID
+        TRANSITIONS=TRANSITIONS, RULES=RULES, ARRIVED=ARRIVED, FINAL=FINAL, ENDED=ENDED, DID=DID, SPANS=WORDS
     )
 
 
@@ -130,6 +131,12 @@ def utc(time: datetime) -> str:
 @bp.app_template_filter()
 def exact_utc(time: datetime) -> str:
     return f"{time.isoformat(' ', 'milliseconds')} UTC"
+
+
+@bp.app_template_filter()
+def time_told(text: str) -> str:
+    """The same of the text of a time in UTC."""
+    return utc(datetime.fromisoformat(text))
 
 
 @bp.app_template_filter()

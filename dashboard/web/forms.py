@@ -13,6 +13,7 @@ from dashboard.core.view import NAME_MAX as VIEW_NAME_MAX
 from dashboard.http.download import Format
 from dashboard.services.search import PLACE
 from dashboard.web.fields import JsonObjectField, SeqsField, TimeField, WholeNumberField, no_nul, whole_numbers
+from dashboard.web.spans import BETWEEN, NAMES, When
 
 SEQ_MAX = 2**63 - 1
 
@@ -23,6 +24,15 @@ SEARCH_MAX = 200  # characters
 NAME_MAX, PASSWORD_MAX, ID_MAX = 100, 1_000, 36  # characters
 
 STATUSES = [SelectChoice("", "Any"), *(SelectChoice(status, status.capitalize()) for status in JobStatus)]
+
+SPANS = [
+    SelectChoice("", "Any time"),
+    *(SelectChoice(when, name) for when, name in NAMES.items()),
+    SelectChoice(BETWEEN, "Between…"),
+]
+
+# The browser's own field sends nothing while a time is half typed, and is empty of itself where it is cleared.
+IN_UTC = {"type": "datetime-local", "step": "any", "title": "In UTC"}
 
 JSON_HINT = 'A JSON object, such as {"key": "value"}; may be left empty'
 
@@ -125,6 +135,11 @@ class FilterForm(Form):
         id="filter-q",
         render_kw={"autocomplete": "off", "data-key": "/", "placeholder": "type, id, payload or reason"},
     )
+    when = SelectField(
+        "Time", [Optional(strip_whitespace=False)], id="filter-when", choices=SPANS, render_kw={"aria-label": "Time"}
+    )
+    since = TimeField("Since", id="filter-since", render_kw=IN_UTC)
+    until = TimeField("Until", id="filter-until", render_kw=IN_UTC)
     of_type = HiddenField(validators=[Length(max=TYPE_MAX), no_nul])
     reason = HiddenField(validators=[Length(max=KEY_MAX), no_nul])
     sort = HiddenField(validators=[Optional(strip_whitespace=False), AnyOf(["oldest", "shortest"])])
@@ -139,6 +154,11 @@ class FilterForm(Form):
     def validate_after(self, _field: Field) -> None:
         if self.before.data is not None:
             raise ValidationError("The address has a before too")
+
+    @property
+    def is_between(self) -> bool:
+        """Whether `since` and `until` count: a form sends what stands there also while another span is chosen."""
+        return not self.when.raw_data or self.when.data == BETWEEN
 
     def problem(self) -> str:
         """What is wrong with the address; for a form that did not validate."""
@@ -184,6 +204,9 @@ class BulkForm(Form):
     of_type = StringField(validators=[Length(max=TYPE_MAX), no_nul])
     q = StringField(validators=[Length(max=SEARCH_MAX), no_nul])
     reason = StringField(validators=[Length(max=KEY_MAX), no_nul])
+    when = StringField(validators=[Optional(strip_whitespace=False), AnyOf([*When])])
+    since = TimeField()
+    until = TimeField()
     seq = SeqsField()
     priority = WholeNumberField("New priority", [Optional(), whole_numbers(0, PRIORITY_MAX)], description=PRIORITY_HINT)
     why = StringField("Reason", [Length(max=REASON_MAX), no_nul], description="May be left empty")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from flask import render_template, request
@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnprocessableEntity
 
-from dashboard.core.job import JobStatus
+from dashboard.core.job import JobStatus, utc_now
+from dashboard.core.times import parse_time
 from dashboard.http.download import Format
 from dashboard.store import listing
 from dashboard.store.selection import Selection
@@ -20,8 +21,9 @@ from dashboard.store.types import Place, Start
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context
 from dashboard.web.forms import FilterForm
+from dashboard.web.spans import BETWEEN, When
 
-NARROWING = ("status", "type", "of_type", "q", "reason")
+NARROWING = ("status", "type", "of_type", "q", "reason", "when", "since", "until")
 KEPT = (*NARROWING, "sort")  # in a saved view
 QUERY = (*KEPT, "choose")
 
@@ -90,7 +92,10 @@ def selection(query: Context) -> Selection:
     """What the address narrows the list to."""
     status = JobStatus(query["status"]) if "status" in query else None
     get = query.get
-    return Selection(status, type=get("of_type"), type_prefix=get("type"), q=get("q"), reason=get("reason"))
+    since, until = (parse_time(text) if (text := get(name)) else None for name in ("since", "until"))
+    if "when" in query:
+        since = When(query["when"]).since(utc_now())
+    return Selection(status, get("of_type"), get("type"), get("q"), get("reason"), since, until)
 
 
 def from_address() -> Filter:
@@ -122,7 +127,9 @@ def _given(sent: MultiDict[str, str]) -> Context:
             raise UnprocessableEntity(f"The address has more than one {name}")
     if not form.validate():
         raise UnprocessableEntity(form.problem())
-    return {name: value for name, value in form.data.items() if value not in (None, "")}
+    given = _texts(form.data)
+    left_out = ("when",) if form.is_between else ("since", "until")
+    return {name: value for name, value in given.items() if name not in left_out}
 
 
 def _filter(given: Context) -> Filter:
@@ -148,9 +155,27 @@ def placed(query: Context, side: str, place: Place) -> str:
     return jobs_url(query | {side: place})
 
 
-def narrowed(query: Mapping[str, str]) -> dict[str, str]:
+def narrowed(query: Mapping[str, Any]) -> dict[str, str]:
     """What of the address narrows the list, without how it is shown."""
-    return {name: query[name] for name in NARROWING if query.get(name)}
+    given = _texts(query)
+    return {name: given[name] for name in NARROWING if name in given}
+
+
+def fixed(query: Mapping[str, str]) -> dict[str, str]:
+    """The same with the time when its span began, which goes on meaning the same jobs."""
+    given = dict(query)
+    if when := given.pop("when", None):
+        given["since"] = When(when).since(utc_now()).isoformat()
+    return given
+
+
+def _texts(given: Mapping[str, Any]) -> Context:
+    """What is given, each time as the text that the address has."""
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in given.items()
+        if value not in (None, "")
+    }
 
 
 def kept(query: Mapping[str, str]) -> dict[str, str]:
@@ -171,4 +196,5 @@ def load(tx: Connection) -> Context:
 @lru_cache(maxsize=100)
 def _fields(**query: str) -> Markup:
     """The fields, filled in. Remembered: WTForms takes longer to draw them than the page takes for fifty rows."""
-    return Markup(render_template("jobs/_filter.html", form=FilterForm(data=query)))  # noqa: S704
+    shown = {"when": BETWEEN, **query} if query.keys() & {"since", "until"} else query
+    return Markup(render_template("jobs/_filter.html", form=FilterForm(data=shown)))  # noqa: S704

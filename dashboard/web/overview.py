@@ -56,10 +56,11 @@ def load(tx: Connection) -> Context:
         ],
         "found": found,
         "now": found.now,
+        "begin": found.slots[0].at.isoformat(),
         "throughput": stack(
             [s.completed for s in sums], [s.failed for s in sums], [s.created for s in sums[:-1]]
         ),  # the last minute goes on
-        "waits": lines([slot.waited_p50 for slot in found.slots], [slot.waited_p95 for slot in found.slots]),
+        "waits": lines(*([getattr(slot, name) for slot in found.slots] for name in _WAITED)),
         "marks": _marks(found.slots),
         "sentences": _sentences(found),
         "jobs_at": url_for("pages.jobs") + "jobs",
@@ -133,6 +134,9 @@ def _sentences(found: Overview) -> dict[str, str]:
     if tiles.waited_p50 is not None and tiles.waited_p95 is not None:
         half, most = (lasted(timedelta(seconds=each)) for each in (tiles.waited_p50, tiles.waited_p95))
         waited = f"half of the jobs waited less than {half}, 95 % less than {most}"
+    oldest = max((slot.oldest for slot in found.slots if slot.oldest is not None), default=None)
+    if oldest is not None:
+        waited += f"; one that waited had waited {lasted(timedelta(seconds=oldest))} at the most"
     return {
         "finished": f"In the last {last} {completed:,} jobs completed, {failed:,} failed, {created:,} were created",
         "waited": f"In the last {last} {waited}",
@@ -140,5 +144,6 @@ def _sentences(found: Overview) -> dict[str, str]:
 
 
 _COUNTED = ("completed", "failed", "created")
+_WAITED = ("waited_p50", "waited_p95", "oldest")
 
 OVERVIEW = Element("overview/_overview.html", tag, load)

@@ -11,12 +11,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from dashboard.core.job import JobStatus, utc_now
-from dashboard.core.minutes import ALL, HOUR, MINUTE, TWELVE_MINUTES, TYPES_MAX, Found, counted
+from dashboard.core.minutes import ALL, HOUR, MINUTE, TWELVE_MINUTES, TYPES_MAX, Found, counted, waited_longest
+from dashboard.database import schema
 from dashboard.database.engine import db
 from dashboard.database.schema import counting, jobs, minutes, uncounted
 from dashboard.database.transactions import reading, writing
 from dashboard.services import minutes as service
 from dashboard.store import minutes as store
+from dashboard.store import oldest
 from dashboard.store import past as past_store
 from dashboard.store.minutes import minute_of
 from tests.support.app import MakeApp
@@ -43,6 +45,7 @@ def nothing_counted(request: pytest.FixtureRequest) -> None:
         with writing() as tx:
             tx.execute(minutes.delete())
             tx.execute(uncounted.delete())
+            tx.execute(schema.oldest.delete())
             tx.execute(update(counting).values(version=0, counted_at=None))
         set_counted(minute_of(utc_now()))
 
@@ -239,3 +242,61 @@ def test_of_very_many_types_the_most_frequent_are_counted_one_by_one_and_all_tog
     assert len(counts) == TYPES_MAX + 1
     assert counts[60, ALL][0] == sum(row.number for row in found)
     assert (60, "type-0") not in counts
+
+
+def oldest_waited() -> dict[int, int]:
+    with reading() as tx:
+        return oldest.slots(tx, 0, 2**40, MINUTE)
+
+
+def test_how_long_the_oldest_had_waited_is_told_of_the_one_that_had_waited_longest_in_each_minute() -> None:
+    rng = Random(3)
+    for _ in range(50):
+        waits = [(begin, begin + rng.expovariate(1 / 200)) for begin in (rng.uniform(0, 3_600) for _ in range(30))]
+        found = waited_longest(waits, 600)
+        told = {
+            at: [min(over, at + MINUTE) - begin for begin, over in waits if begin < at + MINUTE and over >= at]
+            for at in range(600, 7_200, MINUTE)
+        }
+        assert found.keys() == {at for at, each in told.items() if each}
+        for at, seconds in found.items():  # one that came in the last minute of an older one begins with the next
+            assert max(told[at]) - MINUTE - 1 <= seconds < max(told[at]) + 1
+
+
+def test_the_oldest_that_waits_is_seen_in_each_minute_and_the_longest_wait_stays(app: Flask) -> None:
+    count_all()
+    assert oldest_waited() == {}
+    jobs_of_now = [make_job(type=name).id for name in "ab"]
+    ages = {jobs_of_now[0]: timedelta(minutes=25), jobs_of_now[1]: timedelta(minutes=5)}
+    with writing() as tx:
+        for job, age in ages.items():
+            tx.execute(update(jobs).where(jobs.c.id == job).values(created_at=utc_now() - age))
+    count_all()
+    [(at, seconds)] = oldest_waited().items()
+    assert at in (minute_of(utc_now()), minute_of(utc_now()) - MINUTE)
+    assert 1_500 <= seconds < 1_560
+    with writing() as tx:
+        tx.execute(update(jobs).where(jobs.c.id == jobs_of_now[0]).values(status="FAILED", completed_at=utc_now()))
+    count_all()
+    assert oldest_waited()[at] == seconds
+
+
+def test_jobs_that_come_in_with_a_past_tell_how_long_the_oldest_had_waited(app: Flask) -> None:
+    insert_past(300, timedelta(hours=30))
+    count_all()
+    found = oldest_waited()
+    with reading() as tx:
+        waits = tx.execute(select(jobs.c.created_at, jobs.c.started_at).where(jobs.c.started_at.is_not(None))).all()
+    for created, over in waits:
+        assert found[minute_of(over)] + MINUTE >= int((over - created).total_seconds())
+    assert max(found) >= minute_of(utc_now()) - 2 * MINUTE
+    assert min(found) >= minute_of(utc_now()) - service.KEPT
+
+
+def test_how_long_the_oldest_had_waited_is_kept_as_long_as_minutes_are(app: Flask) -> None:
+    now = minute_of(utc_now())
+    with writing() as tx:
+        oldest.note(tx, {now - service.KEPT - 2 * HOUR: 9, now - HOUR: 5})
+    set_counted(now - MINUTE, now - service.KEPT - 2 * HOUR)
+    service.keep()
+    assert [*oldest_waited().values()] == [5]
