@@ -38,6 +38,7 @@ TESTED_BY = {
     "services/test_minutes.py": ("core/minutes", "store/past"),
     "services/test_overview.py": ("store/overview",),
     "services/test_races.py": ("ops/housekeeper",),
+    "services/test_retention.py": ("store/finished",),
     "services/test_waiting.py": ("database/watch",),
     "store/test_minutes.py": ("store/minute_sums", "store/reasons"),
     "web/test_job.py": ("web/pace",),

@@ -15,7 +15,7 @@ from flask import current_app
 from sqlalchemy import Connection
 
 from dashboard.core.histogram import percentile
-from dashboard.core.minutes import HOUR, MINUTE, TWELVE_MINUTES, Sum
+from dashboard.core.minutes import DAY, HOUR, MINUTE, TWELVE_MINUTES, Sum
 from dashboard.core.verdict import (
     FAILING_MINUTES,
     GROWING_MINUTES,
@@ -34,7 +34,6 @@ from dashboard.store import claims, counts, minute_sums, minutes, overview, reas
 T = TypeVar("T")
 
 SLOTS = 60
-DAY = 24 * HOUR
 LOOK_BACK = 6 * HOUR  # seconds in which it is looked for when a type began to fail
 SHOWN, TYPES_SHOWN, NEXT_SHOWN = 8, 12, 5
 TYPES_KNOWN = 100  # of which the usual time is looked up
