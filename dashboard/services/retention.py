@@ -23,8 +23,10 @@ from dashboard.store import due, finished, minutes
 
 EVERY = 60.0  # seconds between two looks for what is old, where there was no more
 LOOK = 500  # jobs that one look goes through
-SLICE_MAX = 500  # jobs that one transaction deletes
-WANTED = 0.005  # seconds that it takes for it; then there is the commit
+SLICE_MIN, SLICE_MAX = 10, 500  # jobs that one transaction deletes
+# Seconds that it takes for it. On SQLite all writers wait meanwhile, and for its commit, which takes twice as long; on
+# PostgreSQL nobody does but one that has the same row of the tally, for the commit.
+WANTED = {"sqlite": 0.002, "postgresql": 0.01}
 REMEMBERED = 86_400.0  # seconds: then it looks from the beginning, for an import brings jobs with old ends
 
 Walk = tuple[float, JobStatus]  # one for each limit in days and each status
@@ -71,8 +73,9 @@ class Retention:
         return bool(later) or len(found) == LOOK
 
     def _delete(self, seqs: list[int]) -> None:
-        took = write(lambda tx: _timed(tx, seqs))
-        self._size = max(1, min(SLICE_MAX, 2 * self._size, int(len(seqs) * WANTED / took)))
+        fitting = int(len(seqs) / write(lambda tx: _delete(tx, seqs)))
+        # One that was slow by chance, as on a busy machine, makes the next ones not tiny.
+        self._size = max(SLICE_MIN, self._size // 2, min(SLICE_MAX, 2 * self._size, fitting))
 
 
 def _counted(tx: Connection) -> datetime | None:
@@ -81,11 +84,11 @@ def _counted(tx: Connection) -> datetime | None:
     return None if state.has_past else minutes.time_of(state.minute - MINUTE)
 
 
-def _timed(tx: Connection, seqs: list[int]) -> float:
-    """Delete them; returns the seconds that it took."""
+def _delete(tx: Connection, seqs: list[int]) -> float:
+    """Delete them; returns how long it took, in parts of what is wanted."""
     began = monotonic()
     finished.delete_each(tx, seqs)
-    return max(monotonic() - began, 1e-6)
+    return max(monotonic() - began, 1e-6) / WANTED[tx.dialect.name]
 
 
 def retention() -> Retention:
