@@ -64,9 +64,10 @@ _DELETE_EACH = Many(
 )
 
 
-def delete_one(tx: Connection, job_id: str) -> bool:
-    """Delete the job with this id, if it has ended; whether there was one."""
-    return bool(_DELETE_ONE.rows(tx, id=job_id))
+def delete_one(tx: Connection, job_id: str) -> str | None:
+    """Delete the job with this id, if it has ended; returns its type, or None where there was none."""
+    rows = _DELETE_ONE.rows(tx, id=job_id)
+    return rows[0][0] if rows else None
 
 
-_DELETE_ONE = Compiled(delete(jobs).where(jobs.c.id == bindparam("id"), has_status(*STATUSES)).returning(jobs.c.seq))
+_DELETE_ONE = Compiled(delete(jobs).where(jobs.c.id == bindparam("id"), has_status(*STATUSES)).returning(jobs.c.type))
