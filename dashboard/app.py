@@ -24,6 +24,7 @@ from dashboard.services.grace import Grace
 from dashboard.services.memory import Memory
 from dashboard.services.minutes import Counter
 from dashboard.services.pause import Known
+from dashboard.services.retention import Retention
 from dashboard.services.waiting import WaitingRoom
 from dashboard.web import assets, filters, fragments, pages, sign_in
 from dashboard.web import refusals as web_refusals
@@ -62,6 +63,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.extensions["totals"] = totals.Known()
     app.extensions["overview"] = Memory()
     app.extensions["keeper"] = Keeper(settings.keep_activity)
+    app.extensions["retention"] = Retention(settings.keep_finished)
     app.extensions["pause"] = Known()
     app.extensions["grace"] = Grace(settings.lease_grace)
     app.extensions["is_about_to_stop"] = lambda: False  # a server that can tell puts its own here

@@ -47,6 +47,23 @@ class Credential(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Kept:
+    """For how many days finished jobs are kept; None is for ever."""
+
+    days: float | None = None
+    of_type: Mapping[str, float | None] = field(default_factory=dict)  # the types that are kept for another time
+
+    def of(self, name: str) -> float | None:
+        """For how many days the jobs of this type are kept."""
+        return self.of_type.get(name, self.days)
+
+    @property
+    def limits(self) -> list[float]:
+        """Each number of days after which jobs of some type are deleted."""
+        return sorted({days for days in (self.days, *self.of_type.values()) if days is not None})
+
+
+@dataclass(frozen=True)
 class Settings:
     """What the application reads of its environment; gunicorn.conf.py has the server's own."""
 
@@ -62,6 +79,7 @@ class Settings:
     tls: bool
     lease_grace: int  # seconds
     keep_activity: int  # days
+    keep_finished: Kept
     access_log: bool
     log_format: LogFormat
 
@@ -84,6 +102,7 @@ class Settings:
             tls=_switch(environ, "TLS"),
             lease_grace=whole_number(environ, "LEASE_GRACE", 60, least=0, most=86_400),
             keep_activity=whole_number(environ, "KEEP_ACTIVITY_DAYS", 365, least=1, most=36_500),
+            keep_finished=_kept(environ.get("KEEP_FINISHED_DAYS", "")),
             access_log=_switch(environ, "ACCESS_LOG"),
             log_format=log_format(environ),
         )
@@ -170,6 +189,27 @@ def _credentials(name: str, text: str, least: int) -> tuple[Credential, ...]:
     if len({credential.name for credential in found}) < len(found):
         raise SettingsError(f"{name} must name each only once")
     return tuple(found)
+
+
+EVER = "ever"
+
+
+def _kept(text: str) -> Kept:
+    """DAYS for all types, and TYPE=DAYS for one, separated by white space. The last `=` is the one that counts."""
+    found: dict[str | None, float | None] = {}
+    for entry in text.split():
+        name, _, days = entry.rpartition("=")
+        if not (name or "=" not in entry) or (name or None) in found or not _is_days(days):
+            raise SettingsError(
+                "KEEP_FINISHED_DAYS must be a number of days from 0.01 to 36500, or ever, and type=days for single "
+                f"types, separated by white space, each once, not {entry!r}"
+            )
+        found[name or None] = None if days == EVER else float(days)
+    return Kept(found.pop(None, None), {name: days for name, days in found.items() if name})
+
+
+def _is_days(text: str) -> bool:
+    return text == EVER or bool(fullmatch(r"[0-9]{1,5}(\.[0-9]{1,6})?", text) and 0.01 <= float(text) <= 36_500)
 
 
 def _database_url(url: str) -> str:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.config import Credential, Durability, LogFormat, Role, Settings, SettingsError
+from dashboard.config import Credential, Durability, Kept, LogFormat, Role, Settings, SettingsError
 
 SECRET = "hush-hush-hush-hush"
 TOKENS = f"ci:operator:{SECRET}"
 NAMES = (
     "DATABASE_URL DURABILITY MAX_BODY_BYTES USERS TOKENS SECRET_KEY DASHBOARD_OPEN ALLOWED_HOSTS LEASE_GRACE "
-    "KEEP_ACTIVITY_DAYS TRUSTED_PROXIES TLS ACCESS_LOG LOG_FORMAT DATABASE_URL_FILE USERS_FILE TOKENS_FILE "
-    "SECRET_KEY_FILE HOST"
+    "KEEP_ACTIVITY_DAYS KEEP_FINISHED_DAYS TRUSTED_PROXIES TLS ACCESS_LOG LOG_FORMAT DATABASE_URL_FILE "
+    "USERS_FILE TOKENS_FILE SECRET_KEY_FILE HOST"
 )
 
 
@@ -21,6 +21,7 @@ def test_without_any_setting_it_keeps_a_durable_sqlite_file_in_the_instance_fold
         database_url="sqlite:///jobs.db",
         lease_grace=60,
         keep_activity=365,
+        keep_finished=Kept(None, {}),
         durability=Durability.FULL,
         max_body_bytes=1_000_000,
         users=(),
@@ -65,6 +66,17 @@ def test_an_empty_setting_is_one_that_is_not_set() -> None:
         ("MAX_BODY_BYTES", "9" * 5_000),
         ("KEEP_ACTIVITY_DAYS", "0"),
         ("KEEP_ACTIVITY_DAYS", "a year"),
+        ("KEEP_FINISHED_DAYS", "0"),
+        ("KEEP_FINISHED_DAYS", "-1"),
+        ("KEEP_FINISHED_DAYS", "1e3"),
+        ("KEEP_FINISHED_DAYS", "nan"),
+        ("KEEP_FINISHED_DAYS", "36501"),
+        ("KEEP_FINISHED_DAYS", "never"),
+        ("KEEP_FINISHED_DAYS", "30 60"),
+        ("KEEP_FINISHED_DAYS", "30 report=7 report=8"),
+        ("KEEP_FINISHED_DAYS", "30 report="),
+        ("KEEP_FINISHED_DAYS", "30 =7"),
+        ("KEEP_FINISHED_DAYS", "30 report = 7"),
         ("USERS", "ada"),
         ("USERS", f"ada:{SECRET}"),
         ("USERS", f"ada:boss:{SECRET}"),
@@ -101,6 +113,22 @@ def test_a_bad_value_is_refused_with_a_sentence_that_names_it_and_tells_no_secre
         Settings.from_environ({name: value})
     assert SECRET not in str(refusal.value)
     assert refusal.value.__suppress_context__ or refusal.value.__context__ is None  # a traceback would tell more
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("30", Kept(30, {})),
+        ("0.5", Kept(0.5, {})),
+        ("ever", Kept(None, {})),
+        ("report=7", Kept(None, {"report": 7})),
+        ("30 report=7\n audit=ever", Kept(30, {"report": 7, "audit": None})),
+        ("a=b=c=7 =x=1", Kept(None, {"a=b=c": 7, "=x": 1})),
+        ("30=7 été=1", Kept(None, {"30": 7, "été": 1})),
+    ],
+)
+def test_finished_jobs_are_kept_for_a_number_of_days_of_which_a_type_may_have_its_own(text: str, kept: Kept) -> None:
+    assert Settings.from_environ({"KEEP_FINISHED_DAYS": text}).keep_finished == kept
 
 
 def test_credentials_are_a_name_a_role_and_a_secret_and_the_secret_may_have_colons() -> None:

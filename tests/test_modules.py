@@ -40,6 +40,7 @@ TESTED_BY = {
     "services/test_minutes.py": ("core/minutes", "store/oldest"),
     "services/test_overview.py": ("services/memory", "services/overdue", "services/verdict", "store/overview"),
     "services/test_races.py": ("ops/housekeeper",),
+    "services/test_retention.py": ("store/finished",),
     "services/test_waiting.py": ("database/watch",),
     "store/test_minutes.py": ("store/minute_sums", "store/reasons"),
     "web/test_job.py": ("web/pace",),

@@ -27,10 +27,9 @@ def describe(rule: Rule, op: Operation, doc: str, tag: str, schema: dict[str, An
     summary, _, more = " ".join(doc.split()).partition(". ")
     parsed = bool(op.body or op.query or op.key)
     refuses = [*sorted({*op.refuses, 422} if parsed else op.refuses), "4XX", "5XX"]
-    success: dict[str, Any] = {
-        "description": "Done",
-        "content": {kind: {"schema": schema[repr(op.answer)]} for kind in op.media_types},
-    }
+    success: dict[str, Any] = {"description": "Done"}
+    if op.answer is not None:
+        success["content"] = {kind: {"schema": schema[repr(op.answer)]} for kind in op.media_types}
     repeats = op.key and op.status == 201
     if op.headers:
         success["headers"] = {

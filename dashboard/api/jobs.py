@@ -32,9 +32,17 @@ class JobIdConverter(BaseConverter):
     part_isolating = True  # in a path of its own, although there is a slash in the expression
 
 
+class DeletableIdConverter(BaseConverter):
+    """Any text but the names that are calls: their Allow has no DELETE."""
+
+    regex = r"(?!(?:batch|bulk|claim|export|queue|release|report|summary)\Z)[^/]+"
+    part_isolating = True
+
+
 IGNORED = "X-Ignored-Query"
 
-bp.record_once(lambda state: state.app.url_map.converters.update(job_id=JobIdConverter))
+CONVERTERS = {"job_id": JobIdConverter, "deletable_id": DeletableIdConverter}
+bp.record_once(lambda state: state.app.url_map.converters.update(CONVERTERS))
 
 KEY = Key(
     "[!-~]{1,255}",
@@ -192,3 +200,11 @@ def job(job_id: str, query: words.JobQuery) -> Job | dict[str, Any]:
 def retry(job_id: str) -> FullJob:
     """Run this finished job again. The answer is a new job with its type, payload and priority."""
     return job_service.retry(job_id, access.who())
+
+
+@bp.delete("/<deletable_id:job_id>")
+@operation("delete_job", status=204, refuses=(400, 404))
+def delete(job_id: str) -> None:
+    """Delete this finished job. Its runs go with it, and its Idempotency-Key is free again."""
+    job_service.delete(job_id, access.who())
+    changed(1)

@@ -16,7 +16,7 @@ from flask.globals import request_ctx
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import UnsupportedMediaType
 
-from dashboard.http.answers import JSON, changed, json_response
+from dashboard.http.answers import JSON, Answer, changed, json_response
 from dashboard.http.json_text import parse_json
 from dashboard.http.refusals import InvalidRequestError, Problem
 from dashboard.security import bodies
@@ -45,7 +45,7 @@ class Operation:
     """
 
     name: str  # what a generated client calls it
-    answer: Any
+    answer: Any = None  # without one the answer has no body
     status: int = 200
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
@@ -60,7 +60,7 @@ class Operation:
 
 
 def operation(name: str, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
-    """Make a Flask view of a function that takes parsed arguments and returns a job, a list, a dict, or a Response.
+    """Make a Flask view of a function of parsed arguments that returns a job, a list, a dict, None, or a Response.
 
     The arguments are those of the route, as text, and `body` and `query` where the Operation has them.
     """
@@ -74,6 +74,8 @@ def operation(name: str, **declared: Any) -> Callable[[Callable[..., Any]], Call
             answer = function(**path, **read())
             if isinstance(answer, Response):
                 return answer
+            if answer is None:
+                return Answer(status=op.status)
             if request_ctx.request.method not in SAFE_METHODS and not isinstance(answer, dict):
                 changed(answer)
             return json_response(answer, op.status)

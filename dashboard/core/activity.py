@@ -15,6 +15,7 @@ class Did(StrEnum):
     FAIL = "fail"
     UNDO = "undo"
     RETRY = "retry"
+    DELETE = "delete"
     BULK_RETRY = "bulk_retry"
     BULK_FAIL = "bulk_fail"
     BULK_PRIORITY = "bulk_priority"
@@ -39,6 +40,7 @@ DID = {
     Did.FAIL: "Failed",
     Did.UNDO: "Called off",
     Did.RETRY: "Ran again",
+    Did.DELETE: "Deleted",
     Did.BULK_RETRY: "Ran again all",
     Did.BULK_FAIL: "Failed all",
     Did.BULK_PRIORITY: "Changed the priority of all",

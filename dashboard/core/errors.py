@@ -46,10 +46,10 @@ class ActionRefusedError(JobError):
 
 
 class NotFinishedError(JobError):
-    """Only a finished job is run again."""
+    """Only a finished job is run again, or deleted."""
 
-    def __init__(self, status: str) -> None:
-        super().__init__(f"Cannot retry the job: it is {status}, not COMPLETED or FAILED")
+    def __init__(self, verb: str, status: str) -> None:
+        super().__init__(f"Cannot {verb} the job: it is {status}, not COMPLETED or FAILED")
 
 
 class ExpiredError(JobError):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dashboard.core.histogram import BUCKETS
 
-MINUTE, TWELVE_MINUTES, HOUR = 60, 720, 3_600  # the spans of a row, in seconds
+MINUTE, TWELVE_MINUTES, HOUR, DAY = 60, 720, 3_600, 86_400  # the first three are the spans of a row, in seconds
 ALL = ""  # the type that stands for all: no job has it
 REST = "other"  # stands for types that are not told by themselves, where these are limited; a job may have it, too
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import random
 from threading import Thread
-from time import sleep
+from time import monotonic, sleep
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,11 +15,13 @@ from dashboard.database.transactions import asking, write
 from dashboard.services import minutes, pause, totals, verdict
 from dashboard.services.activity import keeper
 from dashboard.services.claims import this_grace
+from dashboard.services.retention import retention
 from dashboard.services.settle import settle
 from dashboard.store import due
 
 INTERVAL = 1.0  # seconds
 PAUSE = 0.01  # seconds between two slices, for other requests
+ROUND = 1.0  # seconds for which jobs are deleted: then what has become due is settled
 
 
 def start(app: Flask) -> None:
@@ -87,7 +89,11 @@ def count(app: Flask) -> None:
 
 
 def forget(app: Flask) -> None:
-    """Delete the activity that is kept no longer."""
+    """Delete what is kept no longer: activity, and finished jobs."""
     with _tried_again(app, "delete old activity"):
         while keeper().forget():
+            sleep(PAUSE)
+    until = monotonic() + ROUND
+    with _tried_again(app, "delete old jobs"):
+        while retention().sweep() and monotonic() < until:
             sleep(PAUSE)

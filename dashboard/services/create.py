@@ -69,7 +69,7 @@ def create_many_once(new: Sequence[NewJob], key: str, who: str) -> tuple[list[Fu
             return _insert(tx, ids, new, who or None), True
         is_same = set(found) == set(ids) and all(_is_same(found[i], job) for i, job in zip(ids, new, strict=True))
         if not is_same:
-            raise KeyUsedError("This Idempotency-Key belongs to another batch")
+            raise KeyUsedError("This Idempotency-Key belongs to another batch, or some of its jobs were deleted")
         return [found[job_id] for job_id in ids], False
 
     return write(work)

@@ -19,7 +19,7 @@ from dashboard.core.who import NOBODY, Who
 from dashboard.database.transactions import asking, write
 from dashboard.services.activity import of_person
 from dashboard.services.create import add
-from dashboard.store import activity, jobs, pause, runs
+from dashboard.store import activity, finished, jobs, pause, runs
 
 
 def create(type: str, payload: str | None, priority: int, who: Who = NOBODY) -> Job:  # noqa: A002
@@ -69,13 +69,33 @@ def retry(job_id: str, who: Who = NOBODY) -> FullJob:
     def work(tx: Connection) -> FullJob:
         job = jobs.get(tx, job_id)
         if job.completed_at is None:
-            raise NotFinishedError(job.status)
+            raise NotFinishedError("retry", job.status)
         again = add(tx, NewJob(job.type, job.payload, job.priority, retry_of=job.id), who.name)
         if who.is_known:
             activity.append(tx, who, Did.RETRY, job_id=job.id, detail=f"as {again.id}")
         return again
 
     return write(work)
+
+
+def delete(job_id: str, who: Who = NOBODY) -> None:
+    """Delete this finished job, with its runs.
+
+    Where it has ended in the last two minutes the minutes lose it, too: these are counted once more.
+    """
+
+    def work(tx: Connection) -> bool:
+        name = finished.delete_one(tx, job_id)
+        if name is not None and who.is_known:
+            activity.append(tx, who, Did.DELETE, job_id=job_id, detail=name)
+        return name is not None
+
+    while not write(work):
+        with asking() as tx:
+            job = jobs.get(tx, job_id)
+        if job.completed_at is None:
+            raise NotFinishedError("delete", job.status)
+        # It ended between the two statements: try again.
 
 
 def _act(action: Action, job_id: str, who: Who, end: Success | Failure | None = None) -> Job:

@@ -11,7 +11,7 @@ from math import ceil
 from flask import current_app
 from sqlalchemy import Connection
 
-from dashboard.core.minutes import HOUR, MINUTE, Counts, waited_longest
+from dashboard.core.minutes import DAY, HOUR, MINUTE, Counts, waited_longest
 from dashboard.core.reason import failure
 from dashboard.database import clock
 from dashboard.database.blocking import in_thread
@@ -21,7 +21,8 @@ from dashboard.store import oldest as oldest_store
 from dashboard.store import past as past_store
 
 EVERY = timedelta(seconds=5)  # the newest minutes are counted, while jobs change
-KEPT = 8 * 24 * HOUR  # seconds that minutes are kept: then they are folded to hours
+KEPT = 8 * DAY  # seconds that minutes are kept: then they are folded to hours
+HOURS_KEPT = 400 * DAY  # seconds that hours are kept
 LOOK = HOUR  # seconds that one look counts at the most, where no process had counted for long
 SLICE = 500  # jobs with a past that one transaction counts
 SLACK = timedelta(minutes=5)  # by which clocks of several machines, and commits, may be out of order
@@ -43,6 +44,8 @@ def keep() -> bool:
     before = (minutes.minute_of(now) - KEPT) // HOUR * HOUR
     if state.folded_to < before <= state.minute - MINUTE:
         write(lambda tx: _fold(tx, before))
+        while write(lambda tx: minutes.forget(tx, before + KEPT - HOURS_KEPT)):
+            pass
     minute = minutes.minute_of(now)
     is_recent = state.counted_at is not None and abs(now - state.counted_at) < EVERY
     behind = False

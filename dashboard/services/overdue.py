@@ -6,13 +6,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from dashboard.core.histogram import percentile
-from dashboard.core.minutes import HOUR, MINUTE
+from dashboard.core.minutes import DAY, HOUR, MINUTE
 from dashboard.core.verdict import may_run
 from dashboard.services.memory import memory
 from dashboard.store import minute_sums, minutes
 from dashboard.store.listing import JobLine
-
-DAY = 24 * HOUR
 
 TYPES_KNOWN = 100  # of which the usual time is looked up
 

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from dashboard.core.histogram import percentile
-from dashboard.core.minutes import HOUR, MINUTE, TWELVE_MINUTES, Sum
+from dashboard.core.minutes import DAY, HOUR, MINUTE, TWELVE_MINUTES, Sum
 from dashboard.core.verdict import GROWING_MINUTES, Verdict
 from dashboard.database import clock
 from dashboard.services import claims as claim_service
-from dashboard.services.overdue import DAY, TYPES_KNOWN
+from dashboard.services.overdue import TYPES_KNOWN
 from dashboard.services.verdict import Look
 from dashboard.store import claims, counts, minute_sums, minutes, oldest, overview, reasons
 

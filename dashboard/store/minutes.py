@@ -36,6 +36,7 @@ from dashboard.core.histogram import BOUNDS, BUCKETS
 from dashboard.core.job import JobStatus
 from dashboard.core.minutes import (
     COLUMNS,
+    DAY,
     HOUR,
     MINUTE,
     TWELVE_MINUTES,
@@ -337,3 +338,12 @@ def fold(tx: Connection, before: int) -> None:
     """Of all before this hour keep the hours alone."""
     tx.execute(delete(minutes).where(minutes.c.span.in_((MINUTE, TWELVE_MINUTES)), minutes.c.at < before))
     tx.execute(update(counting).values(folded_to=before))
+
+
+def forget(tx: Connection, before: int) -> bool:
+    """Delete the oldest day of the hours before this one; whether there may be more of them."""
+    first = tx.execute(select(func.min(minutes.c.at)).where(minutes.c.span == HOUR)).scalar()
+    if first is None or first >= before:
+        return False
+    _clear(tx, HOUR, first, min(first + DAY, before))
+    return True

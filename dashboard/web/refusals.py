@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, redirect, render_template, request, url_for
 from flask.globals import request_ctx
 
-from dashboard.core.errors import ActionRefusedError, JobError
+from dashboard.core.errors import ActionRefusedError, JobError, JobNotFoundError
 from dashboard.core.job import utc_now
 from dashboard.http.refusals import Refusal
 from dashboard.security.cross_site import SAFE_METHODS
@@ -35,6 +35,8 @@ def _sentence(refusal: Refusal, error: Exception) -> Any:
     if isinstance(error, ActionRefusedError) and error.by:
         ago = age(utc_now() - error.since)
         return f"Cannot {error.action} the job: {error.came} already, {ago} ago, by {error.by}"
+    if isinstance(error, JobNotFoundError):
+        return f"{refusal.detail}. It may have been deleted."
     return refusal.detail
 
 

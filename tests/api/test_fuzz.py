@@ -29,6 +29,7 @@ pytestmark = pytest.mark.hypothesis
 
 SEED = 20_260_101
 MOVES = [f"POST /jobs/{{job_id}}/{action}" for action in ("process", "complete", "fail", "retry")]
+MOVES += ["DELETE /jobs/{job_id}"]
 OPERATIONS = {
     *("POST /jobs", "GET /jobs", "GET /jobs/queue", "GET /jobs/summary", "GET /jobs/{job_id}", "POST /jobs/claim"),
     *("POST /jobs/{job_id}/heartbeat", "POST /jobs/{job_id}/release", "POST /jobs/release", "GET /workers", *MOVES),
@@ -45,7 +46,9 @@ CONFIG = {
         *(
             {
                 "include-name": line,
-                "checks": {"positive_data_acceptance": {"expected-statuses": ["200", "201", "400", "404", "409"]}},
+                "checks": {
+                    "positive_data_acceptance": {"expected-statuses": ["200", "201", "204", "400", "404", "409"]}
+                },
             }
             for line in MOVES
         ),

@@ -64,6 +64,7 @@ OPERATIONS = {
     "GET /activity": Call(200, JobStatus.PENDING, query="action=create&since=2026-01-01T00:00:00"),
 }
 FILES = ("GET /jobs/export",)  # their answers are no JSON
+EMPTY = ("DELETE /jobs/{job_id}",)  # their answers have no body
 # The calls whose answers have more than the nine keys.
 FULL = {
     "POST /jobs": Call(201, JobStatus.PENDING, EXAMPLE | {"run_at": "2026-01-01T03:00:00", "max_attempts": 3}),
@@ -123,9 +124,10 @@ def test_the_document_is_valid_openapi_3_1(document: Document) -> None:
 
 def test_the_document_lists_every_operation_and_no_other(document: Document) -> None:
     listed = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
-    assert listed == {*OPERATIONS, *FILES}
+    assert listed == {*OPERATIONS, *FILES, *EMPTY}
     kinds = [set(operation(document, line)["responses"]["200"]["content"]) for line in FILES]
     assert kinds == [{"text/csv", "application/x-ndjson"}]
+    assert [operation(document, line)["responses"]["204"] for line in EMPTY] == [{"description": "Done"}]
 
 
 def test_the_document_tells_whose_it_is_and_where_it_is_served(document: Document) -> None:
@@ -136,7 +138,7 @@ def test_the_document_tells_whose_it_is_and_where_it_is_served(document: Documen
 
 
 def test_an_operation_has_a_name_a_group_a_description_and_its_refusals(document: Document) -> None:
-    told = [operation(document, line) for line in (*OPERATIONS, *FILES)]
+    told = [operation(document, line) for line in (*OPERATIONS, *FILES, *EMPTY)]
     names = [each["operationId"] for each in told]
     assert len(set(names)) == len(names)
     assert [name for name in names if not re.fullmatch(r"[a-z]+(_[a-z]+)+", name)] == []
@@ -222,6 +224,7 @@ def test_an_operation_that_takes_a_body_has_a_schema_that_accepts_the_contract_s
         ("POST /jobs/release", {"token", "in"}),
         ("POST /jobs/report", set()),
         ("POST /jobs/{job_id}/retry", {"job_id"}),
+        ("DELETE /jobs/{job_id}", {"job_id"}),
         ("GET /workers", set()),
     ],
 )
@@ -231,7 +234,9 @@ def test_the_document_lists_the_parameters(document: Document, line: str, parame
 
 def test_the_document_says_what_is_required_and_what_may_be_repeated(document: Document) -> None:
     told = [
-        (line, name, each) for line in (*OPERATIONS, *FILES) for name, each in parameters_of(document, line).items()
+        (line, name, each)
+        for line in (*OPERATIONS, *FILES, *EMPTY)
+        for name, each in parameters_of(document, line).items()
     ]
     required = {(line, name) for line, name, each in told if each["required"] and each["in"] != "path"}
     tokens = ("POST /jobs/{job_id}/heartbeat", "POST /jobs/{job_id}/release", "POST /jobs/release")
@@ -330,7 +335,7 @@ def test_the_examples_work_when_they_are_pasted(client: FlaskClient) -> None:
 
 def test_every_refusal_matches_the_document(client: FlaskClient) -> None:
     document = call(client, "GET /openapi.json", 200)
-    done = make_job(JobStatus.COMPLETED)
+    running, done = make_job(JobStatus.RUNNING), make_job(JobStatus.COMPLETED)
     for line, status, path in (
         ("POST /jobs", 422, "/jobs"),
         ("GET /jobs", 422, "/jobs?limit=0&status=LOST"),
@@ -338,6 +343,8 @@ def test_every_refusal_matches_the_document(client: FlaskClient) -> None:
         ("POST /jobs/claim", 404, "/jobs/claim"),
         ("POST /jobs/{job_id}/process", 400, f"/jobs/{done.id}/process"),
         ("POST /jobs/{job_id}/retry", 404, f"/jobs/{UNKNOWN}/retry"),
+        ("DELETE /jobs/{job_id}", 404, f"/jobs/{UNKNOWN}"),
+        ("DELETE /jobs/{job_id}", 400, f"/jobs/{running.id}"),
         ("POST /jobs/{job_id}/heartbeat", 409, f"/jobs/{done.id}/heartbeat?token={TOKEN}"),
         ("POST /jobs/{job_id}/complete", 409, f"/jobs/{done.id}/complete?token={TOKEN}"),
         ("POST /jobs/{job_id}/fail", 422, f"/jobs/{done.id}/fail?retry_in=1"),

@@ -37,11 +37,24 @@ def test_heartbeats_leave_polls_on_304(server: Server, monkeypatch: pytest.Monke
     assert query(server.env["DATABASE_URL"], "SELECT count(*) FROM runs WHERE heard_at > started_at")[0][0] > 0
 
 
-def test_a_sweep_ends_every_overdue_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "OVERDUE", 500)
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is swept."""
+    monkeypatch.setattr(sweep, "MANY", 500)
     monkeypatch.setattr(sweep, "SLICE", 0.1)
-    url = sweep.on_sqlite(tmp_path)
-    sweep.beside_creates("SQLite", url, tmp_path)
+
+
+@pytest.mark.usefixtures("few")
+def test_a_sweep_deletes_every_old_job(tmp_path: Path) -> None:
+    url = sweep.on_sqlite(tmp_path, sweep.JOBS_GO)
+    sweep.beside_creates(sweep.JOBS_GO, "SQLite", url, tmp_path)
+    assert query(url, "SELECT count(*) FROM jobs WHERE status = 'COMPLETED'") == [(0,)]
+
+
+@pytest.mark.usefixtures("few")
+def test_a_sweep_ends_every_overdue_run(tmp_path: Path) -> None:
+    url = sweep.on_sqlite(tmp_path, sweep.RUNS_END)
+    sweep.beside_creates(sweep.RUNS_END, "SQLite", url, tmp_path)
     assert query(url, "SELECT outcome, count(*) FROM runs GROUP BY outcome") == [("expired", 500)]
     assert query(url, "SELECT count(*) FROM jobs WHERE status = 'FAILED'") == [(500,)]
 

@@ -64,6 +64,7 @@ TABLE = {
     "GET /jobs/export": (401, 200, 403, 200, 200),
     "GET /jobs/summary": (401, 200, 200, 200, 200),
     "GET /jobs/<job_id:job_id>": (401, 200, 200, 200, 200),
+    "DELETE /jobs/<deletable_id:job_id>": (401, 403, 403, 204, 403),
     "POST /jobs/claim": (401, 403, 200, 200, 403),
     "POST /jobs/<job_id>/process": (401, 403, 200, 200, 403),
     "POST /jobs/<job_id>/complete": (401, 403, 200, 200, 403),
@@ -195,8 +196,8 @@ def test_each_role_may_do_what_the_table_says(app: Flask, line: str, way: Callab
         job, before = job_of(app, line), state(app)
         answer = ask(client, line, job)
         statuses.append(answer.status_code)
-        acts = line.startswith("POST") and "/sign-" not in line
-        assert (state(app) != before) == (acts and answer.status_code in (200, 201, 303))
+        acts = line.startswith(("POST", "DELETE")) and "/sign-" not in line
+        assert (state(app) != before) == (acts and answer.status_code in (200, 201, 204, 303))
         if line.startswith("GET"):
             assert ask(client, line.replace("GET", "HEAD", 1), job).status_code == answer.status_code
         if answer.status_code in (401, 403) and line.split()[1].startswith(JSON):

@@ -1,4 +1,4 @@
-"""What a POST to each route needs: a job that it can be done to, and what is sent."""
+"""What a request to each route needs: a job that it can be done to, and what is sent."""
 
 import re
 from typing import Any
@@ -11,7 +11,12 @@ from dashboard.services import claims, pause, views
 from tests.support.factory import make_job
 
 LEASED = ("/jobs/<job_id>/heartbeat", "/jobs/<job_id>/release", "/jobs/release", "/jobs/report")
-STATUS = {"bulk": JobStatus.FAILED, "process": JobStatus.PENDING, "retry": JobStatus.COMPLETED}
+STATUS = {
+    "bulk": JobStatus.FAILED,
+    "process": JobStatus.PENDING,
+    "retry": JobStatus.COMPLETED,
+    "<deletable_id:job_id>": JobStatus.COMPLETED,
+}
 
 
 def job_for(rule: str) -> Job:
