@@ -11,12 +11,13 @@ from sqlalchemy import select, update
 
 from dashboard.core.job import JobStatus, utc_now
 from dashboard.core.minutes import ALL, DAY, HOUR
-from dashboard.core.past import PastJob, bring_in
+from dashboard.core.past import PastJob
 from dashboard.database.schema import counting, jobs, minutes, runs, uncounted
 from dashboard.database.transactions import reading, write, writing
 from dashboard.ops import housekeeper
 from dashboard.services import minutes as counting_service
 from dashboard.services import retention
+from dashboard.services.history import bring_in
 from dashboard.store import consistency, finished
 from dashboard.store.minutes import minute_of
 from tests.support.app import MakeApp
