@@ -169,3 +169,18 @@ def test_it_runs_as_many_statements_whatever_the_number_of_jobs(app: Flask) -> N
     look(Range.DAY)
     assert cost() == few
     assert look(Range.DAY).running_seen == store.RUNNING_MAX
+
+
+def test_reasons_and_what_waits_of_each_type_are_looked_for_once_for_each_count(app: Flask) -> None:
+    history.bring_in([past(5 * MINUTES, "a", 1, "no") for _ in range(3)])
+    looked_for = ("reason_key", "type = ?")
+
+    def costs() -> int:
+        return sum(any(words in sql for words in looked_for) for sql, _ in statements(look))
+
+    assert costs() > 0
+    make_job(type="a")
+    assert costs() == 0
+    history.bring_in([past(4 * MINUTES, "a", 1, "no")])
+    assert costs() > 0
+    assert look().failing[0].number == 4
