@@ -14,6 +14,7 @@ from pathlib import Path
 from bench import (
     batches,
     cycles,
+    dashboards,
     growth,
     growth_leases,
     growth_postgresql,
@@ -33,6 +34,7 @@ def measure(folder: Path, large: bool) -> tuple[list[Section], str]:
     sections += [growth.growth(folder, large), growth.start(folder), growth_postgresql.growth(folder)]
     sections += [growth_leases.growth(folder), sweep.sweep(folder)]
     sections += [batches.batches(folder, large), waiting.waiting(folder), heartbeats.heartbeats(folder)]
+    sections.append(dashboards.dashboards(folder))
     last, postgresql = cycles.cycles(folder)
     return [*sections, last], postgresql
 

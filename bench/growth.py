@@ -79,6 +79,9 @@ REQUESTS: dict[str, Callable[[Grown], Sequence[Request]]] = {
     "poll (304)": _poll,
     "job page": lambda grown: [Request("GET", f"/dashboard/jobs/{job_id}") for job_id in grown.pending()],
     "queue page": _same("/dashboard/queue"),
+    "overview": _same("/dashboard/overview"),
+    "overview of a day": _same("/dashboard/overview?last=24h"),
+    "RUNNING jobs": _same("/dashboard/?status=RUNNING"),
 }
 
 

@@ -59,12 +59,12 @@ def _rows(name: str, url: str, folder: Path) -> list[list[Cell]]:
 
 def idle_share(pids: Sequence[int], seconds: float) -> float:
     """The CPU time of these processes over so many seconds, as a share of one core."""
-    before, began = _cpu_time(pids), perf_counter()
+    before, began = cpu_time(pids), perf_counter()
     sleep(seconds)
-    return (_cpu_time(pids) - before) / (perf_counter() - began)
+    return (cpu_time(pids) - before) / (perf_counter() - began)
 
 
-def _cpu_time(pids: Sequence[int]) -> float:
+def cpu_time(pids: Sequence[int]) -> float:
     ticks = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -75,18 +75,20 @@ def failing_since(ends: Mapping[int, tuple[int, int]], newest: int) -> int:
     `ends` has (completed, failed) of each minute in which a job of the type ended.
     """
 
-    def window(end: int) -> list[int]:
-        return [at for at in range(end - (FAILING_MINUTES - 1) * MINUTE, end + MINUTE, MINUTE) if at in ends]
+    nothing = 0, 0
+    span = FAILING_MINUTES * MINUTE
 
-    def holds(end: int) -> bool:
-        found = [ends[at] for at in window(end)]
-        failed = sum(bad for _, bad in found)
-        return is_failing(failed, failed + sum(good for good, _ in found))
+    def window(end: int) -> range:
+        return range(end + MINUTE - span, end + MINUTE, MINUTE)
 
     first = newest
-    while holds(first - MINUTE):
+    before = [ends.get(at, nothing) for at in window(first - MINUTE)]
+    completed, failed = sum(good for good, _ in before), sum(bad for _, bad in before)
+    while is_failing(failed, completed + failed):  # in the window that ends a minute before `first`
         first -= MINUTE
-    return next((at for at in window(first) if ends[at][1]), first)
+        (left_good, left_bad), (good, bad) = ends.get(first, nothing), ends.get(first - span, nothing)
+        completed, failed = completed + good - left_good, failed + bad - left_bad
+    return next((at for at in window(first) if ends.get(at, nothing)[1]), first)
 
 
 def still_for(now: datetime, oldest_waiting: datetime | None, last_start: datetime | None) -> timedelta | None:

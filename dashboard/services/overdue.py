@@ -1,13 +1,13 @@
 """Which jobs run far longer than those of their type usually do."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from dashboard.core.histogram import percentile
 from dashboard.core.minutes import DAY, HOUR, MINUTE
-from dashboard.core.verdict import may_run
+from dashboard.core.verdict import OVERDUE_LEAST, may_run
 from dashboard.services.memory import memory
 from dashboard.store import minute_sums, minutes
 from dashboard.store.listing import JobLine
@@ -26,9 +26,16 @@ def usual_times(tx: Connection, now: datetime) -> Mapping[str, float | None]:
     return memory().usual.of(minute, "usual", look)
 
 
-def is_overdue(started_at: datetime, now: datetime, usual_p95: float | None) -> bool:
-    """Whether a job that was started then, and still runs, is overdue."""
-    return (now - started_at).total_seconds() > may_run(usual_p95)
+class Limits(dict[str, datetime]):
+    """By type: what was started before then, and still runs, is overdue."""
+
+    def __init__(self, usual: Mapping[str, float | None], now: datetime) -> None:
+        super().__init__()
+        self._usual, self._now = usual, now
+
+    def __missing__(self, name: str) -> datetime:
+        self[name] = self._now - timedelta(seconds=may_run(self._usual.get(name)))
+        return self[name]
 
 
 def overdue(tx: Connection, lines: list[JobLine], now: datetime) -> dict[int, float | None]:
@@ -36,10 +43,9 @@ def overdue(tx: Connection, lines: list[JobLine], now: datetime) -> dict[int, fl
 
     It asks for nothing unless one of them has run for long.
     """
-    old = [
-        (line.seq, line.type, line.started_at)
-        for line in lines
-        if line.started_at and not line.completed_at and is_overdue(line.started_at, now, None)
-    ]
+    least = now - timedelta(seconds=OVERDUE_LEAST)
+    old = [(each.seq, each.type, each.started_at) for each in lines if each.started_at and not each.completed_at]
+    old = [(seq, name, start) for seq, name, start in old if start < least]
     usual = usual_times(tx, now) if old else {}
-    return {seq: usual.get(name) for seq, name, start in old if is_overdue(start, now, usual.get(name))}
+    limits = Limits(usual, now)
+    return {seq: usual.get(name) for seq, name, start in old if start < limits[name]}

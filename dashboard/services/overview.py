@@ -5,6 +5,7 @@ by a limit says so. Percentiles come from histograms: mostly within 15 % (core/h
 zone, spans of time are seconds unless they are timedeltas.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -165,7 +166,7 @@ def overview_of(tx: Connection, chosen: Range) -> Overview:
         slots=slots,
         running_seen=len(look.running),
         too_long=tuple(map(look.too_long, look.overdue[:SHOWN])),
-        failing=_failing(tx, since, look.minute + MINUTE),
+        failing=look.failing(since),
         types=look.types(steps.type_span, since, hours),
         next=look.next(),
     )
@@ -177,6 +178,7 @@ class _Look(Look):
     def __init__(self, tx: Connection) -> None:
         super().__init__(tx)
         self.tally = counts.counts(tx)
+        self.running_of = Counter(job.type for job in self.running)
 
     def slots(self, steps: _Steps, since: int) -> tuple[Slot, ...]:
         def make() -> tuple[Slot, ...]:
@@ -225,7 +227,8 @@ class _Look(Look):
             return self.counted(name, lambda: minute_sums.by_type(self.tx, span, since, until, limit))
 
         now = sums(start, end, TYPES_SHOWN)
-        names = [*now, *overview.ready_types(self.tx, TYPES_SHOWN), *(job.type for job in self.running)]
+        waits = self.counted("types that wait", lambda: overview.ready_types(self.tx, TYPES_SHOWN))
+        names = [*now, *waits, *self.running_of]
         before = sums(start - DAY, end - DAY, TYPES_KNOWN)
         return tuple(self._type(name, now, before, hours) for name in [*dict.fromkeys(names)][:TYPES_SHOWN])
 
@@ -233,8 +236,8 @@ class _Look(Look):
         found = now.get(name, Sum())
         return TypeRow(
             type=name,
-            ready=overview.ready_of(self.tx, name),
-            running=sum(job.type == name for job in self.running),
+            ready=self.counted(("waits", name), lambda: overview.ready_of(self.tx, name)),
+            running=self.running_of[name],
             sum=found,
             yesterday=before.get(name, Sum()),
             done_an_hour=found.completed / hours,
@@ -244,6 +247,11 @@ class _Look(Look):
             ran_p50=percentile(found.ran, 0.5),
             ran_p95=percentile(found.ran, 0.95),
         )
+
+    def failing(self, since: int) -> tuple[FailingGroup, ...]:
+        """As new as the counts are: while many jobs fail, to look at the newest of each reason costs most of all."""
+        until = self.minute + MINUTE
+        return self.counted(("reasons", since, until), lambda: _failing(self.tx, since, until))
 
     def next(self) -> tuple[NextClaim, ...]:
         _, started = self._pace()

@@ -24,7 +24,7 @@ from dashboard.database import clock
 from dashboard.database.planner import by_indexes
 from dashboard.database.transactions import reading
 from dashboard.services.memory import memory
-from dashboard.services.overdue import TYPES_KNOWN, is_overdue, usual_times
+from dashboard.services.overdue import TYPES_KNOWN, Limits, usual_times
 from dashboard.store import minute_sums, minutes, overview
 
 T = TypeVar("T")
@@ -46,7 +46,8 @@ class Look:
         self.running = overview.running(tx)
         self.oldest = overview.oldest_ready(tx)
         self.usual = usual_times(tx, self.now)
-        self.overdue = [job for job in self.running if is_overdue(job.started_at, self.now, self.usual.get(job.type))]
+        limits = Limits(self.usual, self.now)
+        self.overdue = [job for job in self.running if job.started_at < limits[job.type]]
         start = self.minute - GROWING_MINUTES * MINUTE
         last = self.counted(("last", self.minute), lambda: minute_sums.slots(tx, MINUTE, start, self.minute, MINUTE))
         self.last_minutes = [last.get(at) for at in range(start, self.minute, MINUTE)]

@@ -10,7 +10,7 @@ from dashboard.database.schema import BY_START, BY_TYPE, IN_CLAIM_ORDER, jobs, r
 from dashboard.database.statement import Compiled
 from dashboard.store.jobs import has_status, is_ready
 
-RUNNING_MAX = 300  # RUNNING jobs that are looked at, those that have run longest
+RUNNING_MAX = 200  # RUNNING jobs that are looked at, those that have run longest
 PRIORITIES_MAX = 10  # at each of which the oldest job is looked for, the highest first
 WAITING_MAX = 1_000  # up to which those of a type are counted
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
-from flask import request
+from flask import render_template, request
+from markupsafe import Markup
 from sqlalchemy import Connection
 
 from dashboard.core.verdict import RULES as VERDICT_RULES
@@ -48,7 +50,6 @@ def tag(tx: Connection) -> str:
 
 def load(tx: Connection) -> Context:
     found = overview.overview_of(tx, chosen())
-    sums = [slot.sum for slot in found.slots]
     return {
         "live": Live(url_for("fragments.overview", last=str(found.range)), tag(tx), EVERY),
         "spans": [
@@ -57,12 +58,7 @@ def load(tx: Connection) -> Context:
         "found": found,
         "now": found.now,
         "begin": found.slots[0].at.isoformat(),
-        "throughput": stack(
-            [s.completed for s in sums], [s.failed for s in sums], [s.created for s in sums[:-1]]
-        ),  # the last minute goes on
-        "waits": lines(*([getattr(slot, name) for slot in found.slots] for name in _WAITED)),
-        "marks": _marks(found.slots),
-        "sentences": _sentences(found),
+        "charts": _charts(found.slots, found.range, *_sentences(found)),
         "jobs_at": url_for("pages.jobs") + "jobs",
         "list_of": jobs_url,
         "line": Line(found.verdict),
@@ -120,13 +116,32 @@ def _parts(verdict: Verdict) -> list[Part]:
     return parts
 
 
+@lru_cache(maxsize=20)
+def _charts(slots: tuple[Slot, ...], span: Range, finished: str, waited: str) -> Markup:
+    """The charts and their table, which are the same until something is counted: the largest part of the page."""
+    sums = [slot.sum for slot in slots]
+    html = render_template(
+        "overview/_charts.html",
+        slots=slots,
+        span=span,
+        throughput=stack(
+            [s.completed for s in sums], [s.failed for s in sums], [s.created for s in sums[:-1]]
+        ),  # the last minute goes on
+        waits=lines(*([getattr(slot, name) for slot in slots] for name in _WAITED)),
+        marks=_marks(slots),
+        finished=finished,
+        waited=waited,
+    )
+    return Markup(html)  # noqa: S704
+
+
 def _marks(slots: Sequence[Slot]) -> list[tuple[float, datetime]]:
     """Where the times stand below a chart: x, and the time."""
     step = timedelta(seconds=slots[0].seconds)
     return [(place * WIDTH / SLOTS, slots[0].at + place * step) for place in MARKS]
 
 
-def _sentences(found: Overview) -> dict[str, str]:
+def _sentences(found: Overview) -> tuple[str, str]:
     """What each chart shows, in words."""
     tiles, last = found.tiles, NAMES[found.range]
     completed, failed, created = (sum(getattr(slot.sum, name) for slot in found.slots) for name in _COUNTED)
@@ -137,10 +152,8 @@ def _sentences(found: Overview) -> dict[str, str]:
     oldest = max((slot.oldest for slot in found.slots if slot.oldest is not None), default=None)
     if oldest is not None:
         waited += f"; one that waited had waited {lasted(timedelta(seconds=oldest))} at the most"
-    return {
-        "finished": f"In the last {last} {completed:,} jobs completed, {failed:,} failed, {created:,} were created",
-        "waited": f"In the last {last} {waited}",
-    }
+    finished = f"In the last {last} {completed:,} jobs completed, {failed:,} failed, {created:,} were created"
+    return finished, f"In the last {last} {waited}"
 
 
 _COUNTED = ("completed", "failed", "created")

@@ -326,7 +326,7 @@ def test_an_unknown_path_under_jobs_is_404_as_json(client: FlaskClient, line: st
         ("DELETE /jobs/claim", {"OPTIONS", "POST"}),
         ("POST /jobs/queue", {"GET", "HEAD", "OPTIONS"}),
         ("POST /jobs/summary", {"GET", "HEAD", "OPTIONS"}),
-        (f"DELETE /jobs/{UNKNOWN}", {"GET", "HEAD", "OPTIONS"}),
+        (f"PUT /jobs/{UNKNOWN}", {"DELETE", "GET", "HEAD", "OPTIONS"}),
         (f"GET /jobs/{UNKNOWN}/process", {"OPTIONS", "POST"}),
         (f"PATCH /jobs/{UNKNOWN}/complete", {"OPTIONS", "POST"}),
         (f"GET /jobs/{UNKNOWN}/fail", {"OPTIONS", "POST"}),

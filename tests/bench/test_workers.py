@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import batches, growth, growth_leases, heartbeats, sweep, waiting
+from bench import batches, dashboards, growth, growth_leases, heartbeats, sweep, waiting
 from tests.support.database import query
 from tests.support.server import Server
 
@@ -35,6 +35,18 @@ def test_heartbeats_leave_polls_on_304(server: Server, monkeypatch: pytest.Monke
     assert polls > 0
     assert 0 < share < 100  # the first poll of each connection has no tag
     assert query(server.env["DATABASE_URL"], "SELECT count(*) FROM runs WHERE heard_at > started_at")[0][0] > 0
+
+
+def test_dashboards_poll_beside_jobs(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboards, "SECONDS", 0.5)
+    monkeypatch.setattr(dashboards, "OPEN", 4)
+    monkeypatch.setattr(dashboards, "POLLS", tuple((path, 0.1) for path, _ in dashboards.POLLS))
+    monkeypatch.setattr(dashboards, "RATE", 40)
+    rows = {row[0]: row[1:] for row in dashboards.with_and_without(server)}
+    assert isinstance(rows["polls a second"][1], float)
+    assert rows["polls a second"][1] > 4
+    assert statuses(server)["COMPLETED"] > 4
+    assert statuses(server).keys() <= {"COMPLETED", "PENDING"}
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The numbers of the Overview are those of the tables, and cost as much however many jobs there are."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from random import Random
 from uuid import uuid4
@@ -19,16 +18,8 @@ from dashboard.services import history, overview, verdict
 from dashboard.services.overview import SLOTS, Overview, Range
 from dashboard.store import overview as store
 from dashboard.store import reasons
-from tests.support.app import MakeApp
 from tests.support.factory import make_job
 from tests.support.statements import statements
-
-
-@pytest.fixture
-def app(make_app: MakeApp, sqlite_url: str) -> Iterator[Flask]:
-    app = make_app(sqlite_url)
-    with app.app_context():
-        yield app
 
 
 def past(ago: timedelta, kind: str = "a", seconds: float | None = 1, reason: str | None = None) -> PastJob:
@@ -169,3 +160,18 @@ def test_it_runs_as_many_statements_whatever_the_number_of_jobs(app: Flask) -> N
     look(Range.DAY)
     assert cost() == few
     assert look(Range.DAY).running_seen == store.RUNNING_MAX
+
+
+def test_reasons_and_what_waits_of_each_type_are_looked_for_once_for_each_count(app: Flask) -> None:
+    history.bring_in([past(5 * MINUTES, "a", 1, "no") for _ in range(3)])
+    looked_for = ("reason_key", "-jobs.priority")
+
+    def costs() -> int:
+        return sum(any(words in sql for words in looked_for) for sql, _ in statements(look))
+
+    assert costs() > 0
+    make_job(type="a")
+    assert costs() == 0
+    history.bring_in([past(4 * MINUTES, "a", 1, "no")])
+    assert costs() > 0
+    assert look().failing[0].number == 4
