@@ -131,13 +131,20 @@ def test_seven_letters_make_one_entry_in_the_history(open_page: OpenPage, server
 
 @pytest.mark.parametrize(
     ("path", "keys"),
-    [("/dashboard/", "/ncujk?"), ("/dashboard/queue", "cjk?"), ("/dashboard/jobs/new", "?")],
+    [
+        ("/dashboard/", "/ncujk?"),
+        ("/dashboard/queue", "cjk?"),
+        ("/dashboard/jobs/{failed}", "u?"),
+        ("/dashboard/jobs/new", "?"),
+    ],
 )
 def test_the_list_of_keys_has_those_that_work_on_this_page(
     open_page: OpenPage, server: Server, path: str, keys: str
 ) -> None:
     create(server)
-    page = open_page(path)
+    failed = create(server)
+    http.post(f"{server.url}/jobs/{failed}/fail")
+    page = open_page(path.format(failed=failed))
     page.locator("#help").click()
     shown = page.locator("#keys kbd").filter(visible=True).all_inner_texts()
     assert "".join(key for key in shown if key != "Enter") == keys

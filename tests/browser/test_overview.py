@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support import http
 from tests.support.fit import States, faults
+from tests.support.pages import busy, refreshes, watch_shifts
 from tests.support.server import ROOT, Server, StartServer, environment
 from tests.support.waiting import eventually
 
@@ -137,6 +138,28 @@ def test_throughput_and_waiting_of_the_last_hour(overview: Page, query: Callable
 
 def test_nothing_is_wrong_with_what_shows_a_night(overview: Page) -> None:
     assert faults(overview, NIGHT_STATES, {}) == {}
+
+
+PHONE = {"has_touch": True, "is_mobile": True, "viewport": {"width": 390, "height": 800}}
+
+
+@pytest.mark.parametrize(("options", "place"), [({}, 0), (PHONE, 500)], ids=["at a desk", "scrolled on a phone"])
+def test_it_never_moves_and_takes_nothing_from_one_who_reads_it(
+    night: tuple[Server, Callable[[str], Any]], open_page: OpenPage, options: dict[str, Any], place: int
+) -> None:
+    server, _ = night
+    page = open_page(f"{server.url}/dashboard/overview?last=24h", base_url=server.url, **options)
+    page.evaluate(f"scrollTo(0, {place})")
+    link = page.get_by_role("region", name="Next").get_by_role("link").first
+    page.get_by_role("region", name="Failing").locator("th").first.select_text()
+    link.evaluate("(each) => each.focus({preventScroll: true})")
+    watch_shifts(page)
+    with busy(server):
+        refreshes(page, 3, "overview")
+    assert page.evaluate("window.shifts") == []
+    assert page.evaluate("scrollY") == place
+    assert page.evaluate("getSelection().toString()") == "Reason"
+    expect(link).to_be_focused()
 
 
 def test_the_overview_works_without_javascript(night: tuple[Server, Callable[[str], Any]], open_page: OpenPage) -> None:
