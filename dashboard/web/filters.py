@@ -195,8 +195,8 @@ def outside(text: str) -> Markup:
 
 @bp.app_template_filter()
 def isolated(text: str) -> str:
-    """The same where no element can stand: in a title or an attribute."""
-    return f"\u2068{visible(text)}\u2069"
+    """The same where no element can stand: in a title or an attribute. A text in ASCII turns nothing."""
+    return text if text.isascii() else f"\u2068{visible(text)}\u2069"
 
 
 @bp.app_template_filter()
