@@ -1,8 +1,8 @@
 """How fast it is, beside what it is compared with: `./run bench`.
 
-`--large` compares a thousand jobs with ten million finished ones instead of a million, and counts whole jobs by more
-numbers of clients; `--json` prints JSON instead of Markdown. It asserts no time, but an answer of the wrong status ends
-it with exit code 1.
+`--large` compares a thousand jobs with ten million finished ones instead of a million, counts whole jobs by more
+numbers of clients, and adds ten minutes beside a transaction that was left open; `--json` prints JSON instead of
+Markdown. It asserts no time, but an answer of the wrong status ends it with exit code 1.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from bench import (
     growth_leases,
     growth_postgresql,
     heartbeats,
+    pinned,
     rates,
     report,
     sweep,
@@ -35,6 +36,8 @@ def measure(folder: Path, large: bool) -> tuple[list[Section], str]:
     sections += [growth_leases.growth(folder), sweep.sweep(folder)]
     sections += [batches.batches(folder, large), waiting.waiting(folder), heartbeats.heartbeats(folder)]
     sections.append(dashboards.dashboards(folder))
+    if large:
+        sections.append(pinned.pinned(folder))
     last, postgresql = cycles.cycles(folder)
     return [*sections, last], postgresql
 
@@ -44,7 +47,7 @@ def main() -> None:
     parser.add_argument(
         "--large",
         action="store_true",
-        help="ten million finished jobs instead of a million in all, and more numbers of clients",
+        help="ten million finished jobs instead of a million in all, more numbers of clients, and a pinned horizon",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document instead of Markdown")
     asked = parser.parse_args()

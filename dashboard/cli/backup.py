@@ -50,7 +50,7 @@ def _check(file: Path) -> None:
     try:
         with database_backup.opened(file) as connection:
             found = database_backup.damage(connection)
-            is_current = not found and migrate.is_of_this_version(connection)
+            is_current = not found and migrate.is_for_this_version(connection)
             if is_current:
                 found = consistency.problems(connection)
     except DBAPIError as error:

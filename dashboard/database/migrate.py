@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from re import fullmatch
 
 from alembic import command
 from alembic.config import Config
@@ -53,11 +54,11 @@ def init_app(app: Flask) -> None:
 
 
 def is_current() -> bool:
-    """Whether the schema is the one that this code needs: its version, and every column, index and trigger."""
+    """Whether the schema is one that this code can use: its version, and every column, index and trigger."""
     with reading() as tx:
         if missing := _missing(tx):
             current_app.logger.error("The database lacks %s", ", ".join(sorted(missing)))
-        return not missing and is_of_this_version(tx)
+        return not missing and is_for_this_version(tx)
 
 
 def upgrade_once(app: Flask) -> None:
@@ -70,7 +71,7 @@ def upgrade_once(app: Flask) -> None:
 def _upgrade() -> None:
     """Apply the missing migrations, in one transaction that one process at a time can hold."""
     with reading() as tx:
-        current = not _missing(tx) and is_of_this_version(tx)
+        current = not _missing(tx) and is_for_this_version(tx)
     if not current:
         config = _config()
         with writing() as tx:
@@ -96,15 +97,19 @@ def _missing(tx: Connection) -> set[str]:
     return required - set(tx.execute(_PRESENT[tx.dialect.name]).scalars())
 
 
-def is_of_this_version(tx: Connection) -> bool:
-    """Whether the newest migration of this code was applied. Raises DBAPIError where none ever was."""
-    return tx.execute(_VERSION).scalars().all() == [_head()]
+def is_for_this_version(tx: Connection) -> bool:
+    """Whether the newest migration of this code was applied. Raises DBAPIError where none ever was.
+
+    A later version may have migrated since: its migrations only add, so that instances are replaced one by one.
+    """
+    version, *more = tx.execute(_VERSION).scalars().all() or [""]
+    return not more and (version == _head() or (bool(fullmatch("[0-9]{4}", version)) and version > _head()))
 
 
 @cache
-def _head() -> str | None:
+def _head() -> str:
     """The newest version in this code's migrations, which a process reads once."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
 def _config() -> Config:

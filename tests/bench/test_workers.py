@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import batches, dashboards, growth, growth_leases, heartbeats, sweep, waiting
+from bench import batches, dashboards, growth, growth_leases, heartbeats, pinned, sweep, waiting
 from tests.support.database import query
+from tests.support.postgres import Postgres
 from tests.support.server import Server
 
 
@@ -87,3 +88,15 @@ def test_every_call_of_workers_is_compared(tmp_path: Path, monkeypatch: pytest.M
     rows = growth_leases.growth(tmp_path).rows
     assert len(rows) == len(growth_leases.REQUESTS)
     assert rows[-1][0] == "claim beside 1,990 for later"
+
+
+def test_churn_beside_an_open_transaction_is_compared_with_that_before(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pinned, "SECONDS", 0.0)
+    monkeypatch.setattr(pinned, "ROUNDS", 1)
+    what, last, before, *_ = pinned.beside_somebody(postgres, "pinned")
+    assert (what, isinstance(last, float), isinstance(before, float)) == ("after 0 s", True, True)
+    ended = query(postgres.url("pinned"), "SELECT count(*) > 0 FROM jobs WHERE status = 'COMPLETED'")
+    postgres.drop("pinned")
+    assert ended == [(True,)]

@@ -4,11 +4,13 @@ import re
 import shutil
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from dashboard.core.minutes import COLUMNS
 from tests.support.app import MakeApp
 from tests.support.database import execute, query
 from tests.support.migrations import MIGRATIONS, upgrade
@@ -199,6 +201,48 @@ def test_a_database_with_runs_keeps_them_and_gets_the_columns_before_the_payload
         assert query(empty_url, "PRAGMA foreign_key_check") == []
         names = [name for _, name, *_ in query(empty_url, "PRAGMA table_info(jobs)")]
         assert names[-7:] == ["reason", "reason_key", *WHO, "payload", "result"]
+
+
+# What each version had rows of beside the jobs, and since when.
+OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "attempts": ("0005", {"name": "n", "address": "a", "failed": 2, "tried_at": "2026-01-01 00:00:00"}),
+    "sessions": ("0005", {"id": "s", "ends_at": "2099-01-01 00:00:00"}),
+    "runs": (
+        "0006",
+        {"seq": 1, "attempt": 1, "token": "a-token-of-16-to-64", "lease": 60, "outcome": "failed"}
+        | dict.fromkeys(("started_at", "heard_at", "expires_at", "ended_at"), "2026-01-02 00:00:00"),
+    ),
+    "minutes": ("0007", {"span": 60, "at": 60, "type": "t", **dict.fromkeys(COLUMNS, 3)}),
+    "activity": ("0009", {"at": "2026-01-01 00:00:00", "who": "ada", "action": "fail", "via": "api"}),
+    "pause": ("0009", {"id": 1, "who": "ada", "since": "2026-01-01 00:00:00"}),
+    "views": ("0010", {"owner": "ada", "name": "mine", "query": "status=FAILED"}),
+    "oldest": ("0011", {"at": 60, "seconds": 5}),
+}
+
+
+@pytest.mark.parametrize("version", [name[:4] for name in LANDED])
+def test_every_row_of_every_table_of_an_earlier_version_is_kept(
+    version: str, empty_url: str, make_app: MakeApp
+) -> None:
+    upgrade(empty_url, version)
+    execute(
+        empty_url,
+        "INSERT INTO jobs (id, type, priority, status, created_at, completed_at) "
+        "VALUES ('1', 't', 0, 'FAILED', '2026-01-01', '2026-01-02')",
+    )
+    there = {table: row for table, (since, row) in OTHERS.items() if since <= version}
+    for table, row in there.items():
+        names, values = ", ".join(f'"{name}"' for name in row), ", ".join(f"'{value}'" for value in row.values())
+        execute(empty_url, f"INSERT INTO {table} ({names}) VALUES ({values})")
+
+    def kept() -> dict[str, object]:
+        names = {table: ", ".join(f'"{name}"' for name in row) for table, row in there.items()}
+        return {table: query(empty_url, f"SELECT {names[table]} FROM {table}") for table in there}
+
+    before = kept()
+    assert all(before.values())
+    assert make_app(empty_url).test_client().get("/readyz").status_code == 200
+    assert kept() == before
 
 
 LOSSES = {
