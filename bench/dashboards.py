@@ -18,8 +18,9 @@ from tests.support.server import Server
 OPEN = 50
 POLLS = (("/dashboard/fragments/overview?last=1h", 5.0), ("/dashboard/fragments/board", 2.0))  # seconds between two
 RATE = 200  # jobs a second: each is created, claimed and completed
-WORKERS = 4
+WORKERS = 20
 SECONDS = 20.0
+IDLE = 1.0  # seconds between two turns, from which on a connection is not kept
 
 Turn = Generator[bytes | None, Answer | None, None]  # says requests and hears answers; None is the end of a turn
 
@@ -69,23 +70,29 @@ def beside(server: Server, turns: Sequence[tuple[Turn, float]]) -> tuple[float, 
 
 
 def _take(port: int, turns: Sequence[tuple[Turn, float]]) -> list[int]:
-    """Have each take its turns on a connection of its own, one in each of its periods; how many each took."""
+    """Have each take its turns, one in each of its periods; how many each took.
+
+    Each has a connection of its own; one that says nothing for seconds has a new one for each turn, for the server
+    closes what is idle.
+    """
     done = [0] * len(turns)
     began = perf_counter()
     due = [(began + period * n / len(turns), n) for n, (_, period) in enumerate(turns)]
     heapify(due)
     with DefaultSelector() as selector:
-        lines = [Line(port) for _ in turns]
-        for n, line in enumerate(lines):
-            selector.register(line.socket, EVENT_READ, n)
+        lines: dict[int, Line] = {}
         begun: dict[int, float] = {}
         while due or begun:
             now = perf_counter()
+            if now - began >= SECONDS:
+                due.clear()
             while due and due[0][0] <= now:
                 at, n = heappop(due)
-                if now - began < SECONDS:
-                    begun[n] = at
-                    lines[n].say(_said(next(turns[n][0])))
+                begun[n] = at
+                if n not in lines:
+                    lines[n] = Line(port)
+                    selector.register(lines[n].socket, EVENT_READ, n)
+                lines[n].say(_said(next(turns[n][0])))
             for key, _ in selector.select(max(0, due[0][0] - perf_counter()) if due else 1):
                 n = key.data
                 if (answer := lines[n].hear()) is None:
@@ -95,8 +102,11 @@ def _take(port: int, turns: Sequence[tuple[Turn, float]]) -> list[int]:
                     lines[n].say(request)
                     continue
                 done[n] += 1
+                if period >= IDLE:
+                    selector.unregister(lines[n].socket)
+                    lines.pop(n).socket.close()
                 heappush(due, (max(begun.pop(n) + period, now), n))
-        for line in lines:
+        for line in lines.values():
             line.socket.close()
     return done
 

@@ -81,13 +81,31 @@ def test_what_runs_too_long_and_who_holds_it(overview: Page, query: Callable[[st
     rows = overview.get_by_role("region", name="Running too long").locator("tbody tr")
     expect(rows).to_have_count(5)
     oldest = query("SELECT id FROM jobs WHERE status = 'RUNNING' ORDER BY started_at LIMIT 1")[0][0]
-    expect(rows.first.get_by_role("link")).to_have_attribute("href", f"/dashboard/jobs/{oldest}")
+    expect(rows.first.get_by_role("link").first).to_have_attribute("href", f"/dashboard/jobs/{oldest}")
+    told = rows.evaluate_all("all => all.map((row) => row.querySelector('a').href.split('/').pop())")
+    overview.get_by_role("link", name="5 jobs run far longer").click()
+    marked = overview.locator("#board tbody tr:has(.late)")
+    expect(marked).to_have_count(5)
+    assert marked.evaluate_all("all => all.map((row) => row.id.replace('job-', ''))") == told
+    assert re.fullmatch(r"usual \d+ s", marked.first.locator(".late").inner_text())
+
+
+def test_who_holds_it(overview: Page, night: tuple[Server, Callable[[str], Any]]) -> None:
+    server, _ = night
+    held = http.post(f"{server.url}/jobs/claim?lease=600&worker=mill-3").json()
+    overview.get_by_role("link", name="Running", exact=True).click()
+    row = overview.locator(f"#job-{held['id']}")
+    expect(row).to_contain_text("mill-3, attempt 1 of 1")
     overview.get_by_role("link", name="Workers").click()
-    expect(overview.get_by_role("heading", name="Workers")).to_be_visible()
+    expect(overview.locator("tbody.worker, tbody:has(th)").filter(has_text="mill-3").first).to_be_visible()
+    http.post(f"{server.url}/jobs/{held['id']}/complete", params={"token": held["token"]})
 
 
-def test_what_failed_how_often_why_and_since_when(overview: Page, query: Callable[[str], Any]) -> None:
-    overview.get_by_role("link", name="24 h").click()
+@pytest.mark.parametrize(("last", "hours"), [("1 h", 1), ("24 h", 24)])
+def test_what_failed_how_often_why_and_since_when(
+    overview: Page, query: Callable[[str], Any], last: str, hours: int
+) -> None:
+    overview.get_by_role("link", name=last).click()
     rows = overview.get_by_role("region", name="Failing").locator("tbody tr")
     first = rows.first
     expect(first).to_contain_text("webhook_deliver")
@@ -98,7 +116,7 @@ def test_what_failed_how_often_why_and_since_when(overview: Page, query: Callabl
     expect(overview.get_by_role("status").filter(has_text="match")).to_contain_text(f"{told} match")
     key = query(
         "SELECT reason_key, count(*) FROM jobs WHERE status = 'FAILED' AND type = 'webhook_deliver' "
-        "AND completed_at > datetime('now', '-1 day') GROUP BY reason_key ORDER BY 2 DESC LIMIT 1"
+        f"AND completed_at > datetime('now', '-{hours} hours') GROUP BY reason_key ORDER BY 2 DESC LIMIT 1"
     )[0]
     assert told == key[1]
 
@@ -168,3 +186,15 @@ def test_the_overview_works_without_javascript(night: tuple[Server, Callable[[st
     expect(page.get_by_role("heading", level=1, name="Overview")).to_be_visible()
     page.get_by_role("link", name="7 d").click()
     expect(page.get_by_role("region", name="Failing").locator("tbody tr").first).to_be_visible()
+
+
+def test_what_runs_too_long_is_failed_from_there(overview: Page) -> None:
+    rows = overview.get_by_role("region", name="Running too long").locator("tbody tr")
+    last = rows.last.get_by_role("link").first.get_attribute("href")
+    rows.last.get_by_role("link", name=re.compile("Fail.*image_resize")).click()
+    dialog = overview.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("it hangs")
+    dialog.get_by_role("button", name="Fail").click()
+    expect(rows).to_have_count(4)
+    overview.goto(last or "")
+    expect(overview.locator(".reason")).to_contain_text("it hangs")
