@@ -47,6 +47,7 @@ class Verdict(NamedTuple):
     failing: tuple[FailingType, ...]
     still: timedelta | None  # for so long
     growth: float | None  # jobs a minute
+    failed_lately: bool = False  # whether any job failed in the last hour, which alone is nothing unusual
 
     @property
     def word(self) -> Word:

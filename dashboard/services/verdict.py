@@ -5,6 +5,7 @@ and the housekeeper finds it anew while somebody looks at it.
 """
 
 from collections.abc import Callable, Hashable
+from datetime import timedelta
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -25,7 +26,7 @@ from dashboard.database.planner import by_indexes
 from dashboard.database.transactions import reading
 from dashboard.services.memory import memory
 from dashboard.services.overdue import TYPES_KNOWN, Limits, usual_times
-from dashboard.store import minute_sums, minutes, overview
+from dashboard.store import minute_sums, minutes, overview, reasons
 
 T = TypeVar("T")
 
@@ -59,7 +60,9 @@ class Look:
     def verdict(self) -> Verdict:
         still = still_for(self.now, self.oldest, overview.last_start(self.tx)) if self.oldest else None
         failing = self.counted(("failing", self.minute), self._failing_types)
-        return Verdict(len(self.overdue), failing, still, growth(self.last_minutes))
+        last = reasons.last_failure(self.tx)
+        lately = last is not None and self.now - last < timedelta(seconds=HOUR)
+        return Verdict(len(self.overdue), failing, still, growth(self.last_minutes), lately)
 
     def _failing_types(self) -> tuple[FailingType, ...]:
         start = self.minute - (FAILING_MINUTES - 1) * MINUTE

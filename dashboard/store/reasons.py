@@ -31,6 +31,19 @@ class Group(NamedTuple):
     times: tuple[datetime, ...]  # of each that is counted, the newest first
 
 
+def last_failure(tx: Connection) -> datetime | None:
+    """When a job failed last."""
+    return next((time for (time,) in _LAST.rows(tx)), None)
+
+
+_LAST = Compiled(
+    select(jobs.c.completed_at)
+    .where(has_status(JobStatus.FAILED), BY_END, jobs.c.completed_at.is_not(None))
+    .order_by(jobs.c.completed_at.desc())
+    .limit(literal_column("1"))
+)
+
+
 def groups(tx: Connection, since: datetime, recent: datetime, limit: int) -> list[Group]:
     """The groups of which there are most among the newest failures since then, up to a limit; those first.
 

@@ -87,8 +87,8 @@ class Line(NamedTuple):
 
     @property
     def tag(self) -> str:
-        """Changes with what the line says."""
-        return f"{crc32(repr((self.verdict.word, self.parts)).encode()):x}"
+        """Changes with what the line says, and with the colour of the number of failed jobs."""
+        return f"{crc32(repr((self.verdict.word, self.parts, self.verdict.failed_lately)).encode()):x}"
 
     @property
     def parts(self) -> list[Part]:

@@ -114,6 +114,16 @@ def test_the_verdict_stands_above_the_jobs(client: FlaskClient, night: None) -> 
     assert html.index("Needs attention:") < html.index('id="board"')
 
 
+@pytest.mark.parametrize(("ago", "is_red"), [(59, True), (61, False)])
+def test_the_number_of_failed_jobs_is_red_where_one_failed_in_the_last_hour(
+    client: FlaskClient, ago: int, is_red: bool
+) -> None:
+    history.bring_in([past("resize", ago * MINUTE, "broken")])
+    html = page(client, "/dashboard/")
+    assert ('class="failed lately"' in html) is is_red
+    assert "FAILED</span> <b>1</b>" in html
+
+
 def test_the_verdict_above_the_jobs_comes_with_their_refresh_also_where_no_job_changed(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
