@@ -92,10 +92,16 @@ def delete(job_id: str, who: Who = NOBODY) -> None:
 
     while not write(work):
         with asking() as tx:
-            job = jobs.get(tx, job_id)
-        if job.completed_at is None:
-            raise NotFinishedError("delete", job.status)
+            check_deletable(tx, job_id)
         # It ended between the two statements: try again.
+
+
+def check_deletable(tx: Connection, job_id: str) -> Job:
+    """The job, if it has ended; else raises why it is not deleted."""
+    job = jobs.get(tx, job_id)
+    if job.completed_at is None:
+        raise NotFinishedError("delete", job.status)
+    return job
 
 
 def _act(action: Action, job_id: str, who: Who, end: Success | Failure | None = None) -> Job:

@@ -23,6 +23,17 @@ def person() -> Who:
     return access.who(Via.DASHBOARD)
 
 
+class Words(NamedTuple):
+    """Those of a form that asks before what is no transition."""
+
+    label: str
+    doing: str
+    danger: bool
+
+
+DELETE = Words("Delete", "Deleting", danger=True)
+
+
 class Post(NamedTuple):
     """`run` returns the job: for RETRY the new one. `query` and `body` are what the job page's curl line sends."""
 
@@ -82,6 +93,21 @@ def ask_new(form: NewJobForm | None = None) -> Context:
         "form": form or NewJobForm(),
         "endpoint": "create",
         "values": {},
+    }
+
+
+def ask_delete(job_id: str) -> Context:
+    """What the form shows that asks before a finished job is deleted."""
+    with reading() as tx:
+        job = jobs.check_deletable(tx, job_id)
+    return {
+        "title": "Delete job",
+        "button": "Delete job",
+        "rule": DELETE,
+        "job": job,
+        "form": Form(),
+        "endpoint": "delete",
+        "values": {"job_id": job_id},
     }
 
 

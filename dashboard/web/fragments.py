@@ -17,6 +17,7 @@ from dashboard.http.answers import changed, not_modified
 from dashboard.security import bodies
 from dashboard.security.access import operators, viewers
 from dashboard.services import claims, pause
+from dashboard.services import jobs as job_service
 from dashboard.web import actions
 from dashboard.web import views as views_page
 from dashboard.web.actions import ACT, ASK, POSTS
@@ -145,6 +146,19 @@ def pause_claims() -> Fragment:
         return render_template("forms/_ask.html", **actions.ask_pause(form)), 422
     pause.begin(actions.person(), form.reason.data or None)
     return _told("Claims are paused", JOBS_CHANGED)
+
+
+@bp.get("/jobs/<job_id>/delete")
+@operators
+def ask_delete(job_id: str) -> Fragment:
+    return _dialog("forms/_ask.html", actions.ask_delete(job_id))
+
+
+@bp.post("/jobs/<job_id>/delete")
+def delete(job_id: str) -> Fragment:
+    job_service.delete(job_id, actions.person())
+    changed(1)
+    return _told("The job is deleted", JOBS_CHANGED)
 
 
 @bp.get(f"/jobs/<job_id>/{ASK}")

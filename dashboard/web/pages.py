@@ -13,6 +13,7 @@ from dashboard.http.download import Format, download
 from dashboard.security import bodies
 from dashboard.security.access import operators, viewers
 from dashboard.services import claims, pause
+from dashboard.services import jobs as job_service
 from dashboard.web import actions, job_filter, neighbours
 from dashboard.web import bulk as bulk_page
 from dashboard.web import views as views_page
@@ -184,6 +185,19 @@ def pause_claims() -> Page:
 def resume_claims() -> Page:
     pause.end(actions.person())
     return redirect(url_for("pages.queue"), 303)
+
+
+@bp.get("/dashboard/jobs/<job_id>/delete")
+@operators
+def ask_delete(job_id: str) -> Page:
+    return render_template("forms/page.html", **actions.ask_delete(job_id))
+
+
+@bp.post("/dashboard/jobs/<job_id>/delete")
+def delete(job_id: str) -> Page:
+    job_service.delete(job_id, actions.person())
+    changed(1)
+    return redirect(url_for("pages.jobs"), 303)
 
 
 @bp.get(f"/dashboard/jobs/<job_id>/{ASK}")

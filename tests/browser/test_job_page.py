@@ -87,3 +87,14 @@ def test_a_job_for_later_is_created_when_its_time_is_whole(
         page.locator(".toast a").click()
     expect(page.get_by_text(f"Scheduled: may start {year}-01-31 02:00:00 UTC")).to_be_visible()
     expect(page.get_by_text("Up to 5")).to_be_visible()
+
+
+def test_a_deleted_job_s_page_says_that_it_is_gone(server: Server, open_page: OpenPage) -> None:
+    job = http.post(f"{server.url}/jobs", json={"type": "report"}).json()["id"]
+    http.post(f"{server.url}/jobs/{job}/fail")
+    page = open_page(f"/dashboard/jobs/{job}")
+    page.locator("#job").get_by_role("link", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete job").click()
+    expect(page.locator(".toast")).to_contain_text("The job is deleted")
+    expect(page.locator("#job")).to_contain_text("This job is gone")
+    assert http.get(f"{server.url}/jobs/{job}").status_code == 404

@@ -1,6 +1,7 @@
 """Finished jobs are deleted when they are kept no longer: those alone, with their runs, and the minutes keep them."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -153,6 +154,20 @@ def test_they_go_in_slices_each_a_transaction_of_its_own(keeping: Keeping) -> No
     assert max(numbers) <= retention.SLICE_MAX
     assert len(numbers) > 2
     assert there() == set()
+
+
+def test_several_processes_may_do_it_at_once(keeping: Keeping, make_app: MakeApp, database_url: str) -> None:
+    apps = [keeping("30"), make_app(database_url, KEEP_FINISHED_DAYS="30")]
+    kept = finish(29)
+    finish(31, 1_000)
+
+    def sweep_of(app: Flask) -> None:
+        with app.app_context():
+            sweep()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(sweep_of, apps)) == [None, None]
+    assert there() == set(kept)
 
 
 def test_many_that_ended_at_one_moment_are_all_found(keeping: Keeping) -> None:

@@ -16,6 +16,7 @@ STATUS = {
     "process": JobStatus.PENDING,
     "retry": JobStatus.COMPLETED,
     "<deletable_id:job_id>": JobStatus.COMPLETED,
+    "delete": JobStatus.COMPLETED,
 }
 
 

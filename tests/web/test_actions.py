@@ -9,6 +9,7 @@ from dashboard.core.job import JobStatus
 from dashboard.core.transitions import JOB_ACTIONS, RETRY, RULES, TRANSITIONS, Action
 from dashboard.web.actions import POSTS
 from tests.support.factory import make_job
+from tests.support.html import page
 from tests.support.leases import TOKEN, leased
 
 
@@ -133,3 +134,29 @@ def test_failing_a_leased_job_says_from_whom_it_is_taken(
 def test_failing_a_job_that_nobody_holds_says_nothing_of_a_worker(client: FlaskClient, door: str) -> None:
     for status in (JobStatus.PENDING, JobStatus.RUNNING):
         assert "holds this job" not in client.get(f"{door}/jobs/{make_job(status).id}/fail").text
+
+
+@pytest.mark.parametrize("door", ["/dashboard", "/dashboard/fragments"])
+def test_a_finished_job_is_deleted_after_a_question_and_its_page_says_that_it_is_gone(
+    client: FlaskClient, door: str
+) -> None:
+    job = make_job(JobStatus.FAILED)
+    asks = f"{door}/jobs/{job.id}/delete"
+    assert "Delete…" in page(client, f"/dashboard/jobs/{job.id}")
+    assert "This cannot be undone" in page(client, asks)
+    answer = client.post(asks)
+    assert answer.status_code == (200 if "fragments" in door else 303)
+    assert client.get(f"/jobs/{job.id}").status_code == 404
+    assert "may have been deleted" in page(client, f"/dashboard/jobs/{job.id}", 404)
+    assert client.post(asks).status_code == 404
+
+
+@pytest.mark.parametrize("door", ["/dashboard", "/dashboard/fragments"])
+def test_one_that_is_not_finished_is_not_offered_to_be_deleted_nor_is_it(client: FlaskClient, door: str) -> None:
+    job = make_job(JobStatus.RUNNING)
+    assert "Delete…" not in page(client, f"/dashboard/jobs/{job.id}")
+    for method in ("GET", "POST"):
+        answer = client.open(f"{door}/jobs/{job.id}/delete", method=method)
+        assert answer.status_code == 400
+        assert "Cannot delete the job: it is RUNNING" in answer.text
+    assert client.get(f"/jobs/{job.id}").status_code == 200
