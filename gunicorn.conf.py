@@ -164,8 +164,8 @@ def post_worker_init(worker: "Worker") -> None:
 
 def worker_exit(server: "Arbiter", worker: "Worker") -> None:
     """Count the last requests, in the memory that outlives the worker."""
-    if hasattr(worker.wsgi, "extensions"):  # else it has not begun
-        worker.wsgi.extensions["traffic"].count()
+    if app := getattr(worker, "wsgi", None):  # else it has not begun
+        app.extensions["traffic"].count()
 
 
 def _stop_at_once(worker: "Worker") -> None:
