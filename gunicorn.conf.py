@@ -162,6 +162,12 @@ def post_worker_init(worker: "Worker") -> None:
     _stop_at_once(worker)
 
 
+def worker_exit(server: "Arbiter", worker: "Worker") -> None:
+    """Count the last requests, in the memory that outlives the worker."""
+    if app := getattr(worker, "wsgi", None):  # else it has not begun
+        app.extensions["traffic"].count()
+
+
 def _stop_at_once(worker: "Worker") -> None:
     """SIGTERM answers the requests that wait at once: none holds up a stop for longer than an idle connection."""
     end: Any = signal.getsignal(signal.SIGTERM)

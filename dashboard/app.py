@@ -73,8 +73,8 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     headers.init_app(app, settings)
     refusals.init_app(app, (api_refusals.DOOR, health.DOOR, metrics.DOOR), web_refusals.render)
     access.init_app(app, settings)
-    traffic.init_app(app)
     logs.init_app(app, settings)
+    traffic.init_app(app)
     checks.init_app(app)
     compression.init_app(app)
     for blueprint in BLUEPRINTS:

@@ -38,6 +38,7 @@ def run(app: Flask, is_stopped: Callable[[], bool] = lambda: False) -> None:
             look(app)
             count(app)
             forget(app)
+            app.extensions["traffic"].count()
 
 
 def keep(app: Flask) -> int:

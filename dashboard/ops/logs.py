@@ -1,12 +1,7 @@
-"""The log: every line of a request has its id; one line for each request where the settings ask for it.
-
-The id is what the client or its proxy sent as X-Request-ID, or a new one. It is sent back with every response.
-"""
+"""The log: every line of a request has its id; one line for each request where the settings ask for it."""
 
 import logging
-import re
 from collections.abc import Callable, Iterable
-from random import getrandbits
 from time import perf_counter
 from typing import Any
 
@@ -23,13 +18,7 @@ from dashboard.http.answers import CHANGED, ROUTE
 from dashboard.ops import traffic
 from dashboard.security import access
 
-HEADER = "X-Request-ID"
-_ID = "dashboard.request_id"  # the key of the request's environ
-_FORM = re.compile(r"[A-Za-z0-9._:-]{1,64}").fullmatch  # nothing that could end a line, or look like another field
-
 requests = logging.getLogger("dashboard.requests")
-
-Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -37,23 +26,11 @@ def init_app(app: Flask, settings: Settings) -> None:
     requests.setLevel(logging.INFO)
     requests.propagate = False
     requests.handlers = [default_handler]
-    wsgi: Wsgi = app.wsgi_app
     if settings.access_log:
-        wsgi = _with_line(wsgi)
-    app.wsgi_app = _with_id(wsgi)  # type: ignore[method-assign, assignment]
+        app.wsgi_app = _with_line(app.wsgi_app)  # type: ignore[method-assign, assignment]
 
 
-def _with_id(app: Wsgi) -> Wsgi:
-    def with_id(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        sent = environ.get("HTTP_X_REQUEST_ID")
-        # No secret, so not of the system's random bytes, which can cost 25 µs.
-        environ[_ID] = own = sent if sent and _FORM(sent) else f"{getrandbits(64):016x}"
-        return app(environ, lambda status, headers, exc=None: start_response(status, [*headers, (HEADER, own)], exc))
-
-    return with_id
-
-
-def _with_line(app: Wsgi) -> Wsgi:
+def _with_line(app: traffic.Wsgi) -> traffic.Wsgi:
     """Log each request when its response has been sent, or given up."""
 
     def with_line(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -65,7 +42,7 @@ def _with_line(app: Wsgi) -> Wsgi:
 
         def log() -> None:
             milliseconds = round(1_000 * (perf_counter() - began), 1)
-            fields = {"request_id": environ[_ID], **_facts(environ), "status": told[0], "ms": milliseconds}
+            fields = {"request_id": environ[traffic.ID], **_facts(environ), "status": told[0], "ms": milliseconds}
             requests.info("%s", " ".join(f"{name}={value}" for name, value in fields.items()), extra={"fields": fields})
 
         return ClosingIterator(app(environ, start), log)
@@ -76,7 +53,7 @@ def _with_line(app: Wsgi) -> Wsgi:
 def _facts(environ: dict[str, Any]) -> dict[str, Any]:
     """Who sent the request, its route, and what it changed. Nothing of it is the client's own text."""
     facts = {
-        "method": traffic.method_of(environ),
+        "method": traffic.known(environ["REQUEST_METHOD"]),
         "route": environ.get(ROUTE, traffic.UNKNOWN),
         "who": environ.get(access.USER) or environ.get(access.TOKEN) or "-",
     }
@@ -90,7 +67,7 @@ def _facts(environ: dict[str, Any]) -> dict[str, Any]:
 
 
 def _request_id() -> str | None:
-    return request.environ.get(_ID) if has_request_context() else None
+    return request.environ.get(traffic.ID) if has_request_context() else None
 
 
 class _TextLine(logging.Formatter):

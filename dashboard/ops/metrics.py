@@ -35,6 +35,7 @@ P = "jobqueue_"
 def metrics() -> Answer:
     """While the database is away, the instance's own numbers alone."""
     own: Numbers = current_app.extensions["numbers"]
+    current_app.extensions["traffic"].count()
     try:
         jobs = look()
     except UNAVAILABLE as error:

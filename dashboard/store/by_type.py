@@ -19,12 +19,21 @@ def ready(tx: Connection, total: int) -> dict[str, int]:
     Where there are very many, each type is counted up to its share of READY_MAX. What is not counted is in REST, but
     for one case: if one type alone was not counted to its end, the rest is of that type.
     """
-    types = [name for (name,) in _TYPES.rows(tx, most=TYPES_MAX + 1) if name is not None]
+    types = ready_types(tx)
     share = READY_MAX // max(1, len(types))
-    rows = _READY.rows(tx, most=TYPES_MAX, share=share) if types else []
-    found = {name: int(number) for name, number in rows if name is not None}
+    found = count_ready(tx, share) if types else {}
     cut = [name for name, number in found.items() if number == share]
     return _completed(found, total, cut[0] if len(cut) == 1 and len(types) <= TYPES_MAX else REST)
+
+
+def ready_types(tx: Connection) -> list[str]:
+    """The types of jobs that a claim may take, by name: one more than TYPES_MAX at the most."""
+    return [name for (name,) in _TYPES.rows(tx, most=TYPES_MAX + 1) if name is not None]
+
+
+def count_ready(tx: Connection, share: int) -> dict[str, int]:
+    """How many there are of each, up to TYPES_MAX types and so many of each."""
+    return {name: int(number) for name, number in _READY.rows(tx, most=TYPES_MAX, share=share) if name is not None}
 
 
 _EACH = each(jobs.c.type, is_ready(), BY_TYPE)

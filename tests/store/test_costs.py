@@ -31,6 +31,7 @@ COSTS = {
     "GET /dashboard/jobs/{id}": 5,
     "GET /dashboard/queue": 6,
     "GET /dashboard/workers": 1,
+    "GET /metrics": 10,  # and up to ten where the verdict is older than five seconds
 }
 
 

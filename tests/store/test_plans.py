@@ -16,6 +16,7 @@ from dashboard.core.transitions import Action
 from dashboard.database.planner import by_indexes
 from dashboard.database.transactions import writing
 from dashboard.store import (
+    by_type,
     claims,
     due,
     finished,
@@ -26,6 +27,7 @@ from dashboard.store import (
     overview,
     reasons,
     runs,
+    totals,
     types,
     workers,
 )
@@ -155,6 +157,10 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
         lambda tx: listing.lines(tx, Selection(JobStatus.RUNNING), 50, types.Start(NOW, 120_000), by_start=True),
         "jobs_by_start",
     ),
+    "the types that wait": (by_type.ready_types, "jobs_next_of_type"),
+    "how many of each type wait": (lambda tx: by_type.count_ready(tx, 20), "jobs_next_of_type"),
+    "how many of each type run": (lambda tx: by_type.running(tx, 50_000), "jobs_running"),
+    "the totals": (lambda tx: totals.until(tx, 1_767_265_200, 1_767_268_920), ""),
     "the next type that waits": (lambda tx: overview.ready_types(tx, 1), "jobs_next_of_type"),
     "another priority": (lambda tx: jobs.prioritise(tx, range(1, 20), 5), "jobs_pkey"),
     "jobs with their last runs": (lambda tx: full_jobs.full(tx, IDS), f"{BY_ID} runs_pkey"),
@@ -188,7 +194,13 @@ PLANS: dict[str, tuple[Callable[[Connection], object], str]] = {
     "the newest failures": (lambda tx: reasons.groups(tx, NOW, NOW, 10), "jobs_failed_at"),
 }
 # These count what they find, of which there is as much as happens in minutes, or a slice.
-OF_WHAT_HAPPENED = ("what happened in two minutes", "what happened to some jobs", "the newest failures")
+OF_WHAT_HAPPENED = (
+    "the totals",
+    "how many of each type run",
+    "what happened in two minutes",
+    "what happened to some jobs",
+    "the newest failures",
+)
 SORTS = (
     "claim of a type",
     "claim of two types",
