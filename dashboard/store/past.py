@@ -70,10 +70,10 @@ def came_in(tx: Connection, after: int, until: int) -> None:
     """Have the past of the jobs of these seqs be counted, which this transaction inserts.
 
     A look of another process that did not see them is void. From the minute before the newest one on all is counted
-    anew, these jobs too.
+    anew, these jobs too, and at once: nobody has counted a moment ago.
     """
     known = lock(tx)
-    tx.execute(update(counting).values(version=known.version + 1))
+    tx.execute(update(counting).values(version=known.version + 1, counted_at=None))
     tx.execute(insert(uncounted).values(first=after, after=after, until=until, before=known.minute - MINUTE))
 
 
