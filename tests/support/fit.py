@@ -27,7 +27,7 @@ LOOKS: dict[int, dict[Theme, dict[str, object]]] = {
 }
 
 # Each width at which the style changes, on both sides, and those that people have.
-WIDTHS = [320, 390, 600, 601, 760, 768, 870, 960, 961, 1100, 1440]
+WIDTHS = [320, 390, 600, 601, 760, 768, 870, 960, 961, 1100, 1101, 1280, 1400, 1401, 1440]
 
 A4 = {"width": 718, "height": 1047}  # less its margins
 
