@@ -40,7 +40,7 @@ def prometheus() -> str:
 
 def read(server: Server, name: str, **labels: str) -> float:
     """The sum of the samples that have these labels."""
-    answer = http.get(f"{server.url}/metrics", headers=READER)
+    answer = http.get(f"{server.url}/metrics", headers=READER, timeout=30)
     assert answer.status_code == 200
     return sum(
         sample.value
@@ -54,7 +54,7 @@ def create(server: Server, number: int) -> None:
     """By as many connections, so that each worker gets some."""
 
     def one(_: int) -> int:
-        return http.post(f"{server.url}/jobs", json={"type": "t"}, headers=WRITER).status_code
+        return http.post(f"{server.url}/jobs", json={"type": "t"}, headers=WRITER, timeout=30).status_code
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(one, range(number))) == {201}
