@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from markupsafe import escape
 
 from dashboard.core.job import JobStatus
-from dashboard.core.transitions import Action, allowed
+from dashboard.core.transitions import FINAL, Action, allowed
 from dashboard.ops.housekeeper import keep
 from dashboard.services.grace import Grace
 from dashboard.store.listing import JobLine
@@ -43,8 +43,9 @@ def test_only_the_actions_that_a_status_allows_are_drawn(client: FlaskClient, st
     job = make_job(status)
     wanted = {f"/dashboard/jobs/{job.id}/{action}" for action in allowed(status)}
     row, whole = rows(page(client, "/dashboard/"))[job.id], page(client, f"/dashboard/jobs/{job.id}")
-    for html in (row, whole):
-        assert set(re.findall(rf'(?:action|href)="(/dashboard/jobs/{job.id}/\w+)"', html)) == wanted
+    deletes = {f"/dashboard/jobs/{job.id}/delete"} if status in FINAL else set()  # on its page alone
+    for html, drawn in ((row, wanted), (whole, wanted | deletes)):
+        assert set(re.findall(rf'(?:action|href)="(/dashboard/jobs/{job.id}/\w+)"', html)) == drawn
 
 
 START = datetime(2026, 1, 2, 3, 4, 5)
