@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, update
 
 from dashboard.core.minutes import MINUTE
+from dashboard.database import clock
 from dashboard.database.schema import PREVIEW, counting, jobs, uncounted
 from dashboard.database.statement import Compiled
-from dashboard.store.minutes import lock
+from dashboard.store.minutes import lock, minute_of
 
 
 def known(tx: Connection, ids: list[str]) -> set[str]:
@@ -73,8 +74,9 @@ def came_in(tx: Connection, after: int, until: int) -> None:
     anew, these jobs too, and at once: nobody has counted a moment ago.
     """
     known = lock(tx)
-    tx.execute(update(counting).values(version=known.version + 1, counted_at=None))
-    tx.execute(insert(uncounted).values(first=after, after=after, until=until, before=known.minute - MINUTE))
+    minute = min(known.minute, minute_of(clock.now(tx)))  # the clock may have been set back
+    tx.execute(update(counting).values(version=known.version + 1, minute=minute, counted_at=None))
+    tx.execute(insert(uncounted).values(first=after, after=after, until=until, before=minute - MINUTE))
 
 
 def imports_since(tx: Connection, minute: int) -> int | None:

@@ -122,6 +122,13 @@ def test_a_second_count_changes_nothing_and_a_later_one_has_what_came_since(app:
     check()
 
 
+def test_what_comes_in_after_the_clock_was_set_back_is_counted_once(app: Flask) -> None:
+    set_counted(minute_of(utc_now() + timedelta(minutes=10)))
+    insert_past(200, timedelta(minutes=20))
+    count_all()
+    check()
+
+
 def test_minutes_in_which_no_process_ran_are_counted_later(app: Flask) -> None:
     make_many(10)
     insert_past(200, timedelta(hours=5), shuffled=False)
