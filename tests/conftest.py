@@ -32,6 +32,10 @@ PARTS = {
 
 MISSING = {name for name, path in PROGRAMS.items() if path is None}
 
+BEGIN_COUNTING = (
+    "UPDATE counting SET minute = floor(extract(epoch FROM now()) / 60) * 60, counted_at = NULL, folded_to = 0"
+)
+
 SMALL = 128 * 1024  # bytes of a table, with its deleted rows
 
 
@@ -103,6 +107,7 @@ def postgres_url(postgres: Postgres) -> str:
             connection.execute("TRUNCATE jobs RESTART IDENTITY CASCADE")
         for table in ("minutes", "oldest", "uncounted", "activity", "pause", "attempts", "sessions", "views"):
             connection.execute(f"DELETE FROM {table}")
+        connection.execute(BEGIN_COUNTING)
     return postgres.url("migrated")
 
 
