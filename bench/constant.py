@@ -4,7 +4,12 @@ import json
 
 from flask import Flask, Response
 
+from dashboard.core.numbers import Numbers
+from dashboard.ops.traffic import Traffic
+
 app = Flask(__name__)
+app.extensions["numbers"] = Numbers()  # what gunicorn.conf.py shares among the processes
+app.extensions["traffic"] = Traffic(app.extensions["numbers"])
 
 # A job of the size that the others answer with, as text already.
 ANSWER = json.dumps(

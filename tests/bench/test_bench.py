@@ -28,6 +28,11 @@ def test_the_load_is_as_many_requests_as_it_says(server: Server) -> None:
     assert statuses(server) == ["PENDING"] * result.answered
 
 
+def test_the_constant_view_is_served_as_the_dashboard_is(tmp_path: Path) -> None:
+    with targets.serving(targets.CONSTANT, "/", tmp_path / "log") as url:
+        assert LOAD(url, [Request("POST", "/", targets.CREATE.body)]).answered > 4
+
+
 def test_of_several_requests_each_is_sent_once_and_running_out_is_an_error(server: Server) -> None:
     jobs = [http.post(f"{server.url}/jobs", json={"type": "t"}).json()["id"] for _ in range(7)]
     with pytest.raises(BenchError, match="ran out"):
