@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support import http
 from tests.support.fit import misfits_at_any_width, misfits_on_paper
-from tests.support.pages import OpenPage
+from tests.support.pages import OpenPage, create
 from tests.support.server import Server
 
 
@@ -68,6 +68,17 @@ def test_the_first_row_begins_at_180_pixels(open_page: OpenPage, jobs: Server, q
     box = page.locator("#board tbody tr").first.bounding_box()
     assert box
     assert (box["y"], 36 <= box["height"] <= 44) == (180, True)
+
+
+def test_a_long_type_is_cut_at_two_lines_and_its_row_is_as_high_as_others(open_page: OpenPage, server: Server) -> None:
+    for kind in ("t" * 100, "two words " * 9, "short"):
+        create(server, kind)
+    page = open_page(viewport={"width": 1440, "height": 900})
+    rows = page.locator("#board tbody tr")
+    boxes = [row.bounding_box() for row in rows.all()]
+    assert all(box and 36 <= box["height"] <= 44 for box in boxes)
+    expect(rows.locator("td.what code")).to_have_count(3)
+    assert all(code.is_visible() for code in rows.locator("td.what code").all())
 
 
 def test_what_stands_in_a_row_stands_on_one_baseline(open_page: OpenPage, jobs: Server) -> None:
