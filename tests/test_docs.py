@@ -141,6 +141,16 @@ def test_the_drawing_of_the_state_machine_is_the_table_of_transitions() -> None:
     )
 
 
+# Reliability
+
+
+def test_the_tests_that_show_what_is_promised_exist() -> None:
+    rows = table((ROOT / "docs/reliability.md").read_text(), "Faults and promises")
+    for *_, shown in rows:
+        path, _, name = shown.partition("::")
+        assert f"\ndef {name}(" in (ROOT / path).read_text(), shown
+
+
 # Contributing, and releases
 
 

@@ -17,7 +17,7 @@ from tests.support.postgres import Postgres
 from tests.support.restarts import restart_in_turn, two_behind_nginx
 from tests.support.server import Server
 
-ROUNDS = 40
+ROUNDS = 20
 
 
 class Survived(Protocol):
