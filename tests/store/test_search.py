@@ -23,6 +23,12 @@ from tests.support.factory import make_many
 SPECIAL = r"*?[]^$.+(){}|\\%_/-'\"#&"
 
 
+@pytest.fixture(autouse=True)
+def time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No search is given up because the machine is busy."""
+    monkeypatch.setattr(selection, "SECONDS", 60)
+
+
 def found(client: FlaskClient, q: str) -> int:
     answer = client.get("/dashboard/", query_string={"q": q})
     assert answer.status_code == 200
