@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
+UUID_FORM = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # of the ids as they are written here, a regular expression
+
 NAMESPACE = UUID("6c1f0a0e-7a53-5d0c-9f6b-0f6f6a1f2d11")  # of the ids that are made from keys; never to be changed
 
 TYPE_MAX = 100  # characters

@@ -5,13 +5,12 @@ from datetime import datetime, timedelta
 from re import IGNORECASE, fullmatch
 from typing import Any, NamedTuple
 
-from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, JobStatus, json_text, utc_now
+from dashboard.core.job import PRIORITY_MAX, TYPE_MAX, UUID_FORM, JobStatus, json_text, utc_now
 from dashboard.core.printable import printable
 from dashboard.core.run import ATTEMPTS_MAX
 from dashboard.core.times import NotATimeError, parse_time
 from dashboard.core.transitions import FINAL
 
-UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # a regular expression
 EARLIEST = datetime(1970, 1, 1)
 AHEAD = timedelta(minutes=5)  # by which the clock of another machine may be
 
@@ -103,7 +102,7 @@ def _type(given: Mapping[str, Any]) -> str:
 
 def _uuid(given: Mapping[str, Any], name: str) -> str | None:
     value = given.get(name)
-    if value is not None and not (isinstance(value, str) and fullmatch(UUID, value, IGNORECASE)):
+    if value is not None and not (isinstance(value, str) and fullmatch(UUID_FORM, value, IGNORECASE)):
         raise ValueError(f"its {name} {_shown(value)} is no UUID")
     return value
 

@@ -15,15 +15,13 @@ from uuid_utils import uuid7
 
 from dashboard.core.activity import Did
 from dashboard.core.errors import KeyUsedError
-from dashboard.core.job import NAMESPACE, JobStatus, Moment, NewJob, utc_now
+from dashboard.core.job import NAMESPACE, UUID_FORM, JobStatus, Moment, NewJob, utc_now
 from dashboard.core.run import FullJob
 from dashboard.core.who import NOBODY, Who
 from dashboard.database import clock
 from dashboard.database.transactions import write
 from dashboard.services.activity import of_person
 from dashboard.store import full_jobs, jobs, runs
-
-_OUR_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 def create_full(new: NewJob, who: Who = NOBODY) -> FullJob:
@@ -82,7 +80,7 @@ def add(tx: Connection, new: NewJob, who: str | None) -> FullJob:
 
 def id_of(key: str, who: str) -> str:
     """The id that a key stands for: itself where it is a UUID as we write it, else made from it and the caller."""
-    return key if fullmatch(_OUR_UUID, key) else str(uuid5(NAMESPACE, f"{who}\n{key}"))
+    return key if fullmatch(UUID_FORM, key) else str(uuid5(NAMESPACE, f"{who}\n{key}"))
 
 
 def batch_id(key: str, who: str, place: int) -> str:
