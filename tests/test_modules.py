@@ -47,7 +47,7 @@ TESTED_BY = {
     "web/test_views.py": ("core/view", "services/views", "store/views"),
     "store/test_plans.py": ("database/planner", "store/due"),
     "store/test_search.py": ("database/deadline", "database/matching", "store/listing", "store/types"),
-    "store/test_store.py": ("database/schema", "store/claims", "store/counts", "store/jobs"),
+    "store/test_store.py": ("database/schema", "store/claims", "store/counts", "store/jobs", "store/queued"),
     "system/test_concurrency.py": ("database/file_lock",),
     "system/test_faults.py": ("database/errors", "ops/health"),
     "system/test_start.py": ("__main__", "database/usable"),

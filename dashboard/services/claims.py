@@ -25,7 +25,7 @@ from dashboard.services.activity import of_person
 from dashboard.services.grace import Grace
 from dashboard.services.jobs import check
 from dashboard.services.settle import settle
-from dashboard.store import claims, counts, full_jobs, jobs, runs
+from dashboard.store import claims, counts, full_jobs, jobs, queued, runs
 
 STALE_MAX = 20  # stale entries that a claim passes over one by one; a refill is then cheaper than going on
 
@@ -250,7 +250,7 @@ def _refill(tx: Connection, queue: ClaimQueue) -> None:
     )
 
 
-def queue_snapshot(tx: Connection, limit: int) -> tuple[list[claims.QueuedJob], int]:
+def queue_snapshot(tx: Connection, limit: int) -> tuple[list[queued.QueuedJob], int]:
     """The first `limit` entries of the queue with the jobs they point at, and how many entries it has.
 
     Only a claim changes the queue. What it has not seen yet is looked up here, and shown as the claim will find it; so
@@ -264,7 +264,7 @@ def queue_snapshot(tx: Connection, limit: int) -> tuple[list[claims.QueuedJob], 
         if look.woken == queue.woken and len(look.new) < claims.NEW_MAX:
             claimed = {entry.seq for entry in queue.claimed}
             entries = sorted({*known.entries, *queue.claimed, *(Entry(-priority, seq) for seq, priority in look.new)})
-            found = claims.queued(tx, [entry.seq for entry in entries[: limit + len(claimed)]])
+            found = queued.queued(tx, [entry.seq for entry in entries[: limit + len(claimed)]])
             later = {job.seq for job in found if job.is_for_later}
             shown = [
                 job
@@ -274,4 +274,4 @@ def queue_snapshot(tx: Connection, limit: int) -> tuple[list[claims.QueuedJob], 
             total = known.total + len(look.new) + sum(job.seq in claimed for job in shown) - len(later - claimed)
             return shown[:limit], total
     tally = counts.counts(tx)
-    return claims.next_pending(tx, limit), tally.pending - tally.delayed
+    return queued.next_pending(tx, limit), tally.pending - tally.delayed

@@ -20,7 +20,8 @@ from dashboard.database import clock
 from dashboard.services import claims as claim_service
 from dashboard.services.overdue import TYPES_KNOWN
 from dashboard.services.verdict import Look
-from dashboard.store import claims, counts, minute_sums, minutes, oldest, overview, reasons
+from dashboard.store import counts, minute_sums, minutes, oldest, overview, reasons
+from dashboard.store.queued import QueuedJob
 
 SLOTS = 60
 SHOWN, TYPES_SHOWN, NEXT_SHOWN = 8, 12, 5
@@ -123,7 +124,7 @@ class TypeRow(NamedTuple):
 class NextClaim(NamedTuple):
     """One of the next claims, and when it comes at the pace of the last ten minutes; None: nothing is started."""
 
-    job: claims.QueuedJob
+    job: QueuedJob
     comes_in: timedelta | None
 
 

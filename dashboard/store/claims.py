@@ -36,35 +36,11 @@ from dashboard.store.jobs import (
     Row,
     changed,
     claiming,
-    has_status,
     in_claim_order,
     is_not_expired,
     is_ready,
 )
 from dashboard.store.pause import COLUMNS, IS_PAUSED, THE_ROW, told
-
-
-class QueuedJob(NamedTuple):
-    """What a queue's entry points at."""
-
-    seq: int
-    id: str
-    type: str
-    preview: str | None
-    priority: int
-    status: str
-    created_at: datetime
-    started_at: datetime | None
-    completed_at: datetime | None
-    run_at: datetime | None
-
-    @property
-    def is_for_later(self) -> bool:
-        return self.status == JobStatus.PENDING and self.run_at is not None
-
-
-_QUEUED = [jobs.c[name] for name in QueuedJob._fields]
-
 
 NEW_MAX = WINDOW + 1  # new jobs that a claim looks at: more than the window of its queue, and it is refilled
 
@@ -236,39 +212,9 @@ def candidates(tx: Connection, limit: int) -> list[tuple[int, int]]:
     return cast(list[tuple[int, int]], _CANDIDATES.rows(tx, limit=limit))
 
 
-_NEXT_ONES = in_claim_order(select()).limit(bindparam("limit"))
-
-_CANDIDATES = Compiled(_NEXT_ONES.where(is_not_expired()).add_columns(jobs.c.seq, jobs.c.priority))
-
-
-def next_pending(tx: Connection, limit: int) -> list[QueuedJob]:
-    """The PENDING jobs in claim order, as the database has it."""
-    return [QueuedJob._make(row) for row in _NEXT_PENDING.rows(tx, limit=limit)]
-
-
-_NEXT_PENDING = Compiled(_NEXT_ONES.add_columns(*_QUEUED))
-
-
-def later(tx: Connection, limit: int) -> list[QueuedJob]:
-    """The PENDING jobs that are not ready yet, those first that will be ready first."""
-    return [QueuedJob._make(row) for row in _LATER.rows(tx, limit=limit)]
-
-
-_LATER = Compiled(
-    select(*_QUEUED)
-    .where(has_status(JobStatus.PENDING), jobs.c.run_at.is_not(None))
-    .order_by(jobs.c.run_at)
-    .limit(bindparam("limit"))
+_CANDIDATES = Compiled(
+    in_claim_order(select(jobs.c.seq, jobs.c.priority)).where(is_not_expired()).limit(bindparam("limit"))
 )
-
-
-def queued(tx: Connection, seqs: list[int]) -> list[QueuedJob]:
-    """The jobs with these seqs, in the order of the list; one that is gone is left out."""
-    found = {row.seq: QueuedJob._make(row) for row in tx.execute(_QUEUED_BY_SEQ, {"seqs": seqs})}
-    return [found[seq] for seq in seqs if seq in found]
-
-
-_QUEUED_BY_SEQ = select(*_QUEUED).where(jobs.c.seq.in_(bindparam("seqs", expanding=True)))
 
 
 _READY: Select[Any] = select(literal_column("1")).select_from(jobs).where(is_ready(), is_not_expired(), ~IS_PAUSED)

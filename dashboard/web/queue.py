@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 
 from dashboard.core.job import JobStatus, utc_now
 from dashboard.services import claims as claim_service
-from dashboard.store import claims, counts
+from dashboard.store import counts, queued
+from dashboard.store.queued import QueuedJob
 from dashboard.web import pace
 from dashboard.web.assets import url_for
 from dashboard.web.elements import Context, Element, Live, revision, role, row_context
@@ -21,7 +22,7 @@ LATER_SIZE = 20
 class Place(NamedTuple):
     """A job that waits, with its place in the queue and `there`, in the database; None where it is not."""
 
-    job: claims.QueuedJob
+    job: QueuedJob
     here: int | None
     there: int | None
     turn: timedelta | None
@@ -41,7 +42,7 @@ def load(tx: Connection) -> Context:
     tally = counts.counts(tx)
     entries, total = claim_service.queue_snapshot(tx, QUEUE_SIZE)
     ours = [entry for entry in entries if entry.status == JobStatus.PENDING]
-    theirs = claims.next_pending(tx, QUEUE_SIZE)
+    theirs = queued.next_pending(tx, QUEUE_SIZE)
     agrees = ours == theirs[: len(ours)] and bool(ours) == bool(theirs)
     passed = len(entries) - len(ours)
     started = pace.started(tx)
@@ -53,13 +54,13 @@ def load(tx: Connection) -> Context:
         "passed": passed,
         "pace": pace.sentence(started),
         "delayed": tally.delayed,
-        "later": claims.later(tx, LATER_SIZE) if tally.delayed else [],
+        "later": queued.later(tx, LATER_SIZE) if tally.delayed else [],
         "pid": None if claim_service.claim_queue() is None else os.getpid(),
         **row_context(),
     }
 
 
-def _places(ours: list[claims.QueuedJob], theirs: list[claims.QueuedJob], started: int) -> list[Place]:
+def _places(ours: list[QueuedJob], theirs: list[QueuedJob], started: int) -> list[Place]:
     """The queue's jobs, and after them those that only the database has."""
     here = {job.id: place for place, job in enumerate(ours, 1)}
     there = {job.id: place for place, job in enumerate(theirs, 1)}

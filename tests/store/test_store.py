@@ -20,7 +20,7 @@ from dashboard.database.schema import jobs
 from dashboard.database.transactions import reading, writing
 from dashboard.services import claims as claim_service
 from dashboard.services import jobs as job_service
-from dashboard.store import claims, counts, due, full_jobs, listing, overview, runs, selection, types
+from dashboard.store import claims, counts, due, full_jobs, listing, overview, queued, runs, selection, types
 from dashboard.store import jobs as job_store
 from dashboard.store.selection import Selection
 from tests.support.statements import Statement, statements
@@ -102,7 +102,7 @@ def test_a_write_that_is_undone_leaves_the_tally_as_it_was(app: Flask) -> None:
 BY_START = partial(listing.lines, by_start=True)
 START = types.Start(NOW, 90)
 PLANS: dict[str, tuple[Callable[..., object], tuple[object, ...], str]] = {
-    "the next ones in claim order": (claims.next_pending, (10,), "jobs_next"),
+    "the next ones in claim order": (queued.next_pending, (10,), "jobs_next"),
     "the candidates": (claims.candidates, (10,), r"jobs_next\b"),
     "the look of a claim": (partial(claims.look, sweeps=True), (5,), r"(?s)jobs_later.*jobs_expiring.*runs_due"),
     "those behind the cursor": (partial(claims.look, sweeps=True), (5,), "jobs_pending"),
