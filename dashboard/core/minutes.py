@@ -9,7 +9,7 @@ from dashboard.core.histogram import BUCKETS
 
 MINUTE, TWELVE_MINUTES, HOUR, DAY = 60, 720, 3_600, 86_400  # the first three are the spans of a row, in seconds
 ALL = ""  # the type that stands for all: no job has it
-REST = "other"  # stands for types that are not told by themselves, where these are limited; a job may have it, too
+REST = "other"  # the types beyond a limit, added up; those of a job type that has this name are among them
 
 EVENTS = ("created", "started", "completed", "failed", "called_off")  # called off: failed while it was PENDING
 WAITED = tuple(f"waited_{place}" for place in range(BUCKETS))

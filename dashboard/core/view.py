@@ -5,7 +5,7 @@ from typing import NamedTuple
 NAME_MAX = 40  # characters
 VIEWS_MAX = 50  # of one owner
 
-SHARED = ""  # the owner of what all share; nobody has this name
+SHARED = ""  # the owner of the shared views; the name of a user is never empty
 
 
 class View(NamedTuple):

@@ -17,7 +17,6 @@ from dashboard.database.errors import DatabaseBusyError
 from dashboard.database.file_lock import locked
 from dashboard.database.pools import connect
 from dashboard.database.sqlite import BUSY_TIMEOUT
-from dashboard.database.statement import is_listened_to
 
 GROUP_MAX = 100  # writes that share a commit; the others wait for the next one
 
@@ -49,11 +48,6 @@ class GroupCommit:
     def waiting(self) -> int:
         """How many writes wait for the next commit."""
         return len(self._tasks)
-
-    @property
-    def is_listened_to(self) -> bool:
-        """Whether somebody listens to its statements."""
-        return is_listened_to(self._engine)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -10,7 +10,6 @@ from sqlalchemy.exc import DBAPIError
 from dashboard.core.numbers import COMMITS, Numbers
 from dashboard.database.pools import connect
 from dashboard.database.postgresql import check_commit
-from dashboard.database.statement import is_listened_to
 
 TRIES = 3  # of a write that the server has undone so that others could go on
 UNDONE = ("40001", "40P01")  # their SQLSTATEs: it could not be serialized; there was a deadlock
@@ -23,11 +22,6 @@ class OwnCommit:
         self._engine = engine
         self._numbers = numbers
         self._transactions = engine.execution_options(isolation_level="READ COMMITTED")
-
-    @property
-    def is_listened_to(self) -> bool:
-        """Whether somebody listens to its statements."""
-        return is_listened_to(self._engine)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -4,10 +4,10 @@ from sqlalchemy import Connection, text
 
 
 def by_indexes(tx: Connection) -> None:
-    """On PostgreSQL, for this transaction: what an index has in order is read in that order, and no more than is asked.
+    """On PostgreSQL, have this transaction's plans read an index in its order, and stop at the LIMIT.
 
-    Where it takes an index for almost empty, as after an ANALYZE of an idle queue, it would read all that the index
-    has, and sort that, for the first few.
+    After an ANALYZE of an idle queue the planner takes an index for almost empty: it would read all of its entries,
+    and sort them, for the first few.
     """
     if tx.dialect.name == "postgresql":
         tx.execute(_BY_INDEXES)

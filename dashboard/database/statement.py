@@ -1,7 +1,7 @@
 """Statements that are compiled once and run on the driver's own cursor.
 
 For the statements that every request runs: with Connection.execute 32 clients claim 0.69 times as many jobs a second.
-Where somebody listens to SQLAlchemy's events, as a tracer does, they run in its way, and raise the same.
+Where a listener is registered for SQLAlchemy's events, as by a tracer, SQLAlchemy executes them.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -234,7 +234,7 @@ def run_each(tx: Connection, form: _Form, given: Sequence[tuple[Any, ...]]) -> l
 
 
 def is_listened_to(engine: Engine) -> bool:
-    """Whether somebody listens to its statements."""
+    """Whether a listener, such as a tracer's, is registered for the statements of this engine."""
     return bool(engine.dispatch.before_cursor_execute)
 
 

@@ -20,6 +20,7 @@ from dashboard.database.group_commit import GroupCommit
 from dashboard.database.own_commit import OwnCommit
 from dashboard.database.pools import Kept, connect
 from dashboard.database.pulse import Pulse
+from dashboard.database.statement import is_listened_to
 
 Connect = Callable[[], AbstractContextManager[Connection]]
 
@@ -32,6 +33,7 @@ def init_app(app: Flask, written: Callable[[], None]) -> None:
     app.extensions["pulse"] = Pulse()
     with app.app_context():
         reads, writes = db.engine, db.engines[WRITES]
+    app.extensions["is_traced"] = partial(is_listened_to, writes)
     numbers: Numbers = app.extensions["numbers"]
     if reads.dialect.name == "sqlite":
         app.extensions["writer"] = GroupCommit(writes, f"{writes.url.database}-turn", numbers)
@@ -87,7 +89,7 @@ def write(
     """
     _refuse_inside_a_write()
     extensions = current_app.extensions
-    inside = _with_a_tracer_s_own() if extensions["writer"].is_listened_to else _INSIDE.copy()
+    inside = _with_a_tracer_s_own() if extensions["is_traced"]() else _INSIDE.copy()
     pulse: Pulse = extensions["pulse"]
     pulse.begin()
     is_through = True

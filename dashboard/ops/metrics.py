@@ -151,6 +151,6 @@ def _add_histogram(
     counts: Iterable[float],
     total: float | None = None,
 ) -> None:
-    """Without the sum of the durations, where nobody keeps it."""
+    """`counts` are those of each bucket alone. `total` is the sum of the durations; None leaves it out."""
     ends = [*map(str, bounds), "+Inf"]
     family.add_metric(list(labels.values()), list(zip(ends, accumulate(counts), strict=True)), total)
