@@ -42,9 +42,8 @@ def is_announced(page: Page, sentence: str, act: Callable[[], object]) -> None:
 
 @pytest.fixture
 def page(open_page: OpenPage, server: Server) -> Page:
-    with http.Client(base_url=server.url) as client:
-        for number in range(3):
-            client.post("/jobs", json={"type": f"send-{number}"})
+    for number in range(3):
+        create(server, f"send-{number}")
     return open_page()
 
 
